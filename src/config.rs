@@ -1,0 +1,256 @@
+//! What does the operator want? `usher.toml` as checked, typed facts.
+//!
+//! [`raw::Raw`] is the file as written; [`Config::check`] turns it into a [`Config`] or into a
+//! list of [`Problem`]s. The build script runs the same code, so a wrong file fails the build.
+
+mod check;
+pub mod pattern;
+pub mod raw;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod source;
+pub mod units;
+
+pub use pattern::{Host, Pattern, Segment};
+pub use raw::{Auth, Shared};
+
+/// Milliseconds.
+pub type Millis = u64;
+
+/// The longest a stored answer or a session may live; older stamps of the ledger are forgotten.
+pub const LONGEST_LIFETIME: Millis = 366 * 86_400_000;
+
+/// Something in the file that cannot be accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{key}`: {sentence}")]
+pub struct Problem {
+    /// Where: `route[2].auth` (counted from 0, as the file lists them).
+    pub key: String,
+    /// What was found and what is allowed.
+    pub sentence: String,
+}
+
+/// A checked configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How sessions live.
+    pub session: Session,
+    /// How soon a stamp holds everywhere.
+    pub ledger: Ledger,
+    /// The languages spoken.
+    pub locales: Locales,
+    /// Whether each request writes one line.
+    pub log_requests: bool,
+    /// Places that origins stand in.
+    pub regions: Vec<Region>,
+    /// Origins that are equals.
+    pub pools: Vec<Pool>,
+    /// The most specific first.
+    pub routes: Vec<Route>,
+}
+
+/// Checked `[session]`.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Cookie name without a prefix.
+    pub cookie: String,
+    /// Unused this long = over.
+    pub idle: Millis,
+    /// This long after sign-in = over.
+    pub absolute: Millis,
+    /// How long a record read is trusted.
+    pub memo: Millis,
+    /// How many records are remembered.
+    pub memo_entries: usize,
+    /// How long the store may take.
+    pub deadline: Millis,
+    /// The sign-in page's path.
+    pub sign_in: Option<String>,
+}
+
+/// Checked `[ledger]`.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    /// The oldest a view may be.
+    pub max_delay: Millis,
+    /// The oldest a view may be while the book cannot be read.
+    pub max_outage: Millis,
+    /// How long the book may take.
+    pub deadline: Millis,
+}
+
+/// Checked `[locale]`. Every `usize` is a place in `supported`.
+#[derive(Debug, Clone)]
+pub struct Locales {
+    /// Tags in canonical case (RFC 5646 2.1.1).
+    pub supported: Vec<String>,
+    /// The default one.
+    pub default: usize,
+    /// Query parameter.
+    pub query: String,
+    /// Cookie.
+    pub cookie: String,
+    /// Whether the first path segment may be a locale.
+    pub prefix: bool,
+    /// Whether browsers are redirected to the prefixed path.
+    pub redirect: bool,
+    /// Country code to locale.
+    pub countries: Vec<(String, usize)>,
+}
+
+/// A place in millionths of a degree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coordinates {
+    /// North is positive.
+    pub latitude: i32,
+    /// East is positive.
+    pub longitude: i32,
+}
+
+/// Checked `[[region]]`.
+#[derive(Debug, Clone)]
+pub struct Region {
+    /// Unique name.
+    pub name: String,
+    /// Where it is, when stated.
+    pub at: Option<Coordinates>,
+    /// Country codes.
+    pub countries: Vec<String>,
+    /// Continent codes.
+    pub continents: Vec<String>,
+    /// Serves everybody else.
+    pub default: bool,
+}
+
+/// Checked `[[pool]]`.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    /// Unique name.
+    pub name: String,
+    /// Place in [`Config::regions`].
+    pub region: Option<usize>,
+    /// Where the origins are.
+    pub origins: Vec<Setting>,
+    /// Path for the health page.
+    pub health: String,
+}
+
+/// A value that may differ per environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Setting {
+    /// As written: a base URL without a trailing slash.
+    Url(String),
+    /// The name of a var or secret that holds it.
+    Var(String),
+}
+
+/// Checked `[[route]]`.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Unique name.
+    pub name: String,
+    /// Hosts it is for.
+    pub host: Host,
+    /// Paths it is for.
+    pub path: Pattern,
+    /// Methods it is for; all when empty.
+    pub methods: Vec<String>,
+    /// Whether a session is asked for.
+    pub auth: Auth,
+    /// Where its requests go.
+    pub target: Target,
+    /// Until the origin's answer begins.
+    pub deadline: Millis,
+    /// Whether `Usher-Session` is honoured.
+    pub sessions: bool,
+    /// Whether the locale is negotiated.
+    pub localized: bool,
+    /// Whether answers may be stored.
+    pub cache: Option<Cache>,
+    /// Tags of every stored answer.
+    pub tags: Vec<String>,
+}
+
+/// Where the requests of a route go.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// Files of the ASSETS binding.
+    Static,
+    /// Places in [`Config::pools`].
+    Pools(Vec<usize>),
+    /// Elsewhere.
+    Redirect {
+        /// Path or URL with `{parameters}`.
+        to: String,
+        /// 301, 302, 303, 307 or 308.
+        status: u16,
+    },
+    /// A fixed answer.
+    Respond {
+        /// 200 to 599.
+        status: u16,
+        /// The whole body.
+        body: String,
+        /// Media type.
+        media: String,
+    },
+    /// What would have been forwarded.
+    Echo,
+}
+
+/// Checked `cache` of a route.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    /// Lifetime of an answer that states none.
+    pub ttl: Option<Millis>,
+    /// Who may be given an answer made for a signed-in visitor.
+    pub shared: Option<Shared>,
+    /// Query parameters that make a different answer; all when `None`.
+    pub query: Option<Vec<String>>,
+}
+
+/// A var or secret without which nothing can be served.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unset {
+    /// It is not there.
+    #[error("usher.toml reads \"${{{0}}}\", but no var or secret of that name is set: add it to [vars] in wrangler.toml or run `wrangler secret put {0}`")]
+    Missing(String),
+    /// It is no base URL. The value itself is not repeated: it may be a secret.
+    #[error("the var or secret {0} is no base URL: it must be http:// or https://, a host, and at most a path")]
+    NotAUrl(String),
+}
+
+impl Config {
+    /// Checks the file as written.
+    ///
+    /// # Errors
+    /// Every problem found, in the order of the file.
+    pub fn check(raw: &raw::Raw) -> Result<Self, Vec<Problem>> {
+        check::config(raw)
+    }
+
+    /// The same configuration with every `"${NAME}"` replaced by what `var` says.
+    ///
+    /// # Errors
+    /// The first name that is missing or holds no URL.
+    pub fn resolved(mut self, var: impl Fn(&str) -> Option<String>) -> Result<Self, Unset> {
+        for origin in self.pools.iter_mut().flat_map(|pool| &mut pool.origins) {
+            if let Setting::Var(name) = origin {
+                let value = var(name).ok_or_else(|| Unset::Missing(name.clone()))?;
+                *origin = Setting::Url(base_url(&value).ok_or_else(|| Unset::NotAUrl(name.clone()))?);
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// An origin's base URL without its trailing slash, when it is one.
+#[must_use]
+pub fn base_url(text: &str) -> Option<String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    let authority = rest.split('/').next().unwrap_or_default();
+    let plain = rest.bytes().all(|b| b.is_ascii_graphic() && !b"?#@\\<>\"{}|^`".contains(&b));
+    (plain && !authority.is_empty() && !authority.starts_with(':')).then(|| text.trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests;

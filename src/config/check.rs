@@ -1,0 +1,432 @@
+//! From the file as written to facts: every rule that a value must keep, and the sentence said
+//! when it does not.
+
+use super::{
+    Cache, Config, Coordinates, Host, Ledger, Locales, Millis, Pattern, Pool, Problem, Region, Route, Segment, Session,
+    Setting, Target, base_url, raw, units,
+};
+use std::cmp::Ordering;
+
+/// Where a route's deadline stands when it says nothing.
+const DEADLINE: &str = "30s";
+
+/// Collects problems so that one build shows them all.
+#[derive(Default)]
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn add(&mut self, key: impl Into<String>, sentence: impl Into<String>) {
+        self.0.push(Problem { key: key.into(), sentence: sentence.into() });
+    }
+
+    /// The value, or its type's default after noting what is wrong with it.
+    fn take<T: Default>(&mut self, key: impl Into<String>, value: Result<T, String>) -> T {
+        value.unwrap_or_else(|sentence| {
+            self.add(key, sentence);
+            T::default()
+        })
+    }
+
+    fn duration(&mut self, key: impl Into<String>, text: &str) -> Millis {
+        self.take(
+            key,
+            units::duration(text).ok_or_else(|| {
+                format!("found {text:?}; allowed: a whole number and a unit (ms, s, m, h, d), at most 366d, such as \"5s\"")
+            }),
+        )
+    }
+
+    /// The place of `name` among `known`, with a hint when it is nearly one of them.
+    fn place<'a>(&mut self, key: impl Into<String>, name: &str, known: impl Iterator<Item = &'a str>) -> usize {
+        let known: Vec<&str> = known.collect();
+        self.take(
+            key,
+            known.iter().position(|candidate| candidate == &name).ok_or_else(|| {
+                let hint = units::nearest(name, known.iter().copied()).map(|near| format!(" (did you mean {near:?}?)"));
+                format!("found {name:?}; allowed: {}{}", quoted(&known), hint.unwrap_or_default())
+            }),
+        )
+    }
+
+    fn name(&mut self, key: String, name: &str, earlier: bool) {
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
+            self.add(key, format!("found {name:?}; allowed: letters, digits, '-', '_' and '.'"));
+        } else if earlier {
+            self.add(key, format!("found {name:?} a second time; allowed: a name used once"));
+        }
+    }
+}
+
+pub(super) fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
+    let mut problems = Problems::default();
+    let locales = locales(&raw.locale, &mut problems);
+    let regions = regions(&raw.region, &mut problems);
+    let pools = pools(&raw.pool, &regions, &mut problems);
+    let session = session(&raw.session, &mut problems);
+    let mut routes: Vec<Route> = Vec::with_capacity(raw.route.len());
+    for (place, written) in raw.route.iter().enumerate() {
+        let route = route(written, &format!("route[{place}]"), &pools, &locales, &mut problems);
+        overlaps(&route, &routes, place, &mut problems);
+        problems.name(format!("route[{place}].name"), &route.name, routes.iter().any(|r| r.name == route.name));
+        routes.push(route);
+    }
+    if raw.route.is_empty() {
+        problems.add("route", "found none; allowed: at least one [[route]]");
+    }
+    routes.sort_by(|a, b| {
+        a.host
+            .specificity(&b.host)
+            .then_with(|| a.path.specificity(&b.path))
+            .then_with(|| a.methods.is_empty().cmp(&b.methods.is_empty()))
+    });
+    if let Some(page) = &session.sign_in {
+        let guarded = routes.iter().find(|r| r.path.matches(page.split('?').next().unwrap_or_default()).is_some());
+        if let Some(route) = guarded.filter(|route| route.auth == raw::Auth::Required) {
+            let sentence = format!(
+                "found {page:?}, which route {:?} serves only with a session; allowed: a page that can be seen without one",
+                route.name
+            );
+            problems.add("session.sign_in", sentence);
+        }
+    }
+    let ledger = Ledger {
+        max_delay: problems.duration("ledger.max_delay", &raw.ledger.max_delay),
+        max_outage: problems.duration("ledger.max_outage", &raw.ledger.max_outage),
+        deadline: problems.duration("ledger.deadline", &raw.ledger.deadline),
+    };
+    if problems.0.is_empty() {
+        Ok(Config { session, ledger, locales, log_requests: raw.log.requests, regions, pools, routes })
+    } else {
+        Err(problems.0)
+    }
+}
+
+fn session(raw: &raw::Session, problems: &mut Problems) -> Session {
+    token("session.cookie", &raw.cookie, problems);
+    if raw.cookie.starts_with("__") {
+        problems.add("session.cookie", "found a prefix; allowed: the bare name (on https Usher adds __Host- itself)");
+    }
+    let idle = problems.duration("session.idle", &raw.idle);
+    let absolute = problems.duration("session.absolute", &raw.absolute);
+    if absolute < 60_000 || idle < 60_000 {
+        problems.add("session.idle", "found less than a minute; allowed: 1m and more, for `idle` and for `absolute`");
+    } else if idle > absolute {
+        problems.add("session.idle", "found more than `absolute`; allowed: at most as long as `absolute`");
+    }
+    if !(1..=100_000).contains(&raw.memo_entries) {
+        problems.add("session.memo_entries", format!("found {}; allowed: 1 to 100000", raw.memo_entries));
+    }
+    if let Some(page) = raw.sign_in.as_deref().filter(|page| !super::super::path::is_local(page)) {
+        problems.add("session.sign_in", format!("found {page:?}; allowed: a path on this host, such as \"/sign-in\""));
+    }
+    Session {
+        cookie: raw.cookie.clone(),
+        idle,
+        absolute,
+        memo: problems.duration("session.memo", &raw.memo),
+        memo_entries: raw.memo_entries,
+        deadline: problems.duration("session.deadline", &raw.deadline),
+        sign_in: raw.sign_in.clone(),
+    }
+}
+
+fn locales(raw: &raw::Locale, problems: &mut Problems) -> Locales {
+    let mut supported: Vec<String> = Vec::new();
+    for (place, tag) in raw.supported.iter().enumerate() {
+        let key = format!("locale.supported[{place}]");
+        match canonical_tag(tag) {
+            Some(tag) if supported.contains(&tag) => problems.add(key, format!("found {tag:?} a second time")),
+            Some(tag) => supported.push(tag),
+            None => problems.add(key, format!("found {tag:?}; allowed: a language tag such as \"en\", \"pt-BR\", \"zh-Hant\"")),
+        }
+    }
+    if raw.supported.is_empty() {
+        problems.add("locale.supported", "found none; allowed: at least one language tag");
+    }
+    let known = supported.clone();
+    let find = |key: String, tag: &str, problems: &mut Problems| {
+        let tag = canonical_tag(tag).unwrap_or_else(|| tag.to_owned());
+        problems.place(key, &tag, known.iter().map(String::as_str))
+    };
+    let default = raw.default.as_deref().map_or(0, |tag| find("locale.default".into(), tag, problems));
+    let mut countries = Vec::new();
+    for (country, tag) in &raw.countries {
+        let key = format!("locale.countries.{country}");
+        if country.len() != 2 || !country.bytes().all(|b| b.is_ascii_uppercase()) {
+            problems.add(key.as_str(), format!("found {country:?}; allowed: a country code such as \"JP\""));
+        }
+        countries.push((country.clone(), find(key, tag, problems)));
+    }
+    token("locale.query", &raw.query, problems);
+    token("locale.cookie", &raw.cookie, problems);
+    if raw.redirect && !raw.prefix {
+        problems.add("locale.redirect", "found true while `prefix` is false; allowed: together with `prefix = true`");
+    }
+    Locales {
+        supported,
+        default,
+        query: raw.query.clone(),
+        cookie: raw.cookie.clone(),
+        prefix: raw.prefix,
+        redirect: raw.redirect,
+        countries,
+    }
+}
+
+/// Canonical case of a language tag (RFC 5646 2.1.1); `None` when it is not shaped like one.
+pub(super) fn canonical_tag(tag: &str) -> Option<String> {
+    let mut out = String::with_capacity(tag.len());
+    for (place, part) in tag.split('-').enumerate() {
+        let shaped = (1..=8).contains(&part.len())
+            && if place == 0 { part.len() > 1 && part.bytes().all(|b| b.is_ascii_alphabetic()) } else { part.bytes().all(|b| b.is_ascii_alphanumeric()) };
+        if !shaped {
+            return None;
+        }
+        if place > 0 {
+            out.push('-');
+        }
+        let lower = part.to_ascii_lowercase();
+        match part.len() {
+            2 if place > 0 => out.push_str(&part.to_ascii_uppercase()),
+            4 if place > 0 && part.bytes().all(|b| b.is_ascii_alphabetic()) => {
+                let (first, others) = lower.split_at_checked(1)?;
+                out.push_str(&first.to_ascii_uppercase());
+                out.push_str(others);
+            }
+            _ => out.push_str(&lower),
+        }
+    }
+    Some(out)
+}
+
+fn regions(raw: &[raw::Region], problems: &mut Problems) -> Vec<Region> {
+    let mut regions: Vec<Region> = Vec::with_capacity(raw.len());
+    for (place, written) in raw.iter().enumerate() {
+        let key = |name: &str| format!("region[{place}].{name}");
+        problems.name(key("name"), &written.name, regions.iter().any(|r| r.name == written.name));
+        let at = match (written.latitude, written.longitude) {
+            (None, None) => None,
+            (Some(latitude), Some(longitude)) => {
+                let good = (-90.0..=90.0).contains(&latitude) && (-180.0..=180.0).contains(&longitude);
+                if !good {
+                    problems.add(key("latitude"), format!("found {latitude}, {longitude}; allowed: -90 to 90 north, -180 to 180 east"));
+                }
+                Some(Coordinates { latitude: millionths(latitude), longitude: millionths(longitude) })
+            }
+            _ => {
+                problems.add(key("latitude"), "found one coordinate; allowed: both `latitude` and `longitude`, or neither");
+                None
+            }
+        };
+        for country in written.countries.iter().filter(|c| c.len() != 2 || !c.bytes().all(|b| b.is_ascii_uppercase())) {
+            problems.add(key("countries"), format!("found {country:?}; allowed: country codes such as \"JP\""));
+        }
+        for continent in &written.continents {
+            problems.place(key("continents"), continent, ["AF", "AN", "AS", "EU", "NA", "OC", "SA"].into_iter());
+        }
+        if written.default && regions.iter().any(|r| r.default) {
+            problems.add(key("default"), "found a second default region; allowed: one");
+        }
+        regions.push(Region {
+            name: written.name.clone(),
+            at,
+            countries: written.countries.clone(),
+            continents: written.continents.clone(),
+            default: written.default,
+        });
+    }
+    regions
+}
+
+/// Degrees to millionths; out of range saturates (and has been reported).
+fn millionths(degrees: f64) -> i32 {
+    (degrees * 1e6).round() as i32
+}
+
+fn pools(raw: &[raw::Pool], regions: &[Region], problems: &mut Problems) -> Vec<Pool> {
+    let mut pools: Vec<Pool> = Vec::with_capacity(raw.len());
+    for (place, written) in raw.iter().enumerate() {
+        let key = |name: &str| format!("pool[{place}].{name}");
+        problems.name(key("name"), &written.name, pools.iter().any(|p| p.name == written.name));
+        let region = written
+            .region
+            .as_deref()
+            .map(|name| problems.place(key("region"), name, regions.iter().map(|r| r.name.as_str())));
+        if written.origins.is_empty() {
+            problems.add(key("origins"), "found none; allowed: at least one URL");
+        }
+        let health = written.health.clone().unwrap_or_else(|| "/".into());
+        if !super::super::path::is_local(&health) {
+            problems.add(key("health"), format!("found {health:?}; allowed: a path, such as \"/healthz\""));
+        }
+        let mut origins = Vec::with_capacity(written.origins.len());
+        for (number, text) in written.origins.iter().enumerate() {
+            match setting(text) {
+                Some(origin) => origins.push(origin),
+                None => problems.add(
+                    format!("pool[{place}].origins[{number}]"),
+                    format!("found {text:?}; allowed: a base URL such as \"https://app.example.com\", or \"${{NAME}}\" to read one from the worker's vars and secrets"),
+                ),
+            }
+        }
+        pools.push(Pool { name: written.name.clone(), region, origins, health });
+    }
+    pools
+}
+
+fn setting(text: &str) -> Option<Setting> {
+    match text.strip_prefix("${").map(|rest| rest.strip_suffix('}')) {
+        Some(Some(name)) => {
+            let good = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            good.then(|| Setting::Var(name.to_owned()))
+        }
+        Some(None) => None,
+        None => base_url(text).map(Setting::Url),
+    }
+}
+
+fn route(raw: &raw::Route, at: &str, pools: &[Pool], locales: &Locales, problems: &mut Problems) -> Route {
+    let key = |name: &str| format!("{at}.{name}");
+    let host = match raw.host.as_deref().map(Host::parse) {
+        None => Host::Any,
+        Some(Ok(host)) => host,
+        Some(Err(sentence)) => {
+            problems.add(key("host"), sentence);
+            Host::Any
+        }
+    };
+    let path = Pattern::parse(&raw.path).unwrap_or_else(|sentence| {
+        problems.add(key("path"), sentence);
+        Pattern { segments: Vec::new(), rest: true }
+    });
+    if let Some(Segment::Literal(first)) = path.segments.first() {
+        if first == ".usher" {
+            problems.add(key("path"), "found a path below /.usher/, where Usher's own pages are and no route is asked; allowed: any other");
+        }
+        if locales.prefix && locales.supported.iter().any(|tag| tag.eq_ignore_ascii_case(first)) {
+            problems.add(
+                key("path"),
+                format!("found {:?}, which is never reached: /{first} is taken as a locale; allowed: the path without it, or `prefix = false` in [locale]", raw.path),
+            );
+        }
+    }
+    for method in raw.methods.iter().filter(|m| m.is_empty() || !m.bytes().all(|b| b.is_ascii_uppercase() || b == b'-')) {
+        problems.add(key("methods"), format!("found {method:?}; allowed: methods in upper case, such as \"GET\""));
+    }
+    for tag in raw.tags.iter().filter(|tag| tag.is_empty() || tag.len() > 256 || !tag.bytes().all(|b| b.is_ascii_graphic() && b != b',')) {
+        problems.add(key("tags"), format!("found {tag:?}; allowed: 1 to 256 visible ASCII characters without ','"));
+    }
+    let target = target(raw, at, &path, pools, problems);
+    if raw.sessions && !matches!(target, Target::Pools(_)) {
+        problems.add(key("sessions"), "found true on a route without `pool`; allowed: only where an origin answers");
+    }
+    Route {
+        name: raw.name.clone(),
+        host,
+        path,
+        methods: raw.methods.clone(),
+        auth: raw.auth,
+        target,
+        deadline: problems.duration(key("deadline"), raw.deadline.as_deref().unwrap_or(DEADLINE)),
+        sessions: raw.sessions,
+        localized: raw.localized,
+        cache: raw.cache.as_ref().map(|cache| Cache {
+            ttl: cache.ttl.as_deref().map(|ttl| problems.duration(key("cache.ttl"), ttl)),
+            shared: cache.shared,
+            query: cache.query.clone(),
+        }),
+        tags: raw.tags.clone(),
+    }
+}
+
+fn target(raw: &raw::Route, at: &str, path: &Pattern, pools: &[Pool], problems: &mut Problems) -> Target {
+    let mut found: Vec<(&str, Target)> = Vec::new();
+    if raw.files {
+        found.push(("static", Target::Static));
+    }
+    if let Some(names) = &raw.pool {
+        let names = match names {
+            raw::Pools::One(name) => std::slice::from_ref(name),
+            raw::Pools::Many(names) => names.as_slice(),
+        };
+        if names.is_empty() {
+            problems.add(format!("{at}.pool"), "found no name; allowed: one or more pools");
+        }
+        let places = names
+            .iter()
+            .map(|name| problems.place(format!("{at}.pool"), name, pools.iter().map(|p| p.name.as_str())))
+            .collect();
+        found.push(("pool", Target::Pools(places)));
+    }
+    if let Some(redirect) = &raw.redirect {
+        redirects(redirect, at, path, problems);
+        found.push(("redirect", Target::Redirect { to: redirect.to.clone(), status: redirect.status }));
+    }
+    if let Some(answer) = &raw.respond {
+        if !(200..=599).contains(&answer.status) {
+            problems.add(format!("{at}.respond.status"), format!("found {}; allowed: 200 to 599", answer.status));
+        }
+        if !answer.media.contains('/') || !answer.media.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) {
+            problems.add(format!("{at}.respond.type"), format!("found {:?}; allowed: a media type", answer.media));
+        }
+        let (status, body, media) = (answer.status, answer.body.clone(), answer.media.clone());
+        found.push(("respond", Target::Respond { status, body, media }));
+    }
+    if raw.echo {
+        found.push(("echo", Target::Echo));
+    }
+    let names: Vec<&str> = found.iter().map(|(name, _)| *name).collect();
+    if names.len() != 1 {
+        let what = if names.is_empty() { "no target".to_owned() } else { quoted(&names) };
+        problems.add(at, format!("found {what}; allowed: exactly one of `static`, `pool`, `redirect`, `respond`, `echo`"));
+    }
+    found.pop().map_or(Target::Echo, |(_, target)| target)
+}
+
+fn redirects(redirect: &raw::Redirect, at: &str, path: &Pattern, problems: &mut Problems) {
+    let local = super::super::path::is_local(&redirect.to);
+    if !local && base_url(redirect.to.split('?').next().unwrap_or_default()).is_none() {
+        problems.add(format!("{at}.redirect.to"), format!("found {:?}; allowed: a path on this host or an http(s) URL", redirect.to.as_str()));
+    }
+    for piece in redirect.to.split('{').skip(1) {
+        let name = piece.split('}').next().unwrap_or_default();
+        if !path.captures(name) {
+            problems.add(format!("{at}.redirect.to"), format!("found {{{name}}}; allowed: parameters that `path` captures"));
+        }
+    }
+    if !matches!(redirect.status, 301 | 302 | 303 | 307 | 308) {
+        problems.add(format!("{at}.redirect.status"), format!("found {}; allowed: 301, 302, 303, 307, 308", redirect.status));
+    }
+}
+
+/// Refuses a route that an earlier one leaves nothing to, or whose requests two routes claim.
+fn overlaps(route: &Route, earlier: &[Route], place: usize, problems: &mut Problems) {
+    let rival = earlier.iter().enumerate().find(|(_, other)| {
+        let methods = match (route.methods.is_empty(), other.methods.is_empty()) {
+            (true, true) => true,
+            (false, false) => route.methods.iter().any(|m| other.methods.contains(m)),
+            _ => false,
+        };
+        methods && route.host.specificity(&other.host) == Ordering::Equal && route.host == other.host && route.path.same_paths(&other.path)
+    });
+    if let Some((number, other)) = rival {
+        problems.add(
+            format!("route[{place}].path"),
+            format!("found the same host, path and methods as route[{number}] ({:?}); allowed: requests that one route only claims", other.name),
+        );
+    }
+}
+
+fn token(key: &str, text: &str, problems: &mut Problems) {
+    let good = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    if !good {
+        problems.add(key, format!("found {text:?}; allowed: letters, digits, '-', '_' and '.'"));
+    }
+}
+
+fn quoted(names: &[&str]) -> String {
+    if names.is_empty() {
+        return "nothing, for none is defined".into();
+    }
+    names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,106 @@
+//! Reads `usher.toml` where it is text: file, line, key, what was found, what is allowed.
+//!
+//! Exists natively only (the build script and the tests); in the wasm there is no TOML.
+
+use super::{Config, Problem, raw::Raw, units};
+use std::fmt;
+use toml::de::{DeTable, DeValue};
+
+/// Problems of one file, each with its line.
+#[derive(Debug)]
+pub struct Faults {
+    /// The file's name, as given.
+    pub file: String,
+    /// Line (from 1) and problem.
+    pub found: Vec<(usize, Problem)>,
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (line, problem) in &self.found {
+            writeln!(f, "{}:{line}: {problem}", self.file)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Faults {}
+
+/// Reads and checks a file's text.
+///
+/// # Errors
+/// All problems of the first stage that found any: syntax, then keys and types, then meaning.
+pub fn read(text: &str, file: &str) -> Result<(Raw, Config), Faults> {
+    let faults = |found| Faults { file: file.to_owned(), found };
+    let raw = parse(text).map_err(|fault| faults(vec![fault]))?;
+    let config = Config::check(&raw).map_err(|problems| {
+        let table = DeTable::parse(text).ok();
+        let line = |key: &str| table.as_ref().map_or(1, |t| line_of(text, t.get_ref(), key));
+        faults(problems.into_iter().map(|problem| (line(&problem.key), problem)).collect())
+    })?;
+    Ok((raw, config))
+}
+
+fn parse(text: &str) -> Result<Raw, (usize, Problem)> {
+    let deserializer = toml::Deserializer::parse(text).map_err(|e| {
+        (line_at(text, e.span().map_or(0, |span| span.start)), Problem { key: "(syntax)".into(), sentence: e.message().to_owned() })
+    })?;
+    serde_path_to_error::deserialize(deserializer).map_err(|e| {
+        let path = e.path().to_string();
+        let inner = e.inner();
+        let line = line_at(text, inner.span().map_or(0, |span| span.start));
+        let (key, sentence) = reword(&path, inner.message());
+        (line, Problem { key, sentence })
+    })
+}
+
+/// Serde's sentence in ours: the unknown name, the known ones, and the nearest of them.
+fn reword(path: &str, message: &str) -> (String, String) {
+    let mut names = message.split('`').skip(1).step_by(2);
+    let unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
+    let Some(found) = names.next().filter(|_| unknown) else {
+        return (path.to_owned(), message.to_owned());
+    };
+    let known: Vec<&str> = names.collect();
+    let hint = units::nearest(found, known.iter().copied()).map(|near| format!(" (did you mean {near:?}?)"));
+    let allowed = known.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+    let what = if message.starts_with("unknown field") { "an unknown key" } else { "an unknown value" };
+    (path.to_owned(), format!("found {what} {found:?}; allowed: {allowed}{}", hint.unwrap_or_default()))
+}
+
+/// The line of `route[2].cache.ttl`, or of its nearest ancestor that is written.
+fn line_of(text: &str, table: &DeTable<'_>, key: &str) -> usize {
+    let mut start = 0;
+    let mut here = Some(table);
+    let mut list = None;
+    for step in key.split(['.', '[']) {
+        let found = match step.strip_suffix(']') {
+            Some(number) => {
+                let items: Option<&toml::de::DeArray<'_>> = list.take();
+                items.and_then(|items| items.get(number.parse::<usize>().ok()?))
+            }
+            None => here.and_then(|table| table.iter().find(|(name, _)| name.get_ref() == step)).map(|(name, value)| {
+                start = name.span().start;
+                value
+            }),
+        };
+        let Some(value) = found else { break };
+        here = None;
+        match value.get_ref() {
+            DeValue::Table(table) => {
+                here = Some(table);
+                if step.ends_with(']') {
+                    start = value.span().start;
+                }
+            }
+            DeValue::Array(items) => list = Some(items),
+            _ if step.ends_with(']') => start = value.span().start,
+            _ => {}
+        }
+    }
+    line_at(text, start)
+}
+
+fn line_at(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|&b| b == b'\n').count() + 1
+}

@@ -1,0 +1,150 @@
+use super::source::read;
+use super::*;
+use proptest::prelude::*;
+
+const LEAST: &str = "[[route]]\nname = \"all\"\npath = \"/*\"\necho = true\n";
+
+fn faults(text: &str) -> String {
+    match read(text, "usher.toml") {
+        Ok(_) => String::new(),
+        Err(faults) => faults.to_string(),
+    }
+}
+
+#[test]
+fn the_least_file_is_one_route() {
+    let config = read(LEAST, "usher.toml").map(|(_, config)| config);
+    let config = config.expect("the least file");
+    assert_eq!(config.locales.supported, ["en"]);
+    assert_eq!(config.session.idle, 12 * 3_600_000);
+    assert!(matches!(config.routes[0].target, Target::Echo));
+}
+
+#[test]
+fn the_embedded_form_reads_back_as_the_same_configuration() {
+    let (raw, config) = read(include_str!("../../usher.toml"), "usher.toml").expect("the shipped file");
+    let json = serde_json::to_string(&raw).expect("as JSON");
+    let again = Config::check(&serde_json::from_str(&json).expect("from JSON")).expect("checks again");
+    assert_eq!(format!("{config:?}"), format!("{again:?}"));
+}
+
+#[test]
+fn a_fault_names_file_line_key_what_was_found_and_what_is_allowed() {
+    for (text, said) in [
+        (
+            "[session]\nidle = \"12h\"\ncookies = \"x\"\n",
+            "usher.toml:3: `session.cookies`: found an unknown key \"cookies\"; allowed: \"cookie\", \"idle\", \"absolute\", \"memo\", \"memo_entries\", \"deadline\", \"sign_in\" (did you mean \"cookie\"?)\n",
+        ),
+        (
+            "[[route]]\nname = \"a\"\npath = \"/\"\nauth = \"requird\"\n",
+            "usher.toml:4: `route[0].auth`: found an unknown value \"requird\"; allowed: \"required\", \"optional\", \"none\" (did you mean \"required\"?)\n",
+        ),
+        ("[session]\nmemo_entries = \"many\"\n", "usher.toml:2: `session.memo_entries`: invalid type: string \"many\", expected usize\n"),
+        (
+            "[[route]]\nname = \"a\"\npath = \"/\"\necho = true\n\n[[route]]\nname = \"b\"\npath = \"/b\"\necho = true\ndeadline = \"10\"\n",
+            "usher.toml:10: `route[1].deadline`: found \"10\"; allowed: a whole number and a unit (ms, s, m, h, d), at most 366d, such as \"5s\"\n",
+        ),
+        (
+            "[[pool]]\nname = \"app\"\norigins = [\n  \"https://a.example\",\n  \"ftp://b.example\",\n]\n[[route]]\nname = \"a\"\npath = \"/\"\npool = \"ap\"\n",
+            "usher.toml:5: `pool[0].origins[1]`: found \"ftp://b.example\"; allowed: a base URL such as \"https://app.example.com\", or \"${NAME}\" to read one from the worker's vars and secrets\nusher.toml:10: `route[0].pool`: found \"ap\"; allowed: \"app\" (did you mean \"app\"?)\n",
+        ),
+        ("[[route]]\nname = \"a\"\npath = \"/\"\n", "usher.toml:1: `route[0]`: found no target; allowed: exactly one of `static`, `pool`, `redirect`, `respond`, `echo`\n"),
+    ] {
+        assert_eq!(faults(text), said);
+    }
+    assert!(faults("a = = 1").starts_with("usher.toml:1: `(syntax)`: "));
+}
+
+#[test]
+fn meaningless_values_are_refused() {
+    for (text, key) in [
+        ("[session]\nidle = \"8d\"\n", "session.idle"),
+        ("[session]\nidle = \"5s\"\n", "session.idle"),
+        ("[session]\ncookie = \"__Host-x\"\n", "session.cookie"),
+        ("[session]\nsign_in = \"//evil.example\"\n", "session.sign_in"),
+        ("[session]\nsign_in = \"/in\"\n[[route]]\nname = \"in\"\npath = \"/in\"\necho = true\nauth = \"required\"\n", "session.sign_in"),
+        ("[session]\nmemo_entries = 0\n", "session.memo_entries"),
+        ("[locale]\nsupported = []\n", "locale.supported"),
+        ("[locale]\nsupported = [\"en\", \"EN\"]\n", "locale.supported[1]"),
+        ("[locale]\nsupported = [\"e\"]\n", "locale.supported[0]"),
+        ("[locale]\ndefault = \"de\"\n", "locale.default"),
+        ("[locale.countries]\njp = \"en\"\n", "locale.countries.jp"),
+        ("[locale.countries]\nJP = \"ja\"\n", "locale.countries.JP"),
+        ("[locale]\nprefix = false\nredirect = true\n", "locale.redirect"),
+        ("[[region]]\nname = \"eu\"\nlatitude = 91.0\nlongitude = 0.0\n", "region[0].latitude"),
+        ("[[region]]\nname = \"eu\"\nlatitude = 1.0\n", "region[0].latitude"),
+        ("[[region]]\nname = \"eu\"\ncontinents = [\"XX\"]\n", "region[0].continents"),
+        ("[[region]]\nname = \"e u\"\n", "region[0].name"),
+        ("[[pool]]\nname = \"p\"\norigins = []\n", "pool[0].origins"),
+        ("[[pool]]\nname = \"p\"\norigins = [\"${}\"]\n", "pool[0].origins[0]"),
+        ("[[pool]]\nname = \"p\"\norigins = [\"https://u:p@x.example\"]\n", "pool[0].origins[0]"),
+        ("[[pool]]\nname = \"p\"\norigins = [\"https://x\"]\nregion = \"eu\"\n", "pool[0].region"),
+        ("[[route]]\nname = \"a\"\npath = \"a\"\necho = true\n", "route[0].path"),
+        ("[[route]]\nname = \"a\"\npath = \"/a*\"\necho = true\n", "route[0].path"),
+        ("[[route]]\nname = \"a\"\npath = \"/{x}/{x}\"\necho = true\n", "route[0].path"),
+        ("[[route]]\nname = \"a\"\npath = \"/.usher/x\"\necho = true\n", "route[0].path"),
+        ("[[route]]\nname = \"a\"\npath = \"/en/x\"\necho = true\n", "route[0].path"),
+        ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\nhost = \"a_b..c\"\n", "route[0].host"),
+        ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\nmethods = [\"get\"]\n", "route[0].methods"),
+        ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\ntags = [\"a,b\"]\n", "route[0].tags"),
+        ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\nsessions = true\n", "route[0].sessions"),
+        ("[[route]]\nname = \"a\"\npath = \"/a\"\nredirect = { to = \"//e\" }\n", "route[0].redirect.to"),
+        ("[[route]]\nname = \"a\"\npath = \"/a\"\nredirect = { to = \"/{id}\" }\n", "route[0].redirect.to"),
+        ("[[route]]\nname = \"a\"\npath = \"/a\"\nredirect = { to = \"/b\", status = 200 }\n", "route[0].redirect.status"),
+        ("[[route]]\nname = \"a\"\npath = \"/a\"\nrespond = { status = 101 }\n", "route[0].respond.status"),
+    ] {
+        let said = faults(&format!("{text}{LEAST}"));
+        assert!(said.contains(&format!("`{key}`: ")), "{text}\n{said}");
+    }
+}
+
+#[test]
+fn two_routes_that_claim_the_same_requests_are_refused() {
+    let route = |name: &str, rest: &str| format!("[[route]]\nname = \"{name}\"\necho = true\n{rest}\n");
+    let clash = |a: &str, b: &str| faults(&(route("a", a) + &route("b", b))).contains("`route[1].path`");
+    assert!(clash("path = \"/x\"", "path = \"/x\""));
+    assert!(clash("path = \"/{a}/x\"", "path = \"/{b}/x\""));
+    assert!(clash("path = \"/x\"\nmethods = [\"GET\", \"PUT\"]", "path = \"/x\"\nmethods = [\"PUT\"]"));
+    assert!(clash("path = \"/%78\"", "path = \"/x\""));
+    assert!(!clash("path = \"/x\"\nmethods = [\"GET\"]", "path = \"/x\""));
+    assert!(!clash("path = \"/x\"\nmethods = [\"GET\"]", "path = \"/x\"\nmethods = [\"PUT\"]"));
+    assert!(!clash("path = \"/x\"", "path = \"/x\"\nhost = \"a.example\""));
+    assert!(!clash("path = \"/x/*\"", "path = \"/x\""));
+}
+
+#[test]
+fn a_var_is_read_where_the_worker_runs_and_a_missing_one_is_named() {
+    let text = format!("[[pool]]\nname = \"p\"\norigins = [\"${{ORIGIN_URL}}\"]\n{LEAST}");
+    let config = || read(&text, "usher.toml").expect("reads").1;
+    let found = config().resolved(|name| (name == "ORIGIN_URL").then(|| "http://127.0.0.1:1/base/".into())).expect("set");
+    assert_eq!(found.pools[0].origins, [Setting::Url("http://127.0.0.1:1/base".into())]);
+    let missing = config().resolved(|_| None).expect_err("not set").to_string();
+    assert!(missing.contains("ORIGIN_URL"), "{missing}");
+    let secret = config().resolved(|_| Some("hunter2".into())).expect_err("no URL").to_string();
+    assert!(secret.contains("ORIGIN_URL") && !secret.contains("hunter2"), "{secret}");
+}
+
+#[test]
+fn language_tags_have_one_canonical_case() {
+    for (tag, canonical) in
+        [("EN", Some("en")), ("zh-hant-tw", Some("zh-Hant-TW")), ("pt-br", Some("pt-BR")), ("es-419", Some("es-419")), ("", None), ("a", None), ("en_US", None), ("en-", None), ("en-abcdefghi", None)]
+    {
+        assert_eq!(check::canonical_tag(tag).as_deref(), canonical, "{tag}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_can_panic_the_reader(text in "\\PC{0,200}") {
+        let _ = read(&text, "usher.toml");
+    }
+
+    #[test]
+    fn no_value_can_panic_the_check(path in "[/a-z{}*%;.]{0,20}", host in "[*.a-z-]{0,12}", span in "[0-9]{0,22}[a-z]{0,2}", tag in "[A-Za-z0-9-]{0,20}") {
+        let mut raw = raw::Raw::default();
+        raw.locale.supported.push(tag);
+        raw.route.push(raw::Route { name: "a".into(), path: path.clone(), host: Some(host), echo: true, deadline: Some(span), ..raw::Route::default() });
+        raw.route.push(raw::Route { name: "b".into(), path: "/b".into(), redirect: Some(raw::Redirect { to: path, status: 302 }), ..raw::Route::default() });
+        let _ = Config::check(&raw);
+    }
+}

@@ -1,0 +1,7 @@
+//! Usher: the front door of a web application, at the edge.
+//!
+//! The order of modules is the order of dependency: a module imports only modules declared above
+//! it (`tests/architecture.rs` holds this).
+
+pub mod path;
+pub mod config;
