@@ -5,3 +5,8 @@
 
 pub mod path;
 pub mod config;
+pub mod error;
+pub mod head;
+pub mod visitor;
+pub mod route;
+pub mod ledger;

@@ -1,0 +1,144 @@
+//! What went wrong, whose fault is it, which status does it get?
+
+/// Every way in which a request can fail to be answered as asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The request cannot be understood; the sentence says what and how to mend it.
+    #[error("{0}")]
+    Malformed(String),
+    /// Two readers of the path would send it to different routes.
+    #[error("the path can be read in more than one way: send it without encoded slashes, empty or dotted segments, and ';'")]
+    AmbiguousPath,
+    /// A session is asked for and there is none.
+    #[error("a session is required")]
+    Unauthenticated,
+    /// The bearer token of the operator is asked for.
+    #[error("the operator's bearer token is required")]
+    NotTheOperator,
+    /// A browser was made to ask this by another site.
+    #[error("the request was made by another site")]
+    CrossSite,
+    /// No route is for this path.
+    #[error("nothing is here")]
+    NotFound,
+    /// Routes are for this path, but not with this method.
+    #[error("allowed here: {}", .0.join(", "))]
+    MethodNotAllowed(Vec<String>),
+    /// The body is larger than this many bytes.
+    #[error("the body is larger than {0} bytes")]
+    TooLarge(usize),
+    /// The request has passed here before.
+    #[error("the request has come through this gateway before: an origin's URL leads back to it")]
+    Loop,
+    /// The operator's part is missing; the log says which.
+    #[error("the gateway is not configured")]
+    Misconfigured,
+    /// Who is asking cannot be established now.
+    #[error("sessions cannot be checked now")]
+    IdentityDown,
+    /// The ledger did not take a stamp.
+    #[error("the ledger cannot be written now: nothing was stamped, try again")]
+    LedgerDown,
+    /// A store that the operator asked for is down.
+    #[error("the store cannot be reached now: try again")]
+    StoreDown,
+    /// The origin could not be reached.
+    #[error("the origin cannot be reached")]
+    OriginUnreachable,
+    /// The origin did not begin to answer in time.
+    #[error("the origin did not answer in time")]
+    OriginTimeout,
+    /// Ours.
+    #[error("something went wrong here")]
+    Internal,
+}
+
+/// Whose fault it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// Who asked.
+    Visitor,
+    /// Who runs the gateway.
+    Operator,
+    /// Who was asked.
+    Origin,
+    /// A service of the platform.
+    Platform,
+    /// We.
+    Usher,
+}
+
+impl Error {
+    /// The status of the answer (RFC 9110 15).
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Malformed(_) | Self::AmbiguousPath => 400,
+            Self::Unauthenticated | Self::NotTheOperator => 401,
+            Self::CrossSite => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed(_) => 405,
+            Self::TooLarge(_) => 413,
+            Self::Internal => 500,
+            Self::OriginUnreachable => 502,
+            Self::Misconfigured | Self::IdentityDown | Self::LedgerDown | Self::StoreDown => 503,
+            Self::OriginTimeout => 504,
+            Self::Loop => 508,
+        }
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Misconfigured | Self::Loop => Blame::Operator,
+            Self::IdentityDown | Self::LedgerDown | Self::StoreDown => Blame::Platform,
+            Self::OriginUnreachable | Self::OriginTimeout => Blame::Origin,
+            Self::Internal => Blame::Usher,
+            _ => Blame::Visitor,
+        }
+    }
+
+    /// The error type of the `Proxy-Status` field (RFC 9209 2.3).
+    #[must_use]
+    pub fn proxy_error(&self) -> &'static str {
+        match self {
+            Self::OriginUnreachable => "destination_unavailable",
+            Self::OriginTimeout => "http_response_timeout",
+            Self::Loop => "proxy_loop_detected",
+            Self::Misconfigured => "proxy_configuration_error",
+            Self::IdentityDown | Self::LedgerDown | Self::StoreDown | Self::Internal => "proxy_internal_error",
+            Self::Unauthenticated | Self::NotTheOperator | Self::CrossSite => "http_request_denied",
+            _ => "http_request_error",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_visitors_fault_is_a_4xx_and_nobody_elses_is() {
+        for error in [
+            Error::Malformed(String::new()),
+            Error::AmbiguousPath,
+            Error::Unauthenticated,
+            Error::NotTheOperator,
+            Error::CrossSite,
+            Error::NotFound,
+            Error::MethodNotAllowed(vec![]),
+            Error::TooLarge(1),
+            Error::Loop,
+            Error::Misconfigured,
+            Error::IdentityDown,
+            Error::LedgerDown,
+            Error::StoreDown,
+            Error::OriginUnreachable,
+            Error::OriginTimeout,
+            Error::Internal,
+        ] {
+            assert_eq!((400..500).contains(&error.status()), error.blame() == Blame::Visitor, "{error:?}");
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! What is no longer valid, and since when?
+//!
+//! A stamp says of a subject (a tag, a URL, a user, ...): what was made before this moment is no
+//! longer valid. Moments are the ledger's own clock, milliseconds since 1970 that never repeat and
+//! never go back, so no two machines' clocks are ever compared: whatever is made carries the
+//! moment up to which its maker had read the ledger.
+
+use crate::config;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// A moment of the ledger's clock.
+pub type Moment = u64;
+
+/// The names that stamps are made out to.
+pub mod subject {
+    /// Every stored answer with this tag.
+    #[must_use]
+    pub fn tag(tag: &str) -> String {
+        format!("tag:{tag}")
+    }
+
+    /// Every stored answer of this URL: `host/path?query`, or `/path?query` on every host.
+    #[must_use]
+    pub fn url(url: &str) -> String {
+        format!("url:{url}")
+    }
+
+    /// Every stored answer below this path: `host/path`, or `/path` on every host.
+    #[must_use]
+    pub fn prefix(prefix: &str) -> String {
+        format!("prefix:{prefix}")
+    }
+
+    /// Every stored answer.
+    pub const EVERYTHING: &str = "everything";
+
+    /// The session under this key.
+    #[must_use]
+    pub fn session(key: &str) -> String {
+        format!("session:{key}")
+    }
+
+    /// Every session of this user.
+    #[must_use]
+    pub fn user(user: &str) -> String {
+        format!("user:{user}")
+    }
+
+    /// Every session.
+    pub const EVERYONE: &str = "everyone";
+}
+
+/// One line of the book.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// See [`subject`].
+    pub subject: String,
+    /// What was made before is no longer valid.
+    pub since: Moment,
+    /// Whether it may still serve while the origin is down.
+    pub soft: bool,
+}
+
+/// What the book answers to "what is new since ...?".
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// The reader now knows everything up to here.
+    pub as_of: Moment,
+    /// In the order they were made.
+    pub stamps: Vec<Stamp>,
+    /// Whether more pages follow.
+    pub more: bool,
+}
+
+/// What is asked of the book.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Who is stamped.
+    pub subjects: Vec<String>,
+    /// Soft or hard.
+    pub soft: bool,
+    /// The page to answer with begins here.
+    pub since: Moment,
+}
+
+/// How valid a thing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Validity {
+    /// No stamp speaks against it.
+    Valid,
+    /// A soft stamp does.
+    Stale,
+    /// A hard stamp does.
+    Void,
+}
+
+/// Whether a view may be used as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Currency {
+    /// Young enough.
+    Current,
+    /// Young enough, but it should be read again behind the answer.
+    Ageing,
+    /// Too old: read before use.
+    Overdue,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Since {
+    hard: Moment,
+    soft: Moment,
+}
+
+/// An isolate's copy of the book.
+#[derive(Debug, Default)]
+pub struct View {
+    as_of: Moment,
+    read: Option<config::Millis>,
+    known: HashMap<String, Since>,
+}
+
+impl View {
+    /// Everything up to here is known.
+    #[must_use]
+    pub fn as_of(&self) -> Moment {
+        self.as_of
+    }
+
+    /// Takes in a page that was asked for at `asked` (this isolate's clock, milliseconds).
+    pub fn learn(&mut self, page: &Page, asked: config::Millis) {
+        for stamp in &page.stamps {
+            let since = self.known.entry(stamp.subject.clone()).or_default();
+            let place = if stamp.soft { &mut since.soft } else { &mut since.hard };
+            *place = (*place).max(stamp.since);
+        }
+        self.as_of = self.as_of.max(page.as_of);
+        if !page.more {
+            self.read = self.read.max(Some(asked));
+        }
+    }
+
+    /// Whether the view may be used at `now`.
+    #[must_use]
+    pub fn currency(&self, now: config::Millis, bounds: &config::Ledger) -> Currency {
+        match self.age(now) {
+            Some(age) if age < bounds.max_delay / 2 => Currency::Current,
+            Some(age) if age < bounds.max_delay => Currency::Ageing,
+            _ => Currency::Overdue,
+        }
+    }
+
+    /// Whether the view may still serve at `now` although the book cannot be read.
+    #[must_use]
+    pub fn outlasts(&self, now: config::Millis, bounds: &config::Ledger) -> bool {
+        self.age(now).is_some_and(|age| age <= bounds.max_outage.max(bounds.max_delay))
+    }
+
+    fn age(&self, now: config::Millis) -> Option<config::Millis> {
+        self.read.map(|read| now.saturating_sub(read))
+    }
+
+    /// How valid something is that was made when its maker had read up to `made`.
+    #[must_use]
+    pub fn validity<'s>(&self, made: Moment, subjects: impl IntoIterator<Item = &'s str>) -> Validity {
+        subjects
+            .into_iter()
+            .filter_map(|subject| self.known.get(subject))
+            .map(|since| {
+                if made < since.hard {
+                    Validity::Void
+                } else if made < since.soft {
+                    Validity::Stale
+                } else {
+                    Validity::Valid
+                }
+            })
+            .max()
+            .unwrap_or(Validity::Valid)
+    }
+
+    /// Forgets stamps older than anything that could still be alive.
+    pub fn forget(&mut self, before: Moment) {
+        self.known.retain(|_, since| since.hard.max(since.soft) >= before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn stamp(subject: &str, since: Moment, soft: bool) -> Stamp {
+        Stamp { subject: subject.into(), since, soft }
+    }
+
+    fn page(as_of: Moment, stamps: &[Stamp]) -> Page {
+        Page { as_of, stamps: stamps.to_vec(), more: false }
+    }
+
+    const BOUNDS: config::Ledger = config::Ledger { max_delay: 5_000, max_outage: 60_000, deadline: 1_000 };
+
+    #[test]
+    fn what_was_made_before_a_stamp_is_void_and_what_was_made_knowing_it_is_valid() {
+        let mut view = View::default();
+        view.learn(&page(100, &[stamp("tag:a", 100, false)]), 0);
+        assert_eq!(view.validity(99, ["tag:a"]), Validity::Void);
+        assert_eq!(view.validity(100, ["tag:a"]), Validity::Valid);
+        assert_eq!(view.validity(99, ["tag:b"]), Validity::Valid);
+    }
+
+    #[test]
+    fn a_soft_stamp_makes_stale_and_never_softens_a_hard_one() {
+        let mut view = View::default();
+        view.learn(&page(200, &[stamp("tag:a", 100, false), stamp("tag:a", 200, true)]), 0);
+        assert_eq!(view.validity(50, ["tag:a"]), Validity::Void);
+        assert_eq!(view.validity(150, ["tag:a"]), Validity::Stale);
+        assert_eq!(view.validity(150, ["tag:b", "tag:a", "tag:c"]), Validity::Stale);
+        assert_eq!(view.validity(200, ["tag:a"]), Validity::Valid);
+    }
+
+    #[test]
+    fn a_view_is_current_ageing_overdue_and_finally_useless() {
+        let mut view = View::default();
+        assert_eq!(view.currency(0, &BOUNDS), Currency::Overdue);
+        assert!(!view.outlasts(0, &BOUNDS));
+        view.learn(&page(1, &[]), 1_000);
+        for (now, currency) in [(1_000, Currency::Current), (3_499, Currency::Current), (3_500, Currency::Ageing), (5_999, Currency::Ageing), (6_000, Currency::Overdue)] {
+            assert_eq!(view.currency(now, &BOUNDS), currency, "{now}");
+        }
+        assert!(view.outlasts(61_000, &BOUNDS) && !view.outlasts(61_001, &BOUNDS));
+        let always = config::Ledger { max_delay: 0, ..BOUNDS };
+        assert_eq!(view.currency(1_000, &always), Currency::Overdue);
+    }
+
+    #[test]
+    fn a_view_is_read_only_when_the_last_page_has_come() {
+        let mut view = View::default();
+        view.learn(&Page { as_of: 5, stamps: vec![stamp("everyone", 5, false)], more: true }, 0);
+        assert_eq!((view.as_of(), view.currency(0, &BOUNDS)), (5, Currency::Overdue));
+        view.learn(&page(9, &[]), 0);
+        assert_eq!((view.as_of(), view.currency(0, &BOUNDS)), (9, Currency::Current));
+    }
+
+    #[test]
+    fn old_stamps_are_forgotten() {
+        let mut view = View::default();
+        view.learn(&page(20, &[stamp("tag:old", 10, false), stamp("tag:new", 20, true)]), 0);
+        view.forget(11);
+        assert_eq!(view.validity(0, ["tag:old"]), Validity::Valid);
+        assert_eq!(view.validity(0, ["tag:new"]), Validity::Stale);
+    }
+
+    proptest! {
+        /// However pages are cut, repeated or reordered, the newest stamp of a subject decides.
+        #[test]
+        fn the_order_of_learning_does_not_matter(mut stamps in prop::collection::vec((0u8..4, 1u64..50, any::<bool>()), 0..20), made in 0u64..60) {
+            let names = ["tag:a", "tag:b", "everything", "user:u"];
+            let learn = |stamps: &[(u8, u64, bool)]| {
+                let mut view = View::default();
+                for &(name, since, soft) in stamps {
+                    view.learn(&page(since, &[stamp(names[usize::from(name)], since, soft)]), 0);
+                }
+                names.map(|name| view.validity(made, [name]))
+            };
+            let forwards = learn(&stamps);
+            stamps.reverse();
+            prop_assert_eq!(forwards, learn(&stamps));
+        }
+    }
+}

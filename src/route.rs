@@ -1,0 +1,204 @@
+//! Which route is this request for?
+
+use crate::config::{Config, Route};
+use crate::error::Error;
+use crate::head::Url;
+use crate::path;
+use std::borrow::Cow;
+
+/// Where a request belongs.
+#[derive(Debug, Clone)]
+pub struct Place<'c, 'a> {
+    /// The route.
+    pub route: &'c Route,
+    /// The path in normal form, without a locale prefix: what is matched, keyed and forwarded.
+    pub path: Cow<'a, str>,
+    /// The locale that the path began with (a place in `Locales::supported`).
+    pub prefix: Option<usize>,
+}
+
+/// Finds the route of a request.
+///
+/// # Errors
+/// A path that is malformed or can be read in two ways; no route; no route with this method.
+pub fn find<'c, 'a>(config: &'c Config, url: &Url<'a>, method: &str) -> Result<Place<'c, 'a>, Error> {
+    let host = url.host();
+    let normal = path::normal(url.path).map_err(|bad| Error::Malformed(bad.to_string()))?;
+    let found = look(config, host, &normal, method)?;
+    if let Some(read) = path::otherwise(&normal) {
+        let other = look(config, host, &read, method);
+        if !other.is_ok_and(|other| std::ptr::eq(other.route, found.route) && other.prefix == found.prefix) {
+            return Err(Error::AmbiguousPath);
+        }
+    }
+    let Found { route, prefix } = found;
+    let path = match (prefix, normal) {
+        (None, normal) => normal,
+        (Some(_), Cow::Borrowed(normal)) => Cow::Borrowed(after_first_segment(normal)),
+        (Some(_), Cow::Owned(normal)) => Cow::Owned(after_first_segment(&normal).to_owned()),
+    };
+    Ok(Place { route, path, prefix })
+}
+
+struct Found<'c> {
+    route: &'c Route,
+    prefix: Option<usize>,
+}
+
+/// A locale prefix counts only when the route behind it is localized.
+fn look<'c>(config: &'c Config, host: &str, path: &str, method: &str) -> Result<Found<'c>, Error> {
+    if let Some(prefix) = locale_prefix(config, path) {
+        let inner = most_specific(config, host, after_first_segment(path), method);
+        match inner {
+            Ok(route) if !route.localized => {}
+            inner => return inner.map(|route| Found { route, prefix: Some(prefix) }),
+        }
+    }
+    most_specific(config, host, path, method).map(|route| Found { route, prefix: None })
+}
+
+fn locale_prefix(config: &Config, path: &str) -> Option<usize> {
+    let first = path.strip_prefix('/')?.split('/').next()?;
+    if !config.locales.prefix || first.is_empty() {
+        return None;
+    }
+    config.locales.supported.iter().position(|tag| tag.eq_ignore_ascii_case(first))
+}
+
+fn after_first_segment(path: &str) -> &str {
+    let rest = path.strip_prefix('/').unwrap_or(path);
+    rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or("/")
+}
+
+fn most_specific<'c>(config: &'c Config, host: &str, path: &str, method: &str) -> Result<&'c Route, Error> {
+    let mut allowed: Vec<String> = Vec::new();
+    for route in config.routes.iter().filter(|r| r.host.matches(host) && r.path.matches(path).is_some()) {
+        let listed = |method: &str| route.methods.iter().any(|known| known == method);
+        if route.methods.is_empty() || listed(method) || (method == "HEAD" && listed("GET")) {
+            return Ok(route);
+        }
+        allowed.extend(route.methods.iter().cloned());
+    }
+    if allowed.is_empty() {
+        return Err(Error::NotFound);
+    }
+    if allowed.iter().any(|method| method == "GET") {
+        allowed.push("HEAD".into());
+    }
+    allowed.sort();
+    allowed.dedup();
+    Err(Error::MethodNotAllowed(allowed))
+}
+
+/// A redirect's target with the path's parameters filled in; they stay encoded as they came.
+#[must_use]
+pub fn filled(to: &str, route: &Route, path: &str) -> String {
+    let mut out = to.to_owned();
+    for (name, value) in route.path.matches(path).unwrap_or_default() {
+        out = out.replace(&format!("{{{name}}}"), value);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::source;
+    use proptest::prelude::*;
+
+    fn config() -> Config {
+        let route = |name: &str, rest: &str| format!("[[route]]\nname = \"{name}\"\necho = true\n{rest}\n");
+        let text = "[locale]\nsupported = [\"en\", \"zh-Hant\"]\n".to_owned()
+            + &route("all", "path = \"/*\"")
+            + &route("admin", "path = \"/admin/*\"\nauth = \"required\"")
+            + &route("user", "path = \"/users/{id}\"")
+            + &route("me", "path = \"/users/me\"")
+            + &route("posts", "path = \"/users/{id}/posts\"\nmethods = [\"GET\", \"POST\"]\nhost = \"api.example.com\"")
+            + &route("sub", "path = \"/*\"\nhost = \"*.example.com\"")
+            + &route("only", "path = \"/users/{id}/posts\"\nmethods = [\"PUT\"]\nhost = \"put.example\"")
+            + &route("raw", "path = \"/raw/*\"\nlocalized = false");
+        source::read(&text, "test.toml").expect("a configuration").1
+    }
+
+    fn name(url: &str, method: &str) -> String {
+        let config = config();
+        let url = Url::parse(url).expect("a URL");
+        match find(&config, &url, method) {
+            Ok(place) => format!("{} {} {:?}", place.route.name, place.path, place.prefix),
+            Err(error) => format!("{} {error}", error.status()),
+        }
+    }
+
+    #[test]
+    fn the_most_specific_route_wins() {
+        for (url, found) in [
+            ("https://x.org/", "all / None"),
+            ("https://x.org/admin", "admin /admin None"),
+            ("https://x.org/admin/a/b", "admin /admin/a/b None"),
+            ("https://x.org/administrator", "all /administrator None"),
+            ("https://x.org/users/7", "user /users/7 None"),
+            ("https://x.org/users/me", "me /users/me None"),
+            ("https://x.org/users/", "all /users/ None"),
+            ("https://api.example.com/users/7/posts", "posts /users/7/posts None"),
+            ("https://www.example.com/admin", "sub /admin None"),
+            ("https://example.com/admin", "admin /admin None"),
+            ("https://x.org/%61dmin", "admin /admin None"),
+        ] {
+            assert_eq!(name(url, "GET"), found, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_locale_prefix_leads_to_the_same_route() {
+        for (url, found) in [
+            ("https://x.org/zh-hant/admin/x", "admin /admin/x Some(1)"),
+            ("https://x.org/en", "all / Some(0)"),
+            ("https://x.org/en/", "all / Some(0)"),
+            ("https://x.org/fr/admin", "all /fr/admin None"),
+            ("https://x.org/en/raw/x", "all /en/raw/x None"),
+        ] {
+            assert_eq!(name(url, "GET"), found, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_two_readers_would_route_differently_is_refused() {
+        for url in ["//admin", "/x/..%2fadmin", "/x%2F..%2Fadmin", "/%2561dmin", "/x/%252e%252e/admin", "/admin;x", "/en//admin", "/%2fen/admin"] {
+            assert!(name(&format!("https://x.org{url}"), "GET").starts_with("400 "), "{url}");
+        }
+        assert_eq!(name("https://x.org/a%2Fb", "GET"), "all /a%2Fb None");
+        assert_eq!(name("https://x.org/a//b", "GET"), "all /a//b None");
+        assert_eq!(name("https://x.org/%zz", "GET"), "400 the path has a '%' that is not followed by two hexadecimal digits");
+    }
+
+    #[test]
+    fn a_method_that_no_route_takes_is_told_which_are() {
+        assert_eq!(name("https://put.example/users/7/posts", "PUT"), "only /users/7/posts None");
+        assert_eq!(name("https://api.example.com/users/7/posts", "HEAD"), "posts /users/7/posts None");
+        let text = "[[route]]\nname = \"a\"\npath = \"/a\"\nmethods = [\"GET\", \"POST\"]\necho = true\n";
+        let config = source::read(text, "test.toml").expect("a configuration").1;
+        let ask = |path: &str, method: &str| find(&config, &Url { scheme: "https", authority: "x", path, query: None }, method).map(|p| p.route.name.clone());
+        assert_eq!(ask("/a", "PUT"), Err(Error::MethodNotAllowed(vec!["GET".into(), "HEAD".into(), "POST".into()])));
+        assert_eq!(ask("/b", "GET"), Err(Error::NotFound));
+    }
+
+    #[test]
+    fn parameters_fill_a_redirect() {
+        let config = config();
+        let route = config.routes.iter().find(|r| r.name == "posts").expect("posts");
+        assert_eq!(filled("/u/{id}?p=1", route, "/users/a%2Fb/posts"), "/u/a%2Fb?p=1");
+    }
+
+    proptest! {
+        #[test]
+        fn no_path_can_panic_or_slip_past_a_guarded_prefix(path in "/([a-z%0-9A-F.;/\\\\]|admin|%2f|%61|\\.\\./){0,24}") {
+            let config = config();
+            let url = Url { scheme: "https", authority: "x.org", path: &path, query: None };
+            if let Ok(place) = find(&config, &url, "GET") {
+                let read = path::otherwise(&place.path).unwrap_or_else(|| place.path.clone().into_owned());
+                let guarded = read == "/admin" || read.starts_with("/admin/");
+                prop_assert!(!guarded || place.route.name == "admin", "{} read as {}", path, read);
+            }
+        }
+    }
+}
