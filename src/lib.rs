@@ -10,3 +10,5 @@ pub mod head;
 pub mod visitor;
 pub mod route;
 pub mod ledger;
+pub mod session;
+pub mod identity;

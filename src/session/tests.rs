@@ -1,0 +1,143 @@
+use super::*;
+use crate::ledger::{Page, Stamp};
+use proptest::prelude::*;
+
+const BOUNDS: config::Session = config::Session {
+    cookie: String::new(),
+    idle: 1_000_000,
+    absolute: 3_000_000,
+    memo: 0,
+    memo_entries: 1,
+    deadline: 1_000,
+    sign_in: None,
+};
+
+fn named(cookie: &str) -> config::Session {
+    config::Session { cookie: cookie.into(), ..BOUNDS }
+}
+
+fn record(created: Millis, expires: Millis) -> Record {
+    Record { user: "u".into(), roles: vec![], locale: None, created, expires, data: serde_json::Value::Null }
+}
+
+#[test]
+fn a_session_is_over_at_the_moment_it_expires() {
+    let view = View::default();
+    let check = |now, expires| record(1_000, expires).check("k", now, &view, &BOUNDS);
+    assert_eq!(check(4_999, 5_000), Ok(()));
+    assert_eq!(check(5_000, 5_000), Err(Absence::Expired));
+    assert_eq!(check(3_000_999, u64::MAX), Ok(()));
+    assert_eq!(check(3_001_000, u64::MAX), Err(Absence::Expired));
+}
+
+#[test]
+fn a_stamp_on_the_session_the_user_or_everyone_ends_it() {
+    for subject in ["session:k", "user:u", "everyone"] {
+        let mut view = View::default();
+        view.learn(&Page { as_of: 10, stamps: vec![Stamp { subject: subject.into(), since: 10, soft: false }], more: false }, 0);
+        assert_eq!(record(9, 5_000).check("k", 100, &view, &BOUNDS), Err(Absence::Revoked), "{subject}");
+        assert_eq!(record(10, 5_000).check("k", 100, &view, &BOUNDS), Ok(()), "{subject}");
+    }
+}
+
+#[test]
+fn a_session_is_renewed_in_steps_of_a_tenth_and_never_past_its_absolute_end() {
+    let fresh = record(0, 1_000_000);
+    assert_eq!(fresh.renewed(99_999, &BOUNDS), None);
+    assert_eq!(fresh.renewed(100_000, &BOUNDS).map(|r| r.expires), Some(1_100_000));
+    assert_eq!(record(0, 2_950_000).renewed(2_500_000, &BOUNDS), None);
+    assert_eq!(Record::expiry(0, 2_500_000, &BOUNDS), 3_000_000);
+    assert_eq!((fresh.time_to_live(0), fresh.time_to_live(990_000)), (1_000, 60));
+}
+
+#[test]
+fn the_tokens_cookie_is_told_apart_from_every_lookalike() {
+    let good = Token::new(&[7; 32]);
+    let t = good.secret();
+    for (cookies, found) in [
+        (None, Err(Absence::NoCookie)),
+        (Some(String::new()), Err(Absence::NoCookie)),
+        (Some(format!("s={t}")), Ok(())),
+        (Some(format!("a=1; s={t}; b=2")), Ok(())),
+        (Some(format!("a=1;s={t}")), Ok(())),
+        (Some(format!("S={t}")), Err(Absence::NoCookie)),
+        (Some(format!("xs={t}; s2={t}")), Err(Absence::NoCookie)),
+        (Some("s=".into()), Err(Absence::Malformed)),
+        (Some("s=short".into()), Err(Absence::Malformed)),
+        (Some(format!("s=\"{t}\"")), Err(Absence::Malformed)),
+        (Some(format!("s={t}x")), Err(Absence::Malformed)),
+        (Some(format!("s={t}; s={t}")), Err(Absence::Duplicated)),
+        (Some(format!("s={t}, s={t}")), Err(Absence::Duplicated)),
+        (Some(format!("a=1, s={t}")), Err(Absence::Malformed)),
+        (Some(format!("s={t}; a=x,s={t}")), Err(Absence::Duplicated)),
+    ] {
+        assert_eq!(token(cookies.as_deref(), "s").map(|token| assert_eq!(token, good)), found, "{cookies:?}");
+    }
+}
+
+#[test]
+fn the_sessions_cookie_never_reaches_the_origin() {
+    for (cookies, left) in [
+        ("s=1", None),
+        ("a=1; s=2; b=3", Some("a=1; b=3")),
+        ("a=1; __Host-s=2", Some("a=1")),
+        ("a=1, s=2", Some("a=1")),
+        ("s=1, s=2; b=3", Some("b=3")),
+        (" s =1; b", Some("b")),
+        ("a=x,y", Some("a=x,y")),
+        ("", None),
+    ] {
+        assert_eq!(without_token(cookies, "s").as_deref(), left, "{cookies}");
+    }
+}
+
+#[test]
+fn the_cookie_is_bound_to_the_host_on_https() {
+    let token = Token::new(&[0; 32]);
+    let secret = token.secret();
+    assert_eq!(
+        set_cookie(&token, &named("s"), true),
+        format!("__Host-s={secret}; Path=/; Max-Age=3000; HttpOnly; SameSite=Lax; Secure")
+    );
+    assert_eq!(set_cookie(&token, &named("s"), false), format!("s={secret}; Path=/; Max-Age=3000; HttpOnly; SameSite=Lax"));
+    assert_eq!(clear_cookie(&named("s"), false), "s=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+}
+
+#[test]
+fn the_store_knows_a_hash_and_no_token() {
+    let token = Token::new(&[7; 32]);
+    assert_eq!(token.secret().len(), TOKEN_LENGTH);
+    assert_eq!(token.key().len(), TOKEN_LENGTH);
+    assert_ne!(token.key(), token.secret());
+    assert_eq!(Token::parse(token.secret()), Some(token.clone()));
+    assert_eq!(format!("{token:?}"), "Token(..)");
+}
+
+#[test]
+fn an_instruction_is_json_or_a_word() {
+    let start = Instruction::parse(r#"{"start":{"user":"7","roles":["admin"],"locale":"ja","data":{"cart":3}}}"#);
+    assert!(matches!(start, Ok(Instruction::Start(draft)) if draft.user == "7" && draft.roles == ["admin"]));
+    for word in ["end", "\"end\"", " end "] {
+        assert_eq!(Instruction::parse(word), Ok(Instruction::End));
+    }
+    assert_eq!(Instruction::parse("\"end_all\""), Ok(Instruction::EndAll));
+    for bad in ["", "stop", "{\"start\":{}}", "{\"start\":{\"user\":\"\"}}", "{\"start\":{\"user\":\"a\\n\"}}", "{\"start\":{\"user\":\"a\",\"roles\":[\"a,b\"]}}", "{\"start\":{\"user\":\"a\",\"admin\":true}}"] {
+        assert!(Instruction::parse(bad).is_err(), "{bad}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_cookie_can_panic_and_none_leaks(cookies in "(s=|__Host-s=|[a-z]{1,3}=|[;, \"=é]|[A-Za-z0-9_-]{43}){0,12}") {
+        let _ = token(Some(&cookies), "s");
+        if let Some(left) = without_token(&cookies, "s") {
+            prop_assert_eq!(token(Some(&left), "s"), Err(Absence::NoCookie));
+            prop_assert_eq!(token(Some(&left), "__Host-s"), Err(Absence::NoCookie));
+        }
+    }
+
+    #[test]
+    fn no_instruction_can_panic(value in "\\PC{0,60}") {
+        let _ = Instruction::parse(&value);
+    }
+}
