@@ -12,3 +12,5 @@ pub mod route;
 pub mod ledger;
 pub mod session;
 pub mod identity;
+pub mod locale;
+pub mod steer;

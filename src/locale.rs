@@ -1,0 +1,277 @@
+//! In which language is this visitor spoken to? (RFC 9110 12.5.4, RFC 4647 3.4)
+
+use crate::config::Locales;
+use crate::head::list;
+
+/// What took the decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The first segment of the path.
+    Path,
+    /// The query parameter.
+    Query,
+    /// The cookie.
+    Cookie,
+    /// The session's record.
+    Session,
+    /// `Accept-Language`.
+    Header,
+    /// Where the visitor is.
+    Country,
+    /// Nothing.
+    Default,
+}
+
+impl Reason {
+    /// One word for the log.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Path => "path",
+            Self::Query => "query",
+            Self::Cookie => "cookie",
+            Self::Session => "session",
+            Self::Header => "header",
+            Self::Country => "country",
+            Self::Default => "default",
+        }
+    }
+
+    /// The request fields that took part, for `Vary` (RFC 9110 12.5.5): a URL that decides alone
+    /// varies on nothing; what was found in, or missed in, a cookie varies on it.
+    #[must_use]
+    pub fn vary(self) -> &'static [&'static str] {
+        match self {
+            Self::Path | Self::Query => &[],
+            Self::Cookie | Self::Session => &["Cookie"],
+            Self::Header | Self::Country | Self::Default => &["Accept-Language", "Cookie"],
+        }
+    }
+}
+
+/// A decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    /// A place in [`Locales::supported`].
+    pub locale: usize,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Everything that may decide, strongest first. Tags are as the visitor sent them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wishes<'a> {
+    /// Already found by the route.
+    pub path: Option<usize>,
+    /// The query parameter's value.
+    pub query: Option<&'a str>,
+    /// The cookie's value.
+    pub cookie: Option<&'a str>,
+    /// The session's locale.
+    pub session: Option<&'a str>,
+    /// `Accept-Language`.
+    pub header: Option<&'a str>,
+    /// ISO 3166-1 code.
+    pub country: Option<&'a str>,
+}
+
+/// Chooses among the supported locales. Whatever is sent, the answer is one of them.
+#[must_use]
+pub fn choose(locales: &Locales, wishes: &Wishes<'_>) -> Choice {
+    let named = |wish: Option<&str>| wish.and_then(|tag| lookup(locales, tag, |_| true));
+    let country = || {
+        let country = wishes.country?;
+        locales.countries.iter().find(|(code, _)| code == country).map(|(_, locale)| *locale)
+    };
+    let decided = wishes
+        .path
+        .map(|locale| (locale, Reason::Path))
+        .or_else(|| named(wishes.query).map(|locale| (locale, Reason::Query)))
+        .or_else(|| named(wishes.cookie).map(|locale| (locale, Reason::Cookie)))
+        .or_else(|| named(wishes.session).map(|locale| (locale, Reason::Session)))
+        .or_else(|| wishes.header.and_then(|header| negotiate(locales, header)).map(|locale| (locale, Reason::Header)))
+        .or_else(|| country().map(|locale| (locale, Reason::Country)));
+    let (locale, reason) = decided.unwrap_or((locales.default, Reason::Default));
+    Choice { locale, reason }
+}
+
+/// Ranges read from one header at most; the rest is not looked at.
+const MOST_RANGES: usize = 64;
+
+/// One language range and its weight in thousandths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Range<'a> {
+    tag: &'a str,
+    weight: u16,
+}
+
+/// `Accept-Language` against the supported locales; `None` when nothing in it matches.
+fn negotiate(locales: &Locales, header: &str) -> Option<usize> {
+    let mut ranges: Vec<Range<'_>> = list(header).take(MOST_RANGES).filter_map(range).collect();
+    ranges.sort_by(|a, b| b.weight.cmp(&a.weight));
+    let welcome = |place: usize| locales.supported.get(place).is_some_and(|tag| weight_of(tag, &ranges) != Some(0));
+    ranges.iter().take_while(|range| range.weight > 0).find_map(|range| match range.tag {
+        "*" => Some(locales.default).filter(|&default| welcome(default)).or_else(|| (0..locales.supported.len()).find(|&place| welcome(place))),
+        tag => lookup(locales, tag, welcome),
+    })
+}
+
+/// `de-CH;q=0.8`; `None` when it is not shaped like a range.
+fn range(member: &str) -> Option<Range<'_>> {
+    let mut parts = member.split(';').map(|part| part.trim_matches([' ', '\t']));
+    let tag = parts.next()?;
+    let shaped = tag == "*" || (tag.len() <= 35 && tag.split('-').all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())));
+    let mut weight = 1000;
+    for part in parts {
+        let (name, value) = part.split_once('=')?;
+        if name.trim_end_matches([' ', '\t']).eq_ignore_ascii_case("q") {
+            weight = thousandths(value.trim_start_matches([' ', '\t']))?;
+        }
+    }
+    shaped.then_some(Range { tag, weight })
+}
+
+/// A weight (RFC 9110 12.4.2): `0`, `0.8`, `1.000`.
+#[must_use]
+pub fn thousandths(text: &str) -> Option<u16> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let good = matches!(whole, "0" | "1") && fraction.len() <= 3 && fraction.bytes().all(|b| b.is_ascii_digit());
+    let mut digits = fraction.bytes();
+    let mut value = u16::from(whole == "1");
+    for _ in 0..3 {
+        value = value * 10 + u16::from(digits.next().unwrap_or(b'0').wrapping_sub(b'0'));
+    }
+    (good && value <= 1000).then_some(value)
+}
+
+/// The weight that the most specific matching range gives a tag (RFC 4647 3.3.1).
+fn weight_of(tag: &str, ranges: &[Range<'_>]) -> Option<u16> {
+    let named = ranges.iter().filter(|range| covers(range.tag, tag)).max_by_key(|range| range.tag.len());
+    named.or_else(|| ranges.iter().find(|range| range.tag == "*")).map(|range| range.weight)
+}
+
+fn covers(range: &str, tag: &str) -> bool {
+    tag.split_at_checked(range.len())
+        .is_some_and(|(start, rest)| start.eq_ignore_ascii_case(range) && (rest.is_empty() || rest.starts_with('-')))
+}
+
+/// Lookup (RFC 4647 3.4): the tag, then ever shorter prefixes of it.
+fn lookup(locales: &Locales, tag: &str, welcome: impl Fn(usize) -> bool) -> Option<usize> {
+    let mut wanted = tag.split_at_checked(35).map_or(tag, |(start, _)| start);
+    loop {
+        let found = locales.supported.iter().position(|known| known.eq_ignore_ascii_case(wanted));
+        if let Some(place) = found.filter(|&place| welcome(place)) {
+            return Some(place);
+        }
+        let (shorter, _) = wanted.rsplit_once('-')?;
+        let single = shorter.rsplit_once('-').filter(|(_, last)| last.len() == 1);
+        wanted = single.map_or(shorter, |(rest, _)| rest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn locales(tags: &[&str]) -> Locales {
+        Locales {
+            supported: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            default: 0,
+            query: "lang".into(),
+            cookie: "lang".into(),
+            prefix: true,
+            redirect: false,
+            countries: vec![("JP".into(), tags.len() - 1)],
+        }
+    }
+
+    #[test]
+    fn accept_language_is_looked_up_by_weight_then_order() {
+        let tags = ["en", "de", "fr", "zh-Hant", "ja"];
+        let locales = locales(&tags);
+        for (header, found) in [
+            ("de", Some("de")),
+            ("de-CH", Some("de")),
+            ("DE-ch-1996", Some("de")),
+            ("fr;q=0.5, de;q=0.6", Some("de")),
+            ("fr, de", Some("fr")),
+            ("de;q=0.8, fr;q=0.8", Some("de")),
+            ("zh-Hant-TW", Some("zh-Hant")),
+            ("zh-TW", None),
+            ("zh-Hant-x-private", Some("zh-Hant")),
+            ("zh-Hant-a-bcd", Some("zh-Hant")),
+            ("it, *", Some("en")),
+            ("it, *;q=0.1", Some("en")),
+            ("en;q=0, *", Some("de")),
+            ("en;q=0, de;q=0, *;q=0.5", Some("fr")),
+            ("*;q=0", None),
+            ("*;q=0, fr", Some("fr")),
+            ("en;q=0, en-GB", None),
+            ("de;q=0", None),
+            ("de;Q=0.9,fr;q=1", Some("fr")),
+            ("de ; q = 0.2 , fr ; q=0.1", Some("de")),
+            ("de;q=1.001, fr", Some("fr")),
+            ("de;q=-1, fr", Some("fr")),
+            ("de;q=, fr", Some("fr")),
+            ("de;q=0.1234, fr;q=0.1", Some("fr")),
+            ("de;level=1;q=0.3, fr;q=0.2", Some("de")),
+            ("toolongsubtag, fr", Some("fr")),
+            (",,;;, ,", None),
+            ("", None),
+            ("en_US, ja", Some("ja")),
+            ("日本語, ja", Some("ja")),
+            ("\"de, fr", None),
+        ] {
+            let found_tag = negotiate(&locales, header).map(|place| tags[place]);
+            assert_eq!(found_tag, found, "{header}");
+        }
+    }
+
+    #[test]
+    fn the_strongest_wish_that_names_a_supported_locale_decides() {
+        let locales = locales(&["en", "de", "ja"]);
+        let all = Wishes { path: Some(1), query: Some("ja"), cookie: Some("en"), session: Some("de"), header: Some("ja"), country: Some("JP") };
+        let decide = |wishes: Wishes<'_>| {
+            let choice = choose(&locales, &wishes);
+            (choice.locale, choice.reason)
+        };
+        assert_eq!(decide(all), (1, Reason::Path));
+        assert_eq!(decide(Wishes { path: None, ..all }), (2, Reason::Query));
+        assert_eq!(decide(Wishes { path: None, query: Some("xx"), ..all }), (0, Reason::Cookie));
+        assert_eq!(decide(Wishes { path: None, query: None, cookie: None, ..all }), (1, Reason::Session));
+        assert_eq!(decide(Wishes { header: Some("ja-JP"), ..Wishes::default() }), (2, Reason::Header));
+        assert_eq!(decide(Wishes { header: Some("xx"), country: Some("JP"), ..Wishes::default() }), (2, Reason::Country));
+        assert_eq!(decide(Wishes { country: Some("ZZ"), ..Wishes::default() }), (0, Reason::Default));
+    }
+
+    #[test]
+    fn weights_are_thousandths() {
+        for (text, found) in [("1", Some(1000)), ("0.5", Some(500)), ("0.05", Some(50)), ("1.000", Some(1000)), ("0.", Some(0)), ("1.1", None), ("2", None), (".5", None), ("", None), ("0.0001", None)] {
+            assert_eq!(thousandths(text), found, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_sent_the_answer_is_supported_and_never_one_refused(header in "((en|de|fr|ja|\\*|zh-Hant|[a-z]{1,9}|é)(-[A-Z]{2})?(;q=(0|1|0\\.[0-9]{0,4}|x))?[, ]{0,2}){0,12}") {
+            let locales = locales(&["en", "de", "fr", "ja"]);
+            let choice = choose(&locales, &Wishes { header: Some(&header), ..Wishes::default() });
+            prop_assert!(choice.locale < 4);
+            let alone = list(&header).filter_map(range).filter(|r| r.tag != "*").count() == list(&header).count();
+            if let (true, Some(found)) = (alone, negotiate(&locales, &header)) {
+                let tag = &locales.supported[found];
+                let refused = list(&header).filter_map(range).any(|r| r.tag.eq_ignore_ascii_case(tag) && r.weight == 0);
+                let wanted = list(&header).filter_map(range).any(|r| r.tag.eq_ignore_ascii_case(tag) && r.weight > 0);
+                prop_assert!(!refused || wanted);
+            }
+        }
+
+        #[test]
+        fn no_bytes_can_panic(header in "\\PC{0,80}", tag in "\\PC{0,50}") {
+            let locales = locales(&["en", "zh-Hant"]);
+            let wishes = Wishes { header: Some(&header), query: Some(&tag), cookie: Some(&header), ..Wishes::default() };
+            prop_assert!(choose(&locales, &wishes).locale < 2);
+        }
+    }
+}
