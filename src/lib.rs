@@ -14,3 +14,5 @@ pub mod session;
 pub mod identity;
 pub mod locale;
 pub mod steer;
+pub mod cache;
+pub mod headers;

@@ -1,0 +1,146 @@
+//! What does the operator want purged?
+
+use crate::cache::key::chosen_query;
+use crate::config::{Config, units};
+use crate::head::Url;
+use crate::ledger::subject;
+use crate::route;
+use serde_json::Value;
+
+/// A purge, as asked for: `{"tags":[...],"urls":[...],"prefixes":[...],"everything":true,"soft":true}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// What is stamped.
+    pub subjects: Vec<String>,
+    /// Whether it may still serve while the origin is down.
+    pub soft: bool,
+}
+
+/// Subjects in one order at most.
+const MOST: usize = 1_000;
+
+impl Order {
+    /// Reads a purge.
+    ///
+    /// # Errors
+    /// A sentence that names the field.
+    pub fn parse(config: &Config, body: &str) -> Result<Self, String> {
+        let value: Value = serde_json::from_str(body).map_err(|e| format!("the body is no JSON: {e}"))?;
+        let fields = value.as_object().ok_or("the body must be a JSON object, such as {\"tags\":[\"site\"]}")?;
+        let known = ["tags", "urls", "prefixes", "everything", "soft"];
+        if let Some(unknown) = fields.keys().find(|name| !known.contains(&name.as_str())) {
+            let hint = units::nearest(unknown, known).map(|near| format!(" (did you mean \"{near}\"?)"));
+            return Err(format!("\"{unknown}\" is unknown; allowed: {}{}", known.join(", "), hint.unwrap_or_default()));
+        }
+        let flag = |name: &str| match fields.get(name) {
+            None => Ok(false),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(_) => Err(format!("\"{name}\" must be true or false")),
+        };
+        let mut subjects = Vec::new();
+        for tag in texts(fields.get("tags"), "tags")? {
+            if tag.is_empty() || tag.len() > 256 || !tag.bytes().all(|b| b.is_ascii_graphic() && b != b',') {
+                return Err(format!("\"tags\": {tag:?} can be no tag: 1 to 256 visible ASCII characters without ','"));
+            }
+            subjects.push(subject::tag(tag));
+        }
+        for url in texts(fields.get("urls"), "urls")? {
+            subjects.push(subject::url(&resource(config, url, true).ok_or_else(|| bad("urls", url))?));
+        }
+        for prefix in texts(fields.get("prefixes"), "prefixes")? {
+            let resource = resource(config, prefix, false).ok_or_else(|| bad("prefixes", prefix))?;
+            let trimmed = resource.strip_suffix('/').filter(|rest| rest.contains('/')).unwrap_or(&resource);
+            subjects.push(subject::prefix(trimmed));
+        }
+        if flag("everything")? {
+            subjects.push(subject::EVERYTHING.into());
+        }
+        if subjects.is_empty() {
+            return Err("nothing to purge: give \"tags\", \"urls\", \"prefixes\" or \"everything\": true".into());
+        }
+        if subjects.len() > MOST {
+            return Err(format!("{} subjects in one purge; allowed: {MOST}", subjects.len()));
+        }
+        Ok(Self { subjects, soft: flag("soft")? })
+    }
+}
+
+fn texts<'v>(value: Option<&'v Value>, name: &str) -> Result<Vec<&'v str>, String> {
+    let wrong = || format!("\"{name}\" must be a list of strings");
+    match value {
+        None => Ok(Vec::new()),
+        Some(Value::Array(items)) => items.iter().map(|item| item.as_str().ok_or_else(wrong)).collect(),
+        Some(_) => Err(wrong()),
+    }
+}
+
+fn bad(field: &str, text: &str) -> String {
+    format!("\"{field}\": {text:?} is neither a URL such as \"https://example.com/about\" nor a path such as \"/about\" (on every host)")
+}
+
+/// A URL or path in the form that stored answers carry: without scheme and locale prefix, and with
+/// the query that its route chooses.
+fn resource(config: &Config, text: &str, with_query: bool) -> Option<String> {
+    let whole = if text.starts_with('/') && !text.starts_with("//") { format!("https://any.invalid{text}") } else { text.to_owned() };
+    let url = Url::parse(&whole).filter(|_| whole.bytes().all(|b| b.is_ascii_graphic()))?;
+    let authority = if text.starts_with('/') { String::new() } else { url.authority.to_ascii_lowercase() };
+    let place = route::find(config, &url, "GET").ok();
+    let path = place.as_ref().map_or(url.path, |place| &*place.path);
+    let query = match place.as_ref().and_then(|place| place.route.cache.as_ref()) {
+        Some(cache) if with_query => chosen_query(&url, cache),
+        _ => String::new(),
+    };
+    Some(format!("{authority}{path}{query}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::source;
+    use proptest::prelude::*;
+
+    fn config() -> Config {
+        let text = "[locale]\nsupported = [\"en\", \"ja\"]\n[[route]]\nname = \"a\"\npath = \"/*\"\necho = true\ncache = { query = [\"q\"] }\n";
+        source::read(text, "test.toml").expect("a configuration").1
+    }
+
+    #[test]
+    fn an_order_names_what_stored_answers_are_called() {
+        let order = Order::parse(
+            &config(),
+            r#"{"tags":["t"],"urls":["https://A.example/ja/x?q=1&z=2","/y?q=2"],"prefixes":["https://a.example/docs/","/p","/"],"everything":true,"soft":true}"#,
+        );
+        let subjects = ["tag:t", "url:a.example/x?q=1", "url:/y?q=2", "prefix:a.example/docs", "prefix:/p", "prefix:/", "everything"];
+        assert_eq!(order, Ok(Order { subjects: subjects.map(str::to_owned).to_vec(), soft: true }));
+    }
+
+    #[test]
+    fn nonsense_is_told_which_field_it_is_in() {
+        for (body, said) in [
+            ("", "the body is no JSON"),
+            ("[]", "must be a JSON object"),
+            ("{}", "nothing to purge"),
+            ("{\"tags\":[]}", "nothing to purge"),
+            ("{\"everything\":false}", "nothing to purge"),
+            ("{\"tag\":[\"a\"]}", "\"tag\" is unknown; allowed: tags, urls, prefixes, everything, soft (did you mean \"tags\"?)"),
+            ("{\"tags\":\"a\"}", "\"tags\" must be a list of strings"),
+            ("{\"tags\":[1]}", "\"tags\" must be a list of strings"),
+            ("{\"tags\":[\"a b\"]}", "\"tags\": \"a b\" can be no tag"),
+            ("{\"urls\":[\"about\"]}", "\"urls\": \"about\" is neither"),
+            ("{\"urls\":[\"//e.com/x\"]}", "\"urls\": \"//e.com/x\" is neither"),
+            ("{\"prefixes\":[\"ftp://x\"]}", "\"prefixes\": \"ftp://x\" is neither"),
+            ("{\"everything\":\"yes\"}", "\"everything\" must be true or false"),
+            ("{\"everything\":true,\"soft\":1}", "\"soft\" must be true or false"),
+        ] {
+            let error = Order::parse(&config(), body).expect_err(body);
+            assert!(error.contains(said), "{body}: {error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_can_panic(body in "\\PC{0,60}|\\{\"(tags|urls|prefixes)\":\\[\"[a-z:/%?é]{0,20}\"\\]\\}") {
+            let _ = Order::parse(&config(), &body);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! What may cross, each way?
+//!
+//! To the origin: whatever a client could forge is removed first, on every path, then set once.
+//! To the client: what the origin told the gateway, and what concerns one connection only, stays
+//! here.
+
+pub mod trace;
+
+use crate::cache::Partition;
+use crate::head::{Edits, Fields, Head, list};
+use crate::identity::Identity;
+use crate::session;
+use crate::visitor::Visitor;
+
+/// Fields for one connection only (RFC 9110 7.6.1), `Connection`'s own members beside them.
+const HOP_BY_HOP: [&str; 11] = [
+    "connection",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authentication-info",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Fields that tell an origin who is asking for what, and that only the gateway may say.
+const FORGEABLE: [&str; 22] = [
+    "client-ip",
+    "forwarded",
+    "front-end-https",
+    "tracestate",
+    "true-client-ip",
+    "via",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-country",
+    "x-host",
+    "x-http-method",
+    "x-http-method-override",
+    "x-locale",
+    "x-method-override",
+    "x-original-host",
+    "x-original-uri",
+    "x-original-url",
+    "x-real-ip",
+    "x-region",
+    "x-request-id",
+    "x-rewrite-url",
+    "x-shard",
+];
+
+const FORGEABLE_PREFIXES: [&str; 6] = ["x-user-", "x-usher-", "x-forwarded-", "usher-", "cf-", "mf-"];
+
+/// What an origin says to the gateway alone.
+const INTERNAL: [&str; 10] = [
+    "cache-group-invalidation",
+    "cache-groups",
+    "cache-tag",
+    "cdn-cache-control",
+    "endpoint-load-metrics",
+    "surrogate-control",
+    "surrogate-key",
+    "usher-session",
+    "usher-stored",
+    "xkey",
+];
+
+/// Whether a field concerns one connection only.
+#[must_use]
+pub fn is_hop_by_hop(name: &str) -> bool {
+    HOP_BY_HOP.contains(&name)
+}
+
+/// Whether a field of an answer is for the gateway alone.
+#[must_use]
+pub fn is_internal(name: &str) -> bool {
+    INTERNAL.contains(&name) || name.starts_with("x-usher-")
+}
+
+/// Whether a client could pass itself off as somebody with this field. Origins that read fields
+/// through CGI cannot tell `X_User_Id` from `X-User-Id`, so neither do we.
+#[must_use]
+pub fn is_forgeable(name: &str) -> bool {
+    let bad = |name: &str| FORGEABLE.contains(&name) || FORGEABLE_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+    if name.contains('_') { bad(&name.replace('_', "-")) } else { bad(name) }
+}
+
+/// Everything the origin is told that the client did not say.
+#[derive(Debug)]
+pub struct Told<'a> {
+    /// Who is asking.
+    pub identity: &'a Identity,
+    /// Among whom the answer is shared, when it passes the cache.
+    pub shared: Option<&'a Partition>,
+    /// The locale's tag, when one is negotiated.
+    pub locale: Option<&'a str>,
+    /// The locale prefix taken off the path: `/ja`.
+    pub prefix: Option<&'a str>,
+    /// What the network knows.
+    pub visitor: &'a Visitor<'a>,
+    /// The region's name.
+    pub region: Option<&'a str>,
+    /// See [`request_id`].
+    pub request_id: &'a str,
+    /// See [`trace`].
+    pub trace: &'a trace::Trace<'a>,
+    /// The session cookie's bare name.
+    pub cookie: &'a str,
+}
+
+/// The changes that turn what the client sent into what the origin receives.
+#[must_use]
+pub fn to_origin(head: &Head<'_>, told: &Told<'_>) -> Edits {
+    let mut edits = Edits::new();
+    let nominated = head.fields.get("connection").unwrap_or_default();
+    let websocket = head.is_websocket();
+    for (name, value) in head.fields.iter() {
+        let handshake = websocket && matches!(name, "connection" | "upgrade");
+        let unshared = told.shared.is_some() && (name == "cookie" || crate::cache::validate::CONDITIONS.contains(&name));
+        let hop = is_hop_by_hop(name) || (!nominated.is_empty() && list(nominated).any(|other| other.eq_ignore_ascii_case(name)));
+        let forged = is_forgeable(name) && !(name == "tracestate" && told.trace.continued);
+        if unshared || forged || (hop && !handshake) {
+            edits.remove(name);
+        } else if name == "cookie" {
+            match session::without_token(value, told.cookie) {
+                Some(left) if left == value => {}
+                Some(left) => edits.set(name, &left),
+                None => edits.remove(name),
+            }
+        }
+    }
+    told_fields(head, told, &mut edits);
+    edits
+}
+
+fn told_fields(head: &Head<'_>, told: &Told<'_>, edits: &mut Edits) {
+    if let Identity::User { record, .. } = told.identity {
+        match told.shared {
+            Some(Partition::Public) => {}
+            Some(Partition::Roles(roles)) => edits.set("x-user-roles", &roles.join(",")),
+            Some(Partition::User(_)) | None => {
+                edits.set("x-user-id", &record.user);
+                edits.set("x-user-roles", &record.roles.join(","));
+            }
+        }
+    }
+    if let Some(locale) = told.locale {
+        edits.set("x-locale", locale);
+        if told.shared.is_some() {
+            edits.set("accept-language", locale);
+        }
+    }
+    if let Some(prefix) = told.prefix {
+        edits.set("x-forwarded-prefix", prefix);
+    }
+    if let Some(country) = told.visitor.country {
+        edits.set("x-country", country);
+    }
+    if let Some(region) = told.region {
+        edits.set("x-region", region);
+    }
+    if let Some(ip) = told.visitor.ip {
+        edits.set("x-forwarded-for", ip);
+    }
+    edits.set("x-forwarded-proto", head.url.scheme);
+    edits.set("x-forwarded-host", head.url.authority);
+    edits.set("x-request-id", told.request_id);
+    edits.set("traceparent", &told.trace.field());
+    edits.set("via", "1.1 usher");
+    match head.fields.get("cdn-loop") {
+        Some(others) => edits.set("cdn-loop", &format!("{others}, usher")),
+        None => edits.set("cdn-loop", "usher"),
+    }
+}
+
+/// Whether this request has come through here before (RFC 8586).
+#[must_use]
+pub fn is_loop(fields: &Fields<'_>) -> bool {
+    list(fields.get("cdn-loop").unwrap_or_default())
+        .any(|member| member.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("usher"))
+}
+
+/// The client's request id when it is sane, else a new one of 16 random bytes.
+#[must_use]
+pub fn request_id(sent: Option<&str>, random: &[u8; 16]) -> String {
+    let sane = |id: &&str| (8..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    sent.filter(sane).map_or_else(|| trace::hex(random), str::to_owned)
+}
+
+/// The changes that every answer of an origin, a file or the store undergoes.
+pub fn to_client(fields: &Fields<'_>, websocket: bool, edits: &mut Edits) {
+    let nominated = fields.get("connection").unwrap_or_default();
+    for (name, _) in fields.iter() {
+        let hop = is_hop_by_hop(name) || (!nominated.is_empty() && list(nominated).any(|other| other.eq_ignore_ascii_case(name)));
+        let handshake = websocket && matches!(name, "connection" | "upgrade");
+        if is_internal(name) || (hop && !handshake) {
+            edits.remove(name);
+        }
+    }
+}
+
+/// Adds what is missing to `Vary`.
+pub fn vary(fields: &Fields<'_>, names: &[&str], edits: &mut Edits) {
+    let known = fields.get("vary").unwrap_or_default();
+    let missing = |name: &&&str| !list(known).any(|other| other == "*" || other.eq_ignore_ascii_case(name));
+    let missing: Vec<&str> = names.iter().filter(missing).copied().collect();
+    if !missing.is_empty() {
+        edits.append("vary", &missing.join(", "));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+use super::*;
+use crate::identity::Source;
+use crate::session::{Absence, Record};
+use proptest::prelude::*;
+use std::rc::Rc;
+
+fn user() -> Identity {
+    let record = Record { user: "7".into(), roles: vec!["a".into(), "b".into()], locale: None, created: 0, expires: 1, data: serde_json::Value::Null };
+    Identity::User { record: Rc::new(record), key: "k".into(), source: Source::Memo }
+}
+
+fn crossed(fields: &str, identity: &Identity, shared: Option<&Partition>) -> Vec<(String, String)> {
+    let packed = format!("https://a.example/x\nGET\n0\n{fields}\n\nJP\n");
+    let head = Head::parse(&packed).expect("a head");
+    let visitor = Visitor::of(&head);
+    let trace = trace::Trace::of(head.fields.get("traceparent"), &[1; 24]);
+    let told = Told { identity, shared, locale: Some("ja"), prefix: None, visitor: &visitor, region: Some("ap"), request_id: "id-12345", trace: &trace, cookie: "usher" };
+    to_origin(&head, &told).applied(&head.fields)
+}
+
+fn value<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let mut found = fields.iter().filter(|(known, _)| known == name);
+    let value = found.next().map(|(_, value)| value.as_str());
+    assert!(found.next().is_none(), "{name} twice");
+    value
+}
+
+const NOBODY: Identity = Identity::Anonymous(Absence::NoCookie);
+
+#[test]
+fn a_forged_field_is_removed_or_replaced_by_the_truth() {
+    let forged = [
+        "x-user-id", "x-user-roles", "x-user-anything", "x_user_id", "x-usher-x", "usher-assertion", "usher_session", "x-forwarded-for", "x-forwarded-proto",
+        "x-forwarded-host", "x-forwarded-prefix", "x-forwarded-port", "forwarded", "x-locale", "x-country", "x-region", "x-shard", "x-request-id", "x-real-ip", "x-original-url",
+        "x-rewrite-url", "x-http-method-override", "x-http-method", "x-method-override", "x-original-host", "x-host", "true-client-ip", "client-ip", "cf-connecting-ip", "cf-ipcountry",
+        "mf-cf-blob", "x_forwarded_for", "tracestate", "te", "proxy-authorization", "keep-alive", "http2-settings", "transfer-encoding",
+    ];
+    let sent: String = forged.iter().map(|name| format!("{name}:forged\n")).collect();
+    for shared in [None, Some(Partition::Public), Some(Partition::User("7".into()))] {
+        for identity in [NOBODY, user()] {
+            let fields = crossed(sent.trim_end(), &identity, shared.as_ref());
+            assert!(!fields.iter().any(|(_, value)| value.contains("forged")), "{fields:?}");
+        }
+    }
+}
+
+#[test]
+fn the_origin_is_told_who_where_and_in_which_language() {
+    let fields = crossed("cf-connecting-ip:192.0.2.1\naccept-language:fr\ncookie:usher=x; a=1\ntraceparent:00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\ntracestate:a=1", &user(), None);
+    for (name, said) in [
+        ("x-user-id", "7"),
+        ("x-user-roles", "a,b"),
+        ("x-locale", "ja"),
+        ("x-country", "JP"),
+        ("x-region", "ap"),
+        ("x-request-id", "id-12345"),
+        ("x-forwarded-for", "192.0.2.1"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "a.example"),
+        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-0101010101010101-01"),
+        ("tracestate", "a=1"),
+        ("accept-language", "fr"),
+        ("cookie", "a=1"),
+        ("via", "1.1 usher"),
+        ("cdn-loop", "usher"),
+    ] {
+        assert_eq!(value(&fields, name), Some(said), "{name}");
+    }
+    assert_eq!(value(&crossed("a:b", &NOBODY, None), "x-user-id"), None);
+}
+
+#[test]
+fn an_origin_whose_answer_is_shared_is_told_no_more_than_its_sharers_have_in_common() {
+    let sent = "cookie:usher=x; a=1\nif-none-match:\"e\"\naccept-language:fr, de";
+    for (shared, id, roles) in [
+        (Partition::Public, None, None),
+        (Partition::roles(&["b".into(), "a".into()]), None, Some("a,b")),
+        (Partition::User("7".into()), Some("7"), Some("a,b")),
+    ] {
+        let fields = crossed(sent, &user(), Some(&shared));
+        assert_eq!((value(&fields, "x-user-id"), value(&fields, "x-user-roles")), (id, roles), "{shared:?}");
+        assert_eq!((value(&fields, "cookie"), value(&fields, "if-none-match")), (None, None), "{shared:?}");
+        assert_eq!(value(&fields, "accept-language"), Some("ja"));
+    }
+}
+
+#[test]
+fn what_connection_nominates_is_dropped_but_a_web_socket_keeps_its_handshake() {
+    let fields = crossed("connection:close, x-secret\nx-secret:1\nupgrade:h2c\nx-kept:1", &NOBODY, None);
+    assert_eq!((value(&fields, "x-secret"), value(&fields, "connection"), value(&fields, "upgrade"), value(&fields, "x-kept")), (None, None, None, Some("1")));
+    let fields = crossed("connection:Upgrade\nupgrade:websocket\nsec-websocket-key:k", &NOBODY, None);
+    assert_eq!((value(&fields, "upgrade"), value(&fields, "sec-websocket-key")), (Some("websocket"), Some("k")));
+}
+
+#[test]
+fn a_nominated_field_that_the_gateway_sets_is_still_set() {
+    let fields = crossed("connection:x-user-id, cookie, x-locale\nx-user-id:0\ncookie:a=1", &user(), None);
+    assert_eq!((value(&fields, "x-user-id"), value(&fields, "x-locale")), (Some("7"), Some("ja")));
+}
+
+#[test]
+fn a_loop_is_seen() {
+    for (sent, seen) in [("cdn-loop:usher", true), ("cdn-loop:other; a=1, Usher; b", true), ("cdn-loop:cloudflare; subreqs=1", false), ("a:b", false)] {
+        let packed = format!("200\n{sent}\n");
+        assert_eq!(is_loop(&crate::head::answer(&packed).1), seen, "{sent}");
+    }
+}
+
+#[test]
+fn a_request_id_is_kept_only_when_it_is_sane() {
+    let made = "ab".repeat(16);
+    for (sent, kept) in [(Some("abc-DEF_1.2"), true), (Some("short"), false), (Some("has space in it"), false), (Some("<script>alert(1)"), false), (None, false)] {
+        assert_eq!(request_id(sent, &[0xab; 16]), if kept { sent.unwrap_or_default() } else { &made });
+    }
+    assert_eq!(request_id(Some(&"a".repeat(129)), &[0xab; 16]), made);
+}
+
+#[test]
+fn what_an_origin_says_to_the_gateway_stays_here() {
+    let sent = "200\ncache-tag:a\nsurrogate-key:b\ncdn-cache-control:x\ncache-groups:y\nusher-session:end\nendpoint-load-metrics:z\nx-usher-position:1\nusher-stored:{}\nconnection:close, x-hop\nx-hop:1\nkeep-alive:1\ncontent-type:text/html\n";
+    let (_, fields) = crate::head::answer(sent);
+    let mut edits = Edits::new();
+    to_client(&fields, false, &mut edits);
+    vary(&fields, &["Cookie"], &mut edits);
+    let left = edits.applied(&fields);
+    assert_eq!(left, [("content-type".to_owned(), "text/html".to_owned()), ("vary".to_owned(), "Cookie".to_owned())]);
+}
+
+#[test]
+fn vary_gains_only_what_it_lacks() {
+    for (had, has) in [("accept-language", "accept-language, Cookie"), ("*", "*"), ("COOKIE, accept-language", "COOKIE, accept-language")] {
+        let packed = format!("200\nvary:{had}\n");
+        let (_, fields) = crate::head::answer(&packed);
+        let mut edits = Edits::new();
+        vary(&fields, &["Accept-Language", "Cookie"], &mut edits);
+        assert_eq!(value(&edits.applied(&fields), "vary"), Some(has));
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_field_name_or_value_can_forge(name in "[a-z_-]{1,12}|x[-_](user|usher|forwarded)[-_][a-z]{0,6}|cf[-_][a-z]{1,6}", value in "\\PC{0,20}") {
+        let sent = format!("{name}:{}", value.replace('\n', " "));
+        let fields = crossed(&sent, &NOBODY, None);
+        for (crossed, _) in &fields {
+            let dashed = crossed.replace('_', "-");
+            prop_assert!(!dashed.starts_with("x-user-") && !dashed.starts_with("x-usher-") && !dashed.starts_with("cf-"), "{}", crossed);
+        }
+    }
+}
