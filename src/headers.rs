@@ -28,13 +28,12 @@ const HOP_BY_HOP: [&str; 11] = [
 ];
 
 /// Fields that tell an origin who is asking for what, and that only the gateway may say.
-const FORGEABLE: [&str; 22] = [
+const FORGEABLE: [&str; 21] = [
     "client-ip",
     "forwarded",
     "front-end-https",
     "tracestate",
     "true-client-ip",
-    "via",
     "x-client-ip",
     "x-cluster-client-ip",
     "x-country",
@@ -170,11 +169,8 @@ fn told_fields(head: &Head<'_>, told: &Told<'_>, edits: &mut Edits) {
     edits.set("x-forwarded-host", head.url.authority);
     edits.set("x-request-id", told.request_id);
     edits.set("traceparent", &told.trace.field());
-    edits.set("via", "1.1 usher");
-    match head.fields.get("cdn-loop") {
-        Some(others) => edits.set("cdn-loop", &format!("{others}, usher")),
-        None => edits.set("cdn-loop", "usher"),
-    }
+    edits.append("via", "1.1 usher");
+    edits.append("cdn-loop", "usher");
 }
 
 /// Whether this request has come through here before (RFC 8586).

@@ -16,3 +16,6 @@ pub mod locale;
 pub mod steer;
 pub mod cache;
 pub mod headers;
+pub mod respond;
+pub mod observe;
+pub mod platform;

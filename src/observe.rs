@@ -1,0 +1,113 @@
+//! What is written about a request? One JSON line with the reasons, and no secrets: no cookie, no
+//! token, no query, and users only as a hash.
+
+use serde::Serialize;
+
+/// One request's line. Times are milliseconds.
+#[derive(Debug, Default, Serialize)]
+pub struct Line<'a> {
+    /// Request id.
+    pub id: &'a str,
+    /// Trace id.
+    pub trace: &'a str,
+    /// Method.
+    pub method: &'a str,
+    /// Host.
+    pub host: &'a str,
+    /// Path, without the query.
+    pub path: &'a str,
+    /// The route's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<&'a str>,
+    /// Status of the answer.
+    pub status: u16,
+    /// Where the identity came from, or why there is none.
+    pub identity: &'a str,
+    /// See [`user`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The locale's tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locale: Option<&'a str>,
+    /// What decided it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locale_by: Option<&'a str>,
+    /// Country code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<&'a str>,
+    /// The region's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<&'a str>,
+    /// What decided it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region_by: Option<&'a str>,
+    /// Who answered: an origin's URL, or `static`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<&'a str>,
+    /// Origins asked.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub attempts: u32,
+    /// How the request met the cache.
+    pub cache: &'a str,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_why: Option<&'a str>,
+    /// What went wrong, and whose fault it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// See `error`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blame: Option<&'a str>,
+    /// Until the answer's head was ready.
+    pub ms: u64,
+    /// Of these, waiting for sessions and the ledger.
+    pub identity_ms: u64,
+    /// Of these, waiting for the origin.
+    pub origin_ms: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+impl Line<'_> {
+    /// The line, without its end.
+    #[must_use]
+    pub fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// A user as the log knows them: the same user is the same word, and nobody reads who it is off it.
+#[must_use]
+pub fn user(id: &str) -> String {
+    let hash = hmac_sha256::Hash::hash(format!("usher-log:{id}").as_bytes());
+    crate::headers::trace::hex(hash.get(..8).unwrap_or_default())
+}
+
+/// A line about something else than one request.
+#[must_use]
+pub fn event(level: &str, message: &str) -> String {
+    serde_json::json!({ "level": level, "message": message }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_one_line_of_json_whatever_was_sent() {
+        let line = Line { path: "/a\"\n\u{2028}", host: "h", ..Line::default() };
+        assert_eq!(line.text().lines().count(), 1);
+        let read: serde_json::Value = serde_json::from_str(&line.text()).expect("JSON");
+        assert_eq!(read["path"], "/a\"\n\u{2028}");
+    }
+
+    #[test]
+    fn a_user_is_a_hash() {
+        assert_eq!(user("7"), user("7"));
+        assert_ne!(user("7"), user("8"));
+        assert_eq!(user("7").len(), 16);
+    }
+}

@@ -1,0 +1,149 @@
+//! All that the gateway needs of the world, in our types.
+
+use crate::config::Millis;
+use crate::head::Edits;
+use crate::ledger::{Entry, Page};
+use std::future::Future;
+
+/// A service of the platform did not do what it was asked, or not in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Down;
+
+/// Why an origin gave no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// It could not be reached, or broke off.
+    Unreachable,
+    /// It did not begin to answer in time.
+    Timeout,
+}
+
+/// Why a request's body could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It is larger than was allowed.
+    TooLarge,
+    /// It broke off, or is no UTF-8.
+    Broken,
+}
+
+/// An answer whose body stays outside.
+#[derive(Debug)]
+pub struct Answer<B> {
+    /// Packed head: see [`crate::head::answer`].
+    pub packed: String,
+    /// The answer itself, body and all.
+    pub body: B,
+}
+
+/// What an origin is asked.
+#[derive(Debug)]
+pub struct Ask<'a> {
+    /// The whole URL.
+    pub url: &'a str,
+    /// Method.
+    pub method: &'a str,
+    /// Changes to the visitor's own fields.
+    pub edits: &'a Edits,
+    /// Whether the visitor's body goes along.
+    pub body: bool,
+    /// Until the answer begins.
+    pub deadline: Millis,
+}
+
+/// The world.
+pub trait Platform {
+    /// An answer held outside: its body streams past us.
+    type Body;
+
+    /// Milliseconds since 1970.
+    fn now(&self) -> Millis;
+
+    /// Random bytes nobody can guess.
+    fn random<const N: usize>(&self) -> [u8; N];
+
+    /// A var or secret.
+    fn var(&self, name: &str) -> Option<String>;
+
+    /// Writes one line to the log.
+    fn log(&self, line: &str);
+
+    /// A session's record. Simultaneous reads of one key may share one read.
+    fn session_read(&self, key: &str, deadline: Millis) -> impl Future<Output = Result<Option<String>, Down>>;
+
+    /// Writes a session's record, kept for `seconds`.
+    fn session_write(&self, key: &str, value: &str, seconds: u64) -> impl Future<Output = Result<(), Down>>;
+
+    /// Removes a session's record.
+    fn session_delete(&self, key: &str) -> impl Future<Output = Result<(), Down>>;
+
+    /// Reads the ledger from a moment on. Simultaneous reads from one moment may share one read.
+    fn ledger_read(&self, since: u64, deadline: Millis) -> impl Future<Output = Result<Page, Down>>;
+
+    /// Stamps, and reads what is new, the stamps included.
+    fn ledger_stamp(&self, entry: &Entry, deadline: Millis) -> impl Future<Output = Result<Page, Down>>;
+
+    /// Asks an origin.
+    fn fetch(&self, ask: &Ask<'_>) -> impl Future<Output = Result<Answer<Self::Body>, Failure>>;
+
+    /// A static file, by path.
+    fn file(&self, path: &str) -> impl Future<Output = Result<Answer<Self::Body>, Failure>>;
+
+    /// A stored answer.
+    fn cache_read(&self, key: &str) -> impl Future<Output = Option<Answer<Self::Body>>>;
+
+    /// The request's body as text, at most `most` bytes.
+    fn body(&self, most: usize) -> impl Future<Output = Result<String, Unreadable>>;
+}
+
+/// What the visitor gets.
+#[derive(Debug)]
+pub struct Reply<B> {
+    /// Status code.
+    pub status: u16,
+    /// Fields: of a made answer all there are, of another's the changes.
+    pub edits: Edits,
+    /// What follows.
+    pub content: Content<B>,
+    /// What is to be done behind the visitor's back.
+    pub after: Vec<After>,
+}
+
+/// A reply's body.
+#[derive(Debug)]
+pub enum Content<B> {
+    /// Made here.
+    Text(String),
+    /// Another's answer, streaming.
+    Whole(B),
+    /// Another's answer without its body (304, HEAD).
+    Bare(B),
+}
+
+/// Work that is not waited for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum After {
+    /// Store the answer being given under this key, with these changes.
+    Store {
+        /// The URL it has in the store.
+        key: String,
+        /// From the origin's answer to the stored one.
+        edits: Edits,
+    },
+    /// Read the ledger's new pages.
+    ReadLedger,
+    /// Write a session's record back.
+    Renew {
+        /// The session's key.
+        key: String,
+        /// JSON.
+        value: String,
+        /// Kept for this long.
+        seconds: u64,
+    },
+    /// Remove a session's record.
+    Delete {
+        /// The session's key.
+        key: String,
+    },
+}

@@ -1,0 +1,262 @@
+//! How is an error, or anything else made here, said to the one who asked? (RFC 9457)
+
+mod words;
+
+pub use words::Words;
+
+use crate::error::Error;
+use crate::head::{Edits, Fields, list};
+use crate::locale::thousandths;
+use crate::path;
+
+/// An answer made here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generated {
+    /// Status code.
+    pub status: u16,
+    /// Fields.
+    pub edits: Edits,
+    /// The whole body.
+    pub body: String,
+}
+
+impl Generated {
+    /// An answer with a body, stored by nobody unless a later edit says otherwise.
+    #[must_use]
+    pub fn new(status: u16, media: &str, body: String) -> Self {
+        let mut edits = Edits::new();
+        edits.set("content-type", media);
+        edits.set("cache-control", "no-store");
+        edits.set("x-content-type-options", "nosniff");
+        Self { status, edits, body }
+    }
+
+    /// JSON for the operator.
+    #[must_use]
+    pub fn json(status: u16, body: &serde_json::Value) -> Self {
+        Self::new(status, "application/json", format!("{body:#}\n"))
+    }
+
+    /// A redirect.
+    #[must_use]
+    pub fn redirect(status: u16, location: &str) -> Self {
+        let mut edits = Edits::new();
+        edits.set("location", location);
+        edits.set("cache-control", "no-store");
+        Self { status, edits, body: String::new() }
+    }
+}
+
+/// What an error's answer depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'a> {
+    /// Whether a page is wanted rather than JSON.
+    pub page: bool,
+    /// The negotiated language.
+    pub language: &'a str,
+    /// The request's id.
+    pub request_id: &'a str,
+    /// Where a browser may sign in, return path included.
+    pub sign_in: Option<&'a str>,
+}
+
+/// Whether HTML is wanted at least as much as JSON; API clients that say `*/*` or nothing get JSON.
+#[must_use]
+pub fn wants_page(fields: &Fields<'_>) -> bool {
+    let accept = fields.get("accept").unwrap_or_default();
+    let weight = |media: &[&str]| {
+        let members = list(accept).filter_map(|member| {
+            let mut parts = member.split(';').map(str::trim);
+            let name = parts.next()?.to_ascii_lowercase();
+            let q = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+            media.contains(&name.as_str()).then(|| q.map_or(1000, |q| thousandths(q).unwrap_or(0)))
+        });
+        members.max().unwrap_or(0)
+    };
+    let html = weight(&["text/html", "application/xhtml+xml"]);
+    html > 0 && html >= weight(&["application/json", "application/problem+json"])
+}
+
+/// The sign-in page with the way back: a path on this host, and nothing else.
+#[must_use]
+pub fn sign_in_location(page: &str, prefix: Option<&str>, back: &str) -> String {
+    let mark = if page.contains('?') { '&' } else { '?' };
+    let back = if path::is_local(back) { back } else { "/" };
+    format!("{}{page}{mark}return_to={}", prefix.unwrap_or_default(), path::encode(back))
+}
+
+/// Says an error: a redirect to the sign-in page, a page, or problem+json.
+#[must_use]
+pub fn error(error: &Error, asker: &Asker<'_>) -> Generated {
+    let mut answer = match (error, asker.sign_in) {
+        (Error::Unauthenticated, Some(location)) if asker.page => return Generated::redirect(302, location),
+        _ if asker.page => page(error, asker),
+        _ => problem(error, asker),
+    };
+    let edits = &mut answer.edits;
+    match error {
+        Error::Unauthenticated => edits.set("www-authenticate", "Cookie realm=\"usher\""),
+        Error::NotTheOperator => edits.set("www-authenticate", "Bearer realm=\"usher\""),
+        Error::MethodNotAllowed(allowed) => edits.set("allow", &allowed.join(", ")),
+        Error::IdentityDown | Error::LedgerDown | Error::StoreDown => edits.set("retry-after", "5"),
+        _ => {}
+    }
+    edits.set("proxy-status", &format!("usher; error={}", error.proxy_error()));
+    answer
+}
+
+/// What a developer is told beside the visitor's sentence.
+fn detail(error: &Error) -> Option<String> {
+    match error {
+        Error::Malformed(_) | Error::AmbiguousPath | Error::MethodNotAllowed(_) | Error::TooLarge(_) => Some(error.to_string()),
+        Error::NotTheOperator | Error::CrossSite | Error::LedgerDown | Error::StoreDown => Some(error.to_string()),
+        _ => None,
+    }
+}
+
+fn problem(error: &Error, asker: &Asker<'_>) -> Generated {
+    let words = Words::of(asker.language);
+    let (title, sentence) = words.say(error);
+    let body = serde_json::json!({
+        "type": "about:blank",
+        "title": title,
+        "status": error.status(),
+        "detail": detail(error).unwrap_or_else(|| sentence.to_owned()),
+        "request_id": asker.request_id,
+    });
+    let mut answer = Generated::json(error.status(), &body);
+    answer.edits.set("content-type", "application/problem+json");
+    answer.edits.set("content-language", words.tag);
+    answer
+}
+
+fn page(error: &Error, asker: &Asker<'_>) -> Generated {
+    let words = Words::of(asker.language);
+    let (title, sentence) = words.say(error);
+    let extra = detail(error).map(|text| format!("<p lang=\"en\" dir=\"ltr\"><code>{}</code></p>", escape(&text))).unwrap_or_default();
+    let Words { tag, dir, reference, home, .. } = words;
+    let (status, id) = (error.status(), escape(asker.request_id));
+    let body = format!(
+        "<!doctype html>\n<html lang=\"{tag}\" dir=\"{dir}\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n<style>\n\
+         :root{{color-scheme:light dark;font:1.1rem/1.6 system-ui,sans-serif}}\n\
+         body{{max-width:34rem;margin:18vh auto;padding:0 1.5rem}}\n\
+         h1{{font-size:1.7rem;line-height:1.25;margin:0 0 .6rem}}\n\
+         small,code{{font-size:.8rem;opacity:.7;overflow-wrap:anywhere}}\n\
+         a{{color:inherit}}\n\
+         </style>\n<main>\n<small>{status}</small>\n<h1>{title}</h1>\n<p>{sentence}</p>\n{extra}<p><a href=\"/\">{home}</a></p>\n\
+         <small>{reference}: <bdi>{id}</bdi></small>\n</main>\n</html>\n"
+    );
+    let mut answer = Generated::new(status, "text/html; charset=utf-8", body);
+    answer.edits.set("content-language", tag);
+    answer.edits.set("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'");
+    answer
+}
+
+/// Text that may stand in HTML.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::answer;
+    use proptest::prelude::*;
+
+    fn asker(page: bool, language: &'static str) -> Asker<'static> {
+        Asker { page, language, request_id: "id-1", sign_in: None }
+    }
+
+    fn fields(generated: &Generated) -> Vec<(String, String)> {
+        generated.edits.applied(&Fields::default())
+    }
+
+    fn value(generated: &Generated, name: &str) -> Option<String> {
+        fields(generated).into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    #[test]
+    fn a_browser_wants_a_page_and_a_program_wants_json() {
+        for (accept, page) in [
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", true),
+            ("text/html", true),
+            ("application/json, text/html;q=0.5", false),
+            ("application/json;q=0.4, TEXT/HTML;q=0.5", true),
+            ("*/*", false),
+            ("text/html;q=0", false),
+            ("text/html;q=x", false),
+            ("", false),
+        ] {
+            let packed = format!("200\naccept:{accept}\n");
+            assert_eq!(wants_page(&answer(&packed).1), page, "{accept}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_problem_json_or_a_page_in_the_visitors_language() {
+        let said = error(&Error::NotFound, &asker(false, "de-AT"));
+        assert_eq!((said.status, value(&said, "content-type").as_deref()), (404, Some("application/problem+json")));
+        assert_eq!(value(&said, "content-language").as_deref(), Some("de"));
+        let body: serde_json::Value = serde_json::from_str(&said.body).expect("JSON");
+        assert_eq!((body["title"].as_str(), body["status"].as_u64(), body["request_id"].as_str()), (Some("Hier ist nichts"), Some(404), Some("id-1")));
+        let said = error(&Error::OriginTimeout, &asker(true, "ar"));
+        assert!(said.body.contains("<html lang=\"ar\" dir=\"rtl\">"));
+        assert_eq!(value(&said, "proxy-status").as_deref(), Some("usher; error=http_response_timeout"));
+    }
+
+    #[test]
+    fn a_browser_without_a_session_is_sent_to_sign_in_and_a_program_is_told() {
+        let location = sign_in_location("/sign-in", Some("/ja"), "/account?x=1&y=2");
+        assert_eq!(location, "/ja/sign-in?return_to=%2Faccount%3Fx%3D1%26y%3D2");
+        let browser = error(&Error::Unauthenticated, &Asker { sign_in: Some(&location), ..asker(true, "en") });
+        assert_eq!((browser.status, value(&browser, "location").as_deref()), (302, Some(location.as_str())));
+        let program = error(&Error::Unauthenticated, &Asker { sign_in: Some(&location), ..asker(false, "en") });
+        assert_eq!((program.status, value(&program, "www-authenticate").as_deref()), (401, Some("Cookie realm=\"usher\"")));
+        let nowhere = error(&Error::Unauthenticated, &asker(true, "en"));
+        assert_eq!(nowhere.status, 401);
+    }
+
+    #[test]
+    fn the_way_back_never_leaves_this_host() {
+        for back in ["//evil.example", "https://evil.example", "/\\evil.example", ""] {
+            assert_eq!(sign_in_location("/in?a=1", None, back), "/in?a=1&return_to=%2F", "{back}");
+        }
+    }
+
+    #[test]
+    fn a_server_error_says_nothing_of_the_inside() {
+        for inside in [Error::Misconfigured, Error::IdentityDown, Error::OriginUnreachable, Error::Internal] {
+            for page in [true, false] {
+                let said = error(&inside, &asker(page, "en"));
+                assert!(!said.body.contains(&inside.to_string()), "{}", said.body);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_a_client_sends_becomes_markup(sentence in "\\PC{0,40}|[<>&\"']{0,20}", id in "[<>&\"'a-z]{0,20}") {
+            let said = error(&Error::Malformed(sentence), &Asker { request_id: &id, ..asker(true, "en") });
+            let empty = error(&Error::Malformed(String::new()), &Asker { request_id: "", ..asker(true, "en") });
+            prop_assert_eq!(said.body.matches('<').count(), empty.body.matches('<').count());
+        }
+
+        #[test]
+        fn no_accept_can_panic(accept in "\\PC{0,60}") {
+            let packed = format!("200\naccept:{}\n", accept.replace('\n', " "));
+            let _ = wants_page(&answer(&packed).1);
+        }
+    }
+}
