@@ -1,6 +1,9 @@
-//! Checks `usher.toml` (or the file that `USHER_CONFIG` names) and embeds it.
+//! Checks `usher.toml` (or the file that `USHER_CONFIG` names) and embeds it, with a digest of the
+//! static files that tells one build's from another's.
 
-use std::{env, error::Error, fs, path::Path};
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::{env, error::Error, fs, io, path::Path};
 
 /// The very modules the gateway uses, compiled a second time for the build.
 #[path = "src"]
@@ -14,6 +17,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-env-changed=USHER_CONFIG");
     let file = env::var("USHER_CONFIG").unwrap_or_else(|_| "usher.toml".into());
     println!("cargo::rerun-if-changed={file}");
+    println!("cargo::rerun-if-changed=static");
+    let mut edition = DefaultHasher::new();
+    digest(Path::new("static"), &mut edition)?;
+    println!("cargo::rustc-env=USHER_EDITION={:016x}", edition.finish());
     let text = fs::read_to_string(&file).map_err(|e| format!("{file}: cannot be read: {e}"))?;
     match usher::config::source::read(&text, &file) {
         Ok((raw, _)) => {
@@ -25,6 +32,18 @@ fn main() -> Result<(), Box<dyn Error>> {
                 println!("cargo::error={line}");
             }
         }
+    }
+    Ok(())
+}
+
+/// Digests names and contents of a folder's files, in a stable order.
+fn digest(folder: &Path, into: &mut DefaultHasher) -> io::Result<()> {
+    let mut entries = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
+    entries.sort_by_key(fs::DirEntry::path);
+    for entry in entries {
+        let path = entry.path();
+        path.hash(into);
+        if path.is_dir() { digest(&path, into)? } else { fs::read(&path)?.hash(into) }
     }
     Ok(())
 }

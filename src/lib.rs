@@ -19,3 +19,6 @@ pub mod headers;
 pub mod respond;
 pub mod observe;
 pub mod platform;
+pub mod gateway;
+#[cfg(target_arch = "wasm32")]
+pub mod cloudflare;

@@ -36,6 +36,17 @@ pub struct Answer<B> {
     pub body: B,
 }
 
+/// What of the visitor's request goes along to an origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carry {
+    /// Nothing: Usher asks for itself.
+    Nothing,
+    /// The fields.
+    Fields,
+    /// The fields and the body, streaming.
+    Everything,
+}
+
 /// What an origin is asked.
 #[derive(Debug)]
 pub struct Ask<'a> {
@@ -43,10 +54,10 @@ pub struct Ask<'a> {
     pub url: &'a str,
     /// Method.
     pub method: &'a str,
-    /// Changes to the visitor's own fields.
+    /// What of the visitor's request goes along.
+    pub carry: Carry,
+    /// Changes to the fields that go along.
     pub edits: &'a Edits,
-    /// Whether the visitor's body goes along.
-    pub body: bool,
     /// Until the answer begins.
     pub deadline: Millis,
 }
@@ -105,6 +116,8 @@ pub struct Reply<B> {
     pub edits: Edits,
     /// What follows.
     pub content: Content<B>,
+    /// Whether a copy is stored as it passes.
+    pub store: Option<Store>,
     /// What is to be done behind the visitor's back.
     pub after: Vec<After>,
 }
@@ -120,16 +133,18 @@ pub enum Content<B> {
     Bare(B),
 }
 
+/// A copy to store of the answer being given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    /// The URL it has in the store.
+    pub key: String,
+    /// From the origin's answer to the stored one.
+    pub edits: Edits,
+}
+
 /// Work that is not waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum After {
-    /// Store the answer being given under this key, with these changes.
-    Store {
-        /// The URL it has in the store.
-        key: String,
-        /// From the origin's answer to the stored one.
-        edits: Edits,
-    },
     /// Read the ledger's new pages.
     ReadLedger,
     /// Write a session's record back.

@@ -57,7 +57,9 @@ fn look<'c>(config: &'c Config, host: &str, path: &str, method: &str) -> Result<
     most_specific(config, host, path, method).map(|route| Found { route, prefix: None })
 }
 
-fn locale_prefix(config: &Config, path: &str) -> Option<usize> {
+/// The locale that a path begins with, when prefixes are in use.
+#[must_use]
+pub fn locale_prefix(config: &Config, path: &str) -> Option<usize> {
     let first = path.strip_prefix('/')?.split('/').next()?;
     if !config.locales.prefix || first.is_empty() {
         return None;

@@ -1,0 +1,59 @@
+//! The rim: Cloudflare's types into ours and back. Only here is the platform named.
+//!
+//! `entry.js` calls [`start`] with each request and [`resume`] when what it waits for is there;
+//! `host.js` does what the gateway asks for.
+
+mod edge;
+mod host;
+mod ledger;
+mod task;
+
+use crate::gateway::Gateway;
+use edge::Edge;
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+
+/// The checked configuration, as the build embeds it.
+const CONFIG: &str = include_str!(concat!(env!("OUT_DIR"), "/config.json"));
+/// Changes whenever a file of `static/` does.
+const EDITION: &str = env!("USHER_EDITION");
+
+thread_local! {
+    static GATEWAY: Rc<Gateway> = {
+        console_error_panic_hook::set_once();
+        // The build checked this very text; if it cannot be read, nothing is served.
+        let raw = serde_json::from_str(CONFIG).unwrap_or_default();
+        Rc::new(Gateway::new(&raw, EDITION, host::variable))
+    };
+}
+
+/// Begins to answer a request: the response, or the promise that is waited for ([`pending`]).
+#[wasm_bindgen]
+pub fn start(packed: String, request: JsValue) -> JsValue {
+    let gateway = GATEWAY.with(Rc::clone);
+    task::start(async move {
+        let edge = Edge::new(request);
+        let reply = gateway.serve(&edge, &packed).await;
+        let (response, after) = edge::respond(reply);
+        if !after.is_empty() {
+            task::later(async move {
+                gateway.after(&edge, after).await;
+                JsValue::UNDEFINED
+            });
+        }
+        response
+    })
+}
+
+/// Goes on with a task whose promise has resolved to `value`.
+#[wasm_bindgen]
+pub fn resume(task: u32, value: JsValue) -> JsValue {
+    task::resume(task, value)
+}
+
+/// The task that the last call left waiting, or 0.
+#[wasm_bindgen]
+#[must_use]
+pub fn pending() -> u32 {
+    task::pending()
+}

@@ -1,0 +1,148 @@
+//! The world as it is on Cloudflare: fetch, KV, Cache API, static assets, the ledger's object.
+
+use super::{host, task::wait};
+use crate::config::Millis;
+use crate::ledger::{Entry, Page};
+use crate::platform::{After, Answer, Ask, Carry, Content, Down, Failure, Platform, Reply, Unreadable};
+use std::cell::RefCell;
+use wasm_bindgen::prelude::*;
+
+/// Random bytes are drawn from the platform this many at a time, and each is used once.
+const DRAW: usize = 1024;
+
+thread_local! {
+    static RANDOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// One request's view of the platform.
+pub(super) struct Edge {
+    request: JsValue,
+}
+
+impl Edge {
+    pub(super) fn new(request: JsValue) -> Self {
+        Self { request }
+    }
+}
+
+/// Failures come as numbers: see `host.js`.
+fn failure(value: &JsValue) -> Option<u32> {
+    value.as_f64().map(|code| code as u32)
+}
+
+fn done(value: &JsValue) -> Result<(), Down> {
+    if failure(value) == Some(0) { Ok(()) } else { Err(Down) }
+}
+
+fn answered(value: JsValue) -> Result<Answer<JsValue>, Failure> {
+    match failure(&value) {
+        None => Ok(Answer { packed: host::head(&value), body: value }),
+        Some(2) => Err(Failure::Timeout),
+        Some(_) => Err(Failure::Unreachable),
+    }
+}
+
+fn page(value: &JsValue) -> Result<Page, Down> {
+    value.as_string().and_then(|text| serde_json::from_str(&text).ok()).ok_or(Down)
+}
+
+impl Platform for Edge {
+    type Body = JsValue;
+
+    fn now(&self) -> Millis {
+        js_sys::Date::now() as Millis
+    }
+
+    fn random<const N: usize>(&self) -> [u8; N] {
+        RANDOM.with_borrow_mut(|drawn| {
+            if drawn.len() < N {
+                drawn.resize(DRAW.max(N), 0);
+                if getrandom::fill(drawn).is_err() {
+                    // Without randomness a token could be guessed: trap rather than hand one out.
+                    std::process::abort();
+                }
+            }
+            let rest = drawn.len() - N;
+            let mut bytes = [0; N];
+            for (to, from) in bytes.iter_mut().zip(drawn.drain(rest..)) {
+                *to = from;
+            }
+            bytes
+        })
+    }
+
+    fn var(&self, name: &str) -> Option<String> {
+        host::variable(name)
+    }
+
+    fn log(&self, line: &str) {
+        host::log(line);
+    }
+
+    async fn session_read(&self, key: &str, deadline: Millis) -> Result<Option<String>, Down> {
+        let value = wait(host::session_read(key, deadline as f64)).await;
+        if failure(&value).is_some() { Err(Down) } else { Ok(value.as_string()) }
+    }
+
+    async fn session_write(&self, key: &str, value: &str, seconds: u64) -> Result<(), Down> {
+        done(&wait(host::session_write(key, value, seconds as f64)).await)
+    }
+
+    async fn session_delete(&self, key: &str) -> Result<(), Down> {
+        done(&wait(host::session_delete(key)).await)
+    }
+
+    async fn ledger_read(&self, since: u64, deadline: Millis) -> Result<Page, Down> {
+        let entry = serde_json::to_string(&Entry { subjects: Vec::new(), soft: false, since }).map_err(|_| Down)?;
+        page(&wait(host::ledger_read(&entry, deadline as f64)).await)
+    }
+
+    async fn ledger_stamp(&self, entry: &Entry, deadline: Millis) -> Result<Page, Down> {
+        let entry = serde_json::to_string(entry).map_err(|_| Down)?;
+        page(&wait(host::ledger_stamp(&entry, deadline as f64)).await)
+    }
+
+    async fn fetch(&self, ask: &Ask<'_>) -> Result<Answer<JsValue>, Failure> {
+        let carry = match ask.carry {
+            Carry::Nothing => 0,
+            Carry::Fields => 1,
+            Carry::Everything => 2,
+        };
+        // A timer of JavaScript's holds at most 2^31 - 1 milliseconds.
+        let deadline = ask.deadline.min(i32::MAX as Millis) as f64;
+        answered(wait(host::ask(&self.request, ask.url, ask.method, carry, ask.edits.packed(), deadline)).await)
+    }
+
+    async fn file(&self, path: &str) -> Result<Answer<JsValue>, Failure> {
+        answered(wait(host::file(path)).await)
+    }
+
+    async fn cache_read(&self, key: &str) -> Option<Answer<JsValue>> {
+        let value = wait(host::stored(key)).await;
+        if value.is_undefined() { None } else { answered(value).ok() }
+    }
+
+    async fn body(&self, most: usize) -> Result<String, Unreadable> {
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        let value = wait(host::body(&self.request, most)).await;
+        match failure(&value) {
+            Some(3) => Err(Unreadable::TooLarge),
+            _ => value.as_string().ok_or(Unreadable::Broken),
+        }
+    }
+}
+
+/// A reply as a `Response`, and what is to be done behind it.
+pub(super) fn respond(reply: Reply<JsValue>) -> (JsValue, Vec<After>) {
+    let Reply { status, edits, content, store, after } = reply;
+    let (key, copy) = match &store {
+        Some(store) => (Some(store.key.as_str()), Some(store.edits.packed())),
+        None => (None, None),
+    };
+    let response = match content {
+        Content::Text(text) => host::made(status, edits.packed(), &text),
+        Content::Whole(body) => host::whole(&body, edits.packed(), key, copy),
+        Content::Bare(body) => host::bare(&body, status, edits.packed(), key, copy),
+    };
+    (response, after)
+}

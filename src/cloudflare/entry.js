@@ -1,0 +1,73 @@
+// The worker's entry: starts the gateway and keeps it running.
+//
+// The gateway is one wasm instance for each isolate. A request that needs no waiting is answered
+// within `start`. One that waits hands its promise out, is resumed with what it resolved to, and
+// so on until it is done. A panic kills the instance and every request in it; the glue makes a new
+// instance for the next call, and `era` keeps the dead one's requests from waking strangers.
+import { DurableObject } from "cloudflare:workers";
+import * as usher from "../../build/usher.js";
+import module from "../../build/usher_bg.wasm";
+import { behind, pack } from "./host.js";
+
+usher.initSync({ module });
+let era = 0;
+
+/** Calls into the gateway; a trap ends the era. */
+function enter(call, ...args) {
+  try {
+    return call(...args);
+  } catch (error) {
+    era += 1;
+    usher.__wbg_reset_state();
+    console.error(JSON.stringify({ level: "error", message: `the gateway panicked and starts anew: ${error}` }));
+    throw error;
+  }
+}
+
+async function drive(task, wait) {
+  const mine = era;
+  do {
+    const value = await wait;
+    if (mine !== era) throw new Error("the gateway that this request was in is gone");
+    wait = enter(usher.resume, task, value);
+    task = usher.pending();
+  } while (task !== 0);
+  return wait;
+}
+
+// What a dead gateway answers: nobody is let in, nothing is told.
+function broken() {
+  const body = JSON.stringify({ type: "about:blank", title: "Something went wrong", status: 500 });
+  return new Response(body, {
+    status: 500,
+    headers: { "content-type": "application/problem+json", "cache-control": "no-store" },
+  });
+}
+
+behind((task) => drive(task, undefined).catch(() => {}));
+
+export default {
+  fetch(request) {
+    try {
+      const first = enter(usher.start, pack(request), request);
+      const task = usher.pending();
+      return task === 0 ? first : drive(task, first).catch(broken);
+    } catch {
+      return broken();
+    }
+  },
+};
+
+/** The book. Its inside is the gateway's; it is built anew when the gateway was. */
+export class Ledger extends DurableObject {
+  #inner;
+  #era = -1;
+
+  fetch(request) {
+    if (this.#era !== era) {
+      this.#inner = new usher.Ledger(this.ctx, this.env);
+      this.#era = era;
+    }
+    return this.#inner.fetch(request);
+  }
+}

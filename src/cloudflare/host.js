@@ -1,0 +1,230 @@
+// The platform as the gateway asks for it: one call across the boundary for each thing done.
+//
+// Every promise handed to the gateway resolves; a failure is a number:
+//   1 = down or unreachable, 2 = too late, 3 = too large, 4 = broken.
+import { env, waitUntil } from "cloudflare:workers";
+
+const [DOWN, LATE, LARGE, BROKEN] = [1, 2, 3, 4];
+
+/** A request's head as lines: see src/head.rs. */
+export function pack(request) {
+  let packed = `${request.url}\n${request.method}\n${request.body === null ? 0 : 1}\n`;
+  for (const [name, value] of request.headers) packed += `${name}:${value}\n`;
+  const cf = request.cf;
+  if (!cf) return packed + "\n";
+  return (
+    `${packed}\n${cf.country ?? ""}\n${cf.continent ?? ""}\n${cf.latitude ?? ""}\n` +
+    `${cf.longitude ?? ""}\n${cf.colo ?? ""}\n${cf.httpProtocol ?? ""}`
+  );
+}
+
+/** An answer's head as lines. */
+export function head(response) {
+  let packed = `${response.status}\n`;
+  for (const [name, value] of response.headers) packed += `${name}:${value}\n`;
+  return packed;
+}
+
+function edit(headers, edits) {
+  for (let at = 0; at < edits.length; ) {
+    const end = edits.indexOf("\n", at);
+    if (edits[at] === "-") {
+      headers.delete(edits.slice(at + 1, end));
+    } else {
+      const colon = edits.indexOf(":", at);
+      const name = edits.slice(at + 1, colon);
+      const value = edits.slice(colon + 1, end);
+      if (edits[at] === "=") headers.set(name, value);
+      else headers.append(name, value);
+    }
+    at = end + 1;
+  }
+  return headers;
+}
+
+/** A var or secret; only strings count. */
+export function variable(name) {
+  const value = env[name];
+  return typeof value === "string" ? value : undefined;
+}
+
+export function log(line) {
+  console.log(line);
+}
+
+let run;
+
+/** Hands over what runs a task behind its answer. */
+export function behind(runner) {
+  run = runner;
+}
+
+/** Runs a task once the current call into the gateway has returned. */
+export function later(task) {
+  waitUntil(Promise.resolve(task).then(run));
+}
+
+/** Asks an origin. `carry`: 0 = nothing of the visitor's, 1 = the fields, 2 = the body too. */
+export async function ask(request, url, method, carry, edits, deadline) {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(LATE), deadline);
+  try {
+    return await fetch(url, {
+      method,
+      headers: edit(carry > 0 ? new Headers(request.headers) : new Headers(), edits),
+      body: carry > 1 ? request.body : undefined,
+      redirect: "manual",
+      signal: controller.signal,
+    });
+  } catch {
+    return controller.signal.aborted ? LATE : DOWN;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A file of static/, whole. */
+export async function file(path) {
+  try {
+    return await env.ASSETS.fetch(`https://static.invalid${path}`);
+  } catch {
+    return DOWN;
+  }
+}
+
+/** A stored answer, or undefined. */
+export async function stored(key) {
+  try {
+    return await caches.default.match(key);
+  } catch {
+    return undefined;
+  }
+}
+
+// Simultaneous reads of one thing share one. The one that began keeps its request alive until it
+// is done; those who joined have deadlines of their own.
+const flights = new Map();
+
+function shared(name, start, deadline) {
+  let flight = flights.get(name);
+  if (flight === undefined) {
+    flight = start().catch(() => DOWN);
+    flights.set(name, flight);
+    waitUntil(flight.then(() => flights.delete(name)));
+  }
+  return within(flight, deadline);
+}
+
+function within(promise, deadline) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, deadline, DOWN);
+    promise.then(
+      (value) => (clearTimeout(timer), resolve(value)),
+      () => (clearTimeout(timer), resolve(DOWN)),
+    );
+  });
+}
+
+/** A session's record as text, null when there is none. */
+export function sessionRead(key, deadline) {
+  return shared(`session:${key}`, () => env.SESSIONS.get(key), deadline);
+}
+
+export async function sessionWrite(key, value, seconds) {
+  try {
+    await env.SESSIONS.put(key, value, { expirationTtl: seconds });
+    return 0;
+  } catch {
+    return DOWN;
+  }
+}
+
+export async function sessionDelete(key) {
+  try {
+    await env.SESSIONS.delete(key);
+    return 0;
+  } catch {
+    return DOWN;
+  }
+}
+
+async function book(init) {
+  const response = await env.LEDGER.getByName("book").fetch("https://ledger.invalid/", init);
+  return response.ok ? response.text() : DOWN;
+}
+
+/** The ledger's page from a moment on, as text. Entries are JSON: see src/ledger.rs. */
+export function ledgerRead(entry, deadline) {
+  return shared(`ledger:${entry}`, () => book({ method: "POST", body: entry }), deadline);
+}
+
+/** Stamps, and answers with the page from a moment on. */
+export function ledgerStamp(entry, deadline) {
+  return within(book({ method: "POST", body: entry }), deadline);
+}
+
+/** The request's body as text. */
+export async function body(request, most) {
+  if (request.body === null) return "";
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+  let text = "";
+  let size = 0;
+  try {
+    for await (const chunk of request.body) {
+      size += chunk.byteLength;
+      if (size > most) return LARGE;
+      text += decoder.decode(chunk, { stream: true });
+    }
+    return text + decoder.decode();
+  } catch {
+    return BROKEN;
+  }
+}
+
+const unbodied = new Set([101, 204, 205, 304]);
+
+// What the runtime refuses to make a response of (a status it does not know, say) must not reach
+// the gateway as an exception: it would end every request in it.
+function tried(make) {
+  try {
+    return make();
+  } catch (error) {
+    console.error(JSON.stringify({ level: "error", message: `an answer cannot be given as it is: ${error}` }));
+    return new Response(null, { status: 502, headers: { "proxy-status": "usher; error=http_protocol_error" } });
+  }
+}
+
+/** An answer made by the gateway. */
+export function made(status, edits, text) {
+  return tried(() => new Response(unbodied.has(status) ? null : text, { status, headers: edit(new Headers(), edits) }));
+}
+
+/** Another's answer with changes; a copy goes to the store when `key` is given. */
+export function whole(response, edits, key, storeEdits) {
+  return tried(() => {
+    if (response.webSocket) {
+      const { webSocket } = response;
+      return new Response(null, { status: 101, webSocket, headers: edit(new Headers(response.headers), edits) });
+    }
+    if (key !== undefined) store(response, key, storeEdits);
+    const reply = new Response(response.body, response);
+    edit(reply.headers, edits);
+    return reply;
+  });
+}
+
+/** Another's answer without its body. */
+export function bare(response, status, edits, key, storeEdits) {
+  return tried(() => {
+    if (key !== undefined) store(response, key, storeEdits);
+    else response.body?.cancel().catch(() => {});
+    return new Response(null, { status, headers: edit(new Headers(response.headers), edits) });
+  });
+}
+
+function store(response, key, edits) {
+  const copy = response.clone();
+  const kept = new Response(copy.body, copy);
+  edit(kept.headers, edits);
+  waitUntil(caches.default.put(key, kept).catch(() => {}));
+}

@@ -1,0 +1,30 @@
+//! What `host.js` offers.
+
+use js_sys::Promise;
+use wasm_bindgen::prelude::*;
+
+// The path is as seen from build/usher.js, which imports it.
+#[wasm_bindgen(raw_module = "../src/cloudflare/host.js")]
+extern "C" {
+    pub(super) fn head(response: &JsValue) -> String;
+    pub(super) fn variable(name: &str) -> Option<String>;
+    pub(super) fn log(line: &str);
+    pub(super) fn later(task: u32);
+    pub(super) fn ask(request: &JsValue, url: &str, method: &str, carry: u32, edits: &str, deadline: f64) -> Promise;
+    pub(super) fn file(path: &str) -> Promise;
+    pub(super) fn stored(key: &str) -> Promise;
+    #[wasm_bindgen(js_name = sessionRead)]
+    pub(super) fn session_read(key: &str, deadline: f64) -> Promise;
+    #[wasm_bindgen(js_name = sessionWrite)]
+    pub(super) fn session_write(key: &str, value: &str, seconds: f64) -> Promise;
+    #[wasm_bindgen(js_name = sessionDelete)]
+    pub(super) fn session_delete(key: &str) -> Promise;
+    #[wasm_bindgen(js_name = ledgerRead)]
+    pub(super) fn ledger_read(entry: &str, deadline: f64) -> Promise;
+    #[wasm_bindgen(js_name = ledgerStamp)]
+    pub(super) fn ledger_stamp(entry: &str, deadline: f64) -> Promise;
+    pub(super) fn body(request: &JsValue, most: u32) -> Promise;
+    pub(super) fn made(status: u16, edits: &str, text: &str) -> JsValue;
+    pub(super) fn whole(response: &JsValue, edits: &str, key: Option<&str>, store_edits: Option<&str>) -> JsValue;
+    pub(super) fn bare(response: &JsValue, status: u16, edits: &str, key: Option<&str>, store_edits: Option<&str>) -> JsValue;
+}

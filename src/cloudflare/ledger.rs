@@ -1,0 +1,97 @@
+//! The book: one Durable Object with SQLite storage.
+//!
+//! Its clock is milliseconds since 1970, but never repeats and never goes back. For each subject
+//! only the newest stamp of each kind is kept; stamps older than anything that can still be alive
+//! are forgotten as new ones come.
+
+use crate::config::LONGEST_LIFETIME;
+use crate::ledger::{Entry, Moment, Page, Stamp};
+use serde::Deserialize;
+use worker::{DurableObject, Env, Request, Response, Result, SqlStorage, SqlStorageValue, State, durable_object, wasm_bindgen};
+
+/// Stamps in one page at most: more than one purge can make at one moment (1,000), so that a page
+/// always gets on.
+const MOST: usize = 2_000;
+
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS stamps (subject TEXT NOT NULL, soft INTEGER NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (subject, soft)) WITHOUT ROWID";
+const INDEX: &str = "CREATE INDEX IF NOT EXISTS by_moment ON stamps (since)";
+
+/// The book.
+#[durable_object]
+pub struct Ledger {
+    sql: SqlStorage,
+    ready: bool,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    subject: String,
+    soft: f64,
+    since: f64,
+}
+
+#[derive(Deserialize)]
+struct Newest {
+    since: Option<f64>,
+}
+
+impl DurableObject for Ledger {
+    fn new(state: State, _: Env) -> Self {
+        let sql = state.storage().sql();
+        let ready = sql.exec(TABLE, None).and_then(|_| sql.exec(INDEX, None)).is_ok();
+        Self { sql, ready }
+    }
+
+    /// Takes an [`Entry`] as JSON, answers with a [`Page`] as JSON.
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
+        if !self.ready {
+            return Response::error("the table of stamps could not be made", 500);
+        }
+        let entry: Entry = request.json().await?;
+        if !entry.subjects.is_empty() {
+            self.stamp(&entry)?;
+        }
+        Response::from_json(&self.page(entry.since)?)
+    }
+}
+
+impl Ledger {
+    /// Now, by the book's clock: after every moment it has ever told.
+    fn now(&self) -> Result<Moment> {
+        let newest: Newest = self.sql.exec("SELECT MAX(since) AS since FROM stamps", None)?.one()?;
+        let newest = newest.since.map_or(0, |since| since as Moment);
+        Ok((js_sys::Date::now() as Moment).max(newest))
+    }
+
+    fn stamp(&self, entry: &Entry) -> Result<()> {
+        let moment = self.now()? + 1;
+        for subject in &entry.subjects {
+            self.sql.exec(
+                "INSERT INTO stamps (subject, soft, since) VALUES (?, ?, ?) ON CONFLICT (subject, soft) DO UPDATE SET since = excluded.since",
+                vec![subject.as_str().into(), i32::from(entry.soft).into(), number(moment)?],
+            )?;
+        }
+        let oldest = moment.saturating_sub(LONGEST_LIFETIME);
+        self.sql.exec("DELETE FROM stamps WHERE since < ?", vec![number(oldest)?])?;
+        Ok(())
+    }
+
+    /// Stamps made after `since`. A page ends between moments, never within one.
+    fn page(&self, since: Moment) -> Result<Page> {
+        let bindings = vec![number(since)?, number(MOST as u64)?];
+        let rows: Vec<Row> = self.sql.exec("SELECT subject, soft, since FROM stamps WHERE since > ? ORDER BY since LIMIT ?", bindings)?.to_array()?;
+        let more = rows.len() == MOST;
+        let mut stamps: Vec<Stamp> =
+            rows.into_iter().map(|row| Stamp { subject: row.subject, since: row.since as Moment, soft: row.soft != 0.0 }).collect();
+        let as_of = match (more, stamps.last()) {
+            (true, Some(last)) => last.since - 1,
+            _ => self.now()?,
+        };
+        stamps.retain(|stamp| stamp.since <= as_of);
+        Ok(Page { as_of, stamps, more })
+    }
+}
+
+fn number(value: u64) -> Result<SqlStorageValue> {
+    SqlStorageValue::try_from_i64(i64::try_from(value).unwrap_or(i64::MAX))
+}

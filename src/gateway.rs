@@ -1,0 +1,215 @@
+//! The life of a request.
+//!
+//! ```text
+//! visitor -> route -> identity -> locale -> cache lookup --fresh--> reply
+//!                                              |  miss/stale
+//!                                              v
+//!                           steer -> forward (deadline, retry elsewhere)
+//!                                              |
+//!                                              v
+//!                   sessions -> headers back -> store -> reply
+//! ```
+//!
+//! Only the gateway waits; what to do is decided by the topics. Identity fails closed; cache and
+//! observation fail open. Every failure becomes an answer in one place ([`Gateway::serve`]).
+
+mod admin;
+mod book;
+mod cached;
+mod demo;
+mod forward;
+mod health;
+mod identify;
+mod join;
+mod visit;
+
+use crate::config::{Config, Target, Unset, raw::Raw};
+use crate::error::Error;
+use crate::head::{Edits, Fields, Head};
+use crate::ledger::View;
+use crate::locale::Choice;
+use crate::observe;
+use crate::platform::{After, Content, Platform, Reply};
+use crate::respond::{self, Asker, Generated};
+use crate::route::{self, Place};
+use crate::session::Memo;
+use crate::{headers, path};
+use std::cell::{Cell, RefCell};
+use visit::Visit;
+
+/// Usher's own pages are below this path.
+const OWN: &str = "/.usher/";
+
+/// One isolate's gateway: the configuration and what it remembers between requests.
+#[derive(Debug)]
+pub struct Gateway {
+    config: Result<Config, String>,
+    edition: String,
+    view: RefCell<View>,
+    memo: RefCell<Memo>,
+    book: book::Schedule,
+    health: Cell<Option<health::Verdict>>,
+}
+
+impl Gateway {
+    /// Opens the door: checks the embedded configuration and reads the vars it names. `edition`
+    /// tells this build's static files from another's.
+    #[must_use]
+    pub fn new(raw: &Raw, edition: &str, var: impl Fn(&str) -> Option<String>) -> Self {
+        let config = Config::check(raw)
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+            .and_then(|config| config.resolved(var).map_err(|unset: Unset| unset.to_string()));
+        let (entries, lifetime) = config.as_ref().map_or((0, 0), |c| (c.session.memo_entries, c.session.memo));
+        Self {
+            config,
+            edition: edition.to_owned(),
+            view: RefCell::default(),
+            memo: RefCell::new(Memo::new(entries, lifetime)),
+            book: book::Schedule::default(),
+            health: Cell::new(None),
+        }
+    }
+
+    /// Answers one request, whose packed head this is.
+    pub async fn serve<P: Platform>(&self, platform: &P, packed: &str) -> Reply<P::Body> {
+        let Some(head) = Head::parse(packed) else {
+            let asker = Asker { page: false, language: "en", request_id: "", sign_in: None };
+            return made(respond::error(&Error::Malformed("the request's URL is none".into()), &asker));
+        };
+        let mut visit = Visit::new(platform, &head);
+        match &self.config {
+            Ok(config) => {
+                let outcome = self.answer(platform, config, &mut visit).await;
+                let mut reply = outcome.unwrap_or_else(|error| say(config, error, &mut visit));
+                self.finish(platform, config, visit, &mut reply);
+                reply
+            }
+            Err(sentence) => {
+                platform.log(&observe::event("error", sentence));
+                let (page, request_id) = (respond::wants_page(&head.fields), visit.request_id.as_str());
+                made(respond::error(&Error::Misconfigured, &Asker { page, language: "en", request_id, sign_in: None }))
+            }
+        }
+    }
+
+    /// Does what a reply left to be done behind the visitor's back.
+    pub async fn after<P: Platform>(&self, platform: &P, work: Vec<After>) {
+        let Ok(config) = &self.config else { return };
+        for task in work {
+            let done = match &task {
+                After::ReadLedger => self.read_book(platform, config).await,
+                After::Renew { key, value, seconds } => platform.session_write(key, value, *seconds).await,
+                After::Delete { key } => platform.session_delete(key).await,
+            };
+            if done.is_err() {
+                let what = match task {
+                    After::ReadLedger => "the ledger could not be read behind an answer; the next request that needs it reads again",
+                    After::Renew { .. } => "a session could not be renewed; its next use tries again",
+                    After::Delete { .. } => "an ended session's record could not be removed; its stamp keeps it ended",
+                };
+                platform.log(&observe::event("warning", what));
+            }
+        }
+    }
+
+    async fn answer<'a, P: Platform>(&self, platform: &P, config: &'a Config, visit: &mut Visit<'a>) -> Result<Reply<P::Body>, Error> {
+        let head = visit.head;
+        if headers::is_loop(&head.fields) {
+            return Err(Error::Loop);
+        }
+        if let Some(own) = path::normal(head.url.path).ok().as_deref().and_then(|path| path.strip_prefix(OWN)) {
+            return self.own(platform, config, visit, own).await.map(made);
+        }
+        let place = route::find(config, &head.url, head.method)?;
+        visit.route = Some(place.route);
+        visit.region = crate::steer::region(&config.regions, &visit.visitor);
+        visit.identity = self.identify(platform, config, visit, place.route).await;
+        visit.choice = place.route.localized.then(|| visit.negotiate(config, place.prefix));
+        visit.identity.admit(place.route)?;
+        if let Some(location) = localized_location(config, visit, &place) {
+            return Ok(made(Generated::redirect(302, &location)));
+        }
+        match &place.route.target {
+            Target::Redirect { to, status } => Ok(made(Generated::redirect(*status, &route::filled(to, place.route, &place.path)))),
+            Target::Respond { status, body, media } => Ok(made(Generated::new(*status, media, body.clone()))),
+            Target::Echo => Ok(made(forward::echo(config, visit, &place))),
+            Target::Static if !matches!(head.method, "GET" | "HEAD") => Err(Error::MethodNotAllowed(vec!["GET".into(), "HEAD".into()])),
+            Target::Static | Target::Pools(_) => self.cached(platform, config, visit, &place).await,
+        }
+    }
+
+    /// What every answer gets on its way out, and the log's line.
+    fn finish<P: Platform>(&self, platform: &P, config: &Config, mut visit: Visit<'_>, reply: &mut Reply<P::Body>) {
+        reply.edits.set("x-request-id", &visit.request_id);
+        reply.edits.append("cache-status", &visit.cache.field());
+        if matches!(reply.content, Content::Text(_)) {
+            if let Some(choice) = visit.choice {
+                headers::vary(&Fields::default(), choice.reason.vary(), &mut reply.edits);
+            }
+            if visit.head.method == "HEAD" {
+                reply.content = Content::Text(String::new());
+            }
+        }
+        let ms = platform.now().saturating_sub(visit.started);
+        if visit.origin_ms > 0 || visit.identity_ms > 0 {
+            let (identity, origin) = (visit.identity_ms, visit.origin_ms);
+            reply.edits.append("server-timing", &format!("usher-identity;dur={identity}, usher-origin;dur={origin}"));
+        }
+        reply.after.append(&mut visit.after);
+        if self.book.due(&self.view.borrow(), platform.now(), &config.ledger) {
+            reply.after.push(After::ReadLedger);
+        }
+        if config.log_requests {
+            platform.log(&visit.line(config, reply.status, ms).text());
+        }
+    }
+}
+
+/// An answer made here as a reply.
+fn made<B>(answer: Generated) -> Reply<B> {
+    Reply { status: answer.status, edits: answer.edits, content: Content::Text(answer.body), store: None, after: Vec::new() }
+}
+
+/// The one place where a failure becomes an answer.
+fn say<B>(config: &Config, error: Error, visit: &mut Visit<'_>) -> Reply<B> {
+    let head = visit.head;
+    let normal = path::normal(head.url.path).unwrap_or_default();
+    let prefix = route::locale_prefix(config, &normal);
+    let Choice { locale, .. } = *visit.choice.get_or_insert_with(|| visit::negotiate(config, head, &visit.visitor, None, prefix));
+    let sign_in = config.session.sign_in.as_deref().filter(|_| error == Error::Unauthenticated).map(|page| {
+        let prefix = prefix.and_then(|place| config.locales.supported.get(place)).map(|tag| format!("/{tag}"));
+        let query = head.url.query.map(|query| format!("?{query}")).unwrap_or_default();
+        let back = if head.is_safe() { format!("{}{query}", head.url.path) } else { "/".into() };
+        respond::sign_in_location(page, prefix.as_deref(), &back)
+    });
+    let asker = Asker {
+        page: respond::wants_page(&head.fields),
+        language: config.locales.supported.get(locale).map_or("en", String::as_str),
+        request_id: &visit.request_id,
+        sign_in: sign_in.as_deref(),
+    };
+    let mut answer = respond::error(&error, &asker);
+    headers::vary(&Fields::default(), &["Accept"], &mut answer.edits);
+    visit.error = Some(error);
+    made(answer)
+}
+
+/// Where a browser goes that asked for a page without saying its language in the path.
+fn localized_location(config: &Config, visit: &Visit<'_>, place: &Place<'_, '_>) -> Option<String> {
+    let head = visit.head;
+    let wanted = config.locales.redirect && place.route.localized && place.prefix.is_none();
+    if !wanted || !matches!(head.method, "GET" | "HEAD") || !respond::wants_page(&head.fields) {
+        return None;
+    }
+    let tag = config.locales.supported.get(visit.choice?.locale)?;
+    let query = head.url.query.map(|query| format!("?{query}")).unwrap_or_default();
+    Some(format!("/{tag}{}{query}", place.path))
+}
+
+/// Fields that every streamed answer gets beside those of [`Gateway::finish`].
+fn dress(fields: &Fields<'_>, visit: &Visit<'_>, edits: &mut Edits) {
+    headers::to_client(fields, visit.head.is_websocket(), edits);
+    if let Some(choice) = visit.choice {
+        headers::vary(fields, choice.reason.vary(), edits);
+    }
+}

@@ -1,0 +1,145 @@
+//! Usher's own pages, below `/.usher/`: for the operator, and for the demo.
+
+use super::{Gateway, visit::Visit};
+use crate::cache::purge::Order;
+use crate::config::Config;
+use crate::error::Error;
+use crate::ledger::subject;
+use crate::observe;
+use crate::platform::{After, Platform, Unreadable};
+use crate::respond::Generated;
+use crate::session::{self, Draft, Token};
+use serde_json::json;
+use subtle::ConstantTimeEq;
+
+/// Bytes of a body that an operator sends, at most.
+const MOST: usize = 1 << 16;
+
+impl Gateway {
+    /// Answers `/.usher/{page}`.
+    pub(super) async fn own<P: Platform>(&self, platform: &P, config: &Config, visit: &mut Visit<'_>, page: &str) -> Result<Generated, Error> {
+        let allow = |methods: &[&str]| Err(Error::MethodNotAllowed(methods.iter().map(|m| (*m).to_owned()).collect()));
+        match (page, visit.head.method) {
+            ("health", "GET" | "HEAD") => Ok(self.health(platform, config, is_operator(platform, visit)).await),
+            ("health", _) => allow(&["GET", "HEAD"]),
+            ("purge", "POST") => self.purge(platform, config, visit).await,
+            ("purge", _) => allow(&["POST"]),
+            ("sessions", "POST") => self.start_session(platform, config, visit).await,
+            ("sessions", "DELETE") => self.end_sessions(platform, config, visit).await,
+            ("sessions", _) => allow(&["POST", "DELETE"]),
+            _ => match page.strip_prefix("demo/").filter(|_| platform.var("USHER_DEMO").as_deref() == Some("on")) {
+                Some(page) => self.demo(platform, config, visit, page).await,
+                None => Err(Error::NotFound),
+            },
+        }
+    }
+
+    async fn purge<P: Platform>(&self, platform: &P, config: &Config, visit: &Visit<'_>) -> Result<Generated, Error> {
+        operator(platform, visit)?;
+        let body = text(platform).await?;
+        self.purged(platform, config, &body).await
+    }
+
+    /// Stamps what a purge names; the receipt says when it holds where.
+    pub(super) async fn purged<P: Platform>(&self, platform: &P, config: &Config, body: &str) -> Result<Generated, Error> {
+        let order = Order::parse(config, body).map_err(Error::Malformed)?;
+        let (subjects, soft) = (order.subjects, order.soft);
+        let moment = self.stamp(platform, config, subjects.clone(), soft).await.map_err(|_| Error::LedgerDown)?;
+        Ok(Generated::json(200, &receipt(config, platform.now(), moment, &subjects, soft)))
+    }
+
+    async fn start_session<P: Platform>(&self, platform: &P, config: &Config, visit: &Visit<'_>) -> Result<Generated, Error> {
+        operator(platform, visit)?;
+        let draft: Draft = read(&text(platform).await?)?;
+        draft.check().map_err(|(field, sentence)| Error::Malformed(format!("\"{field}\": {sentence}")))?;
+        let (token, record) = self.start(platform, config, draft).await?;
+        let https = visit.head.url.scheme == "https";
+        Ok(Generated::json(
+            201,
+            &json!({
+                "token": token.secret(),
+                "session": token.key(),
+                "cookie": session::set_cookie(&token, &config.session, https),
+                "expires": record.expires,
+            }),
+        ))
+    }
+
+    async fn end_sessions<P: Platform>(&self, platform: &P, config: &Config, visit: &mut Visit<'_>) -> Result<Generated, Error> {
+        operator(platform, visit)?;
+        let body: serde_json::Value = read(&text(platform).await?)?;
+        let field = |name: &str| body.get(name).and_then(serde_json::Value::as_str);
+        let token = field("token").map(|token| Token::parse(token).map(|token| token.key()).ok_or("\"token\" is no session token"));
+        let key = match token.or_else(|| field("session").map(|key| Ok(key.to_owned()))).transpose() {
+            Ok(key) => key,
+            Err(sentence) => return Err(Error::Malformed(sentence.into())),
+        };
+        let everyone = body.get("everyone").and_then(serde_json::Value::as_bool) == Some(true);
+        let ended = match (&key, field("user"), everyone, body.as_object().map(serde_json::Map::len)) {
+            (Some(key), None, false, Some(1)) => subject::session(key),
+            (None, Some(user), false, Some(1)) => subject::user(user),
+            (None, None, true, Some(1)) => subject::EVERYONE.into(),
+            _ => {
+                let sentence = "say whose sessions end, by exactly one of \"token\", \"session\", \"user\" (strings) or \"everyone\": true";
+                return Err(Error::Malformed(sentence.into()));
+            }
+        };
+        let moment = self.end(platform, config, vec![ended.clone()], key.as_deref()).await?;
+        visit.after.extend(key.map(|key| After::Delete { key }));
+        Ok(Generated::json(200, &receipt(config, platform.now(), moment, &[ended], false)))
+    }
+}
+
+/// What was stamped, and by when it holds everywhere.
+fn receipt(config: &Config, now: u64, moment: u64, subjects: &[String], soft: bool) -> serde_json::Value {
+    let everywhere = now + config.ledger.max_delay;
+    json!({
+        "stamped": subjects,
+        "soft": soft,
+        "moment": moment,
+        "holds_here": "now",
+        "holds_everywhere_by": time(everywhere),
+        "max_delay_ms": config.ledger.max_delay,
+    })
+}
+
+/// A moment as people and programs read it (RFC 3339 would need a calendar; RFC 9110 5.6.7 has one).
+fn time(millis: u64) -> String {
+    httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_millis(millis.next_multiple_of(1_000)))
+}
+
+fn operator<P: Platform>(platform: &P, visit: &Visit<'_>) -> Result<(), Error> {
+    if is_operator(platform, visit) {
+        return Ok(());
+    }
+    if platform.var("ADMIN_TOKEN").is_none_or(|token| token.is_empty()) {
+        platform.log(&observe::event("warning", "the operator's pages are closed: set the secret ADMIN_TOKEN to open them"));
+    }
+    Err(Error::NotTheOperator)
+}
+
+/// Whether the bearer token is the operator's. Hashes are compared, in constant time, so that
+/// neither the token nor its length can be timed.
+fn is_operator<P: Platform>(platform: &P, visit: &Visit<'_>) -> bool {
+    let sent = visit.head.fields.get("authorization").and_then(|value| value.split_once(' '));
+    let sent = sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+    match (sent, platform.var("ADMIN_TOKEN").filter(|token| !token.is_empty())) {
+        (Some(sent), Some(known)) => {
+            let hash = |text: &str| hmac_sha256::Hash::hash(text.as_bytes());
+            bool::from(hash(sent).ct_eq(&hash(&known)))
+        }
+        _ => false,
+    }
+}
+
+/// The request's body.
+pub(super) async fn text<P: Platform>(platform: &P) -> Result<String, Error> {
+    platform.body(MOST).await.map_err(|why| match why {
+        Unreadable::TooLarge => Error::TooLarge(MOST),
+        Unreadable::Broken => Error::Malformed("the body broke off or is no UTF-8".into()),
+    })
+}
+
+fn read<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, Error> {
+    serde_json::from_str(body).map_err(|e| Error::Malformed(format!("the body is not understood: {e}")))
+}

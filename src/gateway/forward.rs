@@ -1,0 +1,175 @@
+//! Asking an origin, or the static files.
+
+use super::{Gateway, visit::Visit};
+use crate::cache::Partition;
+use crate::config::{Config, Target};
+use crate::error::Error;
+use crate::head::{self, Edits, Fields};
+use crate::observe;
+use crate::platform::{Answer, Ask, Carry, Failure, Platform};
+use crate::respond::Generated;
+use crate::route::Place;
+use crate::session::Instruction;
+use crate::{path, steer};
+
+/// An answer that was asked for, with changes that belong to it.
+pub(super) struct Got<B> {
+    pub(super) answer: Answer<B>,
+    pub(super) edits: Edits,
+    /// Whether it starts or ends a session, and so is nobody else's.
+    pub(super) personal: bool,
+}
+
+impl Gateway {
+    /// Asks whoever the route's target is. `query` has its `?`; `shared` says among whom the
+    /// answer is shared, when it passes the cache.
+    pub(super) async fn ask<'a, P: Platform>(
+        &self,
+        platform: &P,
+        config: &'a Config,
+        visit: &mut Visit<'a>,
+        place: &Place<'a, 'a>,
+        query: &str,
+        shared: Option<&Partition>,
+    ) -> Result<Got<P::Body>, Error> {
+        let asked = platform.now();
+        let got = match &place.route.target {
+            Target::Static => file(platform, config, visit, place).await,
+            Target::Pools(pools) => {
+                let region = visit.region.map(|(place, _)| place);
+                let origins = steer::origins(config, pools, &visit.visitor, region, visit.dice);
+                self.origin(platform, config, visit, place, &origins, query, shared).await
+            }
+            _ => Err(Error::Internal),
+        };
+        visit.origin_ms = platform.now().saturating_sub(asked);
+        got
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call site, each a fact of the request")]
+    async fn origin<'a, P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &mut Visit<'a>,
+        place: &Place<'_, '_>,
+        origins: &[&'a str],
+        query: &str,
+        shared: Option<&Partition>,
+    ) -> Result<Got<P::Body>, Error> {
+        let edits = visit.to_origin(config, place, shared);
+        let head = visit.head;
+        // Once more, elsewhere, and only what may be sent twice.
+        let repeatable = head.is_idempotent() && !head.has_body && !head.is_websocket();
+        let asked = platform.now();
+        let mut failure = Error::OriginUnreachable;
+        for origin in origins.iter().take(if repeatable { 2 } else { 1 }) {
+            visit.origin = Some(origin);
+            visit.attempts += 1;
+            let spent = platform.now().saturating_sub(asked);
+            let deadline = place.route.deadline.saturating_sub(spent).max(1);
+            let url = format!("{origin}{}{query}", place.path);
+            let carry = if head.has_body { Carry::Everything } else { Carry::Fields };
+            let ask = Ask { url: &url, method: head.method, carry, edits: &edits, deadline };
+            match platform.fetch(&ask).await {
+                Ok(answer) => return self.heard(platform, config, visit, place, answer).await,
+                Err(Failure::Unreachable) => failure = Error::OriginUnreachable,
+                Err(Failure::Timeout) => return Err(Error::OriginTimeout),
+            }
+        }
+        Err(failure)
+    }
+
+    /// Reads what the origin's answer asks of the gateway.
+    async fn heard<P: Platform>(&self, platform: &P, config: &Config, visit: &mut Visit<'_>, place: &Place<'_, '_>, answer: Answer<P::Body>) -> Result<Got<P::Body>, Error> {
+        let (_, fields) = head::answer(&answer.packed);
+        let mut edits = Edits::new();
+        let mut personal = false;
+        if let Some(value) = fields.get("usher-session").filter(|_| place.route.sessions) {
+            match Instruction::parse(value) {
+                Ok(instruction) => {
+                    let cookie = self.obey(platform, config, visit, instruction).await?;
+                    edits.append("set-cookie", &cookie);
+                    edits.set("cache-control", "no-store");
+                    personal = true;
+                }
+                Err(sentence) => platform.log(&observe::event("error", &format!("route {:?}: {sentence}", place.route.name))),
+            }
+        }
+        speak(&fields, visit.language(config), &mut edits);
+        Ok(Got { answer, edits, personal })
+    }
+}
+
+/// Says in which language an answer is that does not say so itself.
+fn speak(fields: &Fields<'_>, language: Option<&str>, edits: &mut Edits) {
+    if let Some(language) = language.filter(|_| fields.get("content-language").is_none()) {
+        edits.set("content-language", language);
+    }
+}
+
+/// A static file in the visitor's language, else in the default one, else as it is.
+async fn file<P: Platform>(platform: &P, config: &Config, visit: &mut Visit<'_>, place: &Place<'_, '_>) -> Result<Got<P::Body>, Error> {
+    visit.origin = Some("static");
+    let default = config.locales.supported.get(config.locales.default).map(String::as_str);
+    let mut languages: Vec<Option<&str>> = Vec::with_capacity(3);
+    if let Some(language) = visit.language(config) {
+        languages.push(Some(language));
+        languages.extend([default].into_iter().filter(|default| *default != Some(language)));
+    }
+    languages.push(None);
+    for language in languages {
+        let prefix = language.map(|tag| format!("/{tag}")).unwrap_or_default();
+        visit.attempts += 1;
+        let found = platform.file(&format!("{prefix}{}", place.path)).await;
+        let answer = found.map_err(|_| Error::StoreDown)?;
+        let (status, fields) = head::answer(&answer.packed);
+        if status == 404 {
+            continue;
+        }
+        let mut edits = Edits::new();
+        // The store of files tidies paths by redirects; they must lead back through this door.
+        if let Some(tidied) = fields.get("location").and_then(|location| location.strip_prefix(prefix.as_str())) {
+            let location = if path::is_local(tidied) { tidied } else { "/" };
+            let shown = place.prefix.and_then(|place| config.locales.supported.get(place)).map(|tag| format!("/{tag}"));
+            edits.set("location", &format!("{}{location}", shown.unwrap_or_default()));
+        }
+        let page = fields.get("content-type").is_some_and(|media| media.starts_with("text/html"));
+        if page && visit.choice.is_some() {
+            speak(&fields, language.or(default), &mut edits);
+        }
+        return Ok(Got { answer, edits, personal: false });
+    }
+    Err(Error::NotFound)
+}
+
+/// What would have been forwarded, as JSON.
+pub(super) fn echo(config: &Config, visit: &Visit<'_>, place: &Place<'_, '_>) -> Generated {
+    let fields = visit.to_origin(config, place, None).applied(&visit.head.fields);
+    let fields: serde_json::Map<String, serde_json::Value> = fields.into_iter().map(|(name, value)| (name, value.into())).collect();
+    let query = visit.head.url.query.map(|query| format!("?{query}")).unwrap_or_default();
+    let visitor = &visit.visitor;
+    let body = serde_json::json!({
+        "forwarded": {
+            "method": visit.head.method,
+            "path": format!("{}{query}", place.path),
+            "headers": fields,
+        },
+        "decided": {
+            "route": place.route.name,
+            "identity": visit.identity.word(),
+            "locale": visit.language(config),
+            "locale_by": visit.choice.map(|choice| choice.reason.word()),
+            "region": visit.region_name(config),
+            "region_by": visit.region.map(|(_, reason)| reason.word()),
+            "country": visitor.country,
+            "continent": visitor.continent,
+            "colo": visitor.colo,
+        },
+    });
+    let mut answer = Generated::json(200, &body);
+    if let Some(language) = visit.language(config) {
+        answer.edits.set("content-language", language);
+    }
+    answer
+}

@@ -1,0 +1,122 @@
+//! Finding out who is asking, and starting and ending sessions.
+
+use super::{Gateway, join::join, visit::Visit};
+use crate::config::{Auth, Config, Route};
+use crate::error::Error;
+use crate::identity::{Identity, Source};
+use crate::ledger::subject;
+use crate::observe;
+use crate::platform::{After, Platform};
+use crate::session::{self, Absence, Draft, Instruction, Record, Token};
+use std::rc::Rc;
+
+impl Gateway {
+    /// Who is asking, as far as the route wants to know.
+    pub(super) async fn identify<P: Platform>(&self, platform: &P, config: &Config, visit: &mut Visit<'_>, route: &Route) -> Identity {
+        if route.auth == Auth::None {
+            return Identity::Anonymous(Absence::NotAsked);
+        }
+        let name = session::cookie_name(&config.session.cookie, is_https(visit));
+        match session::token(visit.head.fields.get("cookie"), &name) {
+            Err(absence) => Identity::Anonymous(absence),
+            Ok(token) => {
+                let identity = self.recognise(platform, config, visit, token.key()).await;
+                visit.identity_ms = platform.now().saturating_sub(visit.started);
+                identity.unwrap_or_else(Identity::Anonymous)
+            }
+        }
+    }
+
+    async fn recognise<P: Platform>(&self, platform: &P, config: &Config, visit: &mut Visit<'_>, key: String) -> Result<Identity, Absence> {
+        let remembered = self.memo.borrow().get(&key, visit.started);
+        let (record, source) = match remembered {
+            Some(record) => {
+                self.current(platform, config).await.map_err(|_| Absence::Down)?;
+                (record, Source::Memo)
+            }
+            None => {
+                let read = platform.session_read(&key, config.session.deadline);
+                let (read, current) = join(read, self.current(platform, config)).await;
+                current.map_err(|_| Absence::Down)?;
+                let text = read.map_err(|_| Absence::Down)?.ok_or(Absence::Unknown)?;
+                (Rc::new(understood(platform, &text)?), Source::Store)
+            }
+        };
+        let now = platform.now();
+        let checked = record.check(&key, now, &self.view.borrow(), &config.session);
+        if let Err(absence) = checked {
+            self.memo.borrow_mut().forget(&key);
+            return Err(absence);
+        }
+        let record = match record.renewed(now, &config.session).filter(|_| source == Source::Store) {
+            None => record,
+            Some(renewed) => {
+                let value = serde_json::to_string(&renewed).unwrap_or_default();
+                visit.after.push(After::Renew { key: key.clone(), value, seconds: renewed.time_to_live(now) });
+                Rc::new(renewed)
+            }
+        };
+        if source == Source::Store {
+            self.memo.borrow_mut().put(&key, Rc::clone(&record), now);
+        }
+        Ok(Identity::User { record, key, source })
+    }
+
+    /// Does what an origin's answer asks; the result is a `Set-Cookie` value.
+    pub(super) async fn obey<P: Platform>(&self, platform: &P, config: &Config, visit: &mut Visit<'_>, instruction: Instruction) -> Result<String, Error> {
+        let https = is_https(visit);
+        match instruction {
+            Instruction::Start(draft) => {
+                let (token, _) = self.start(platform, config, draft).await?;
+                if let Identity::User { key, .. } = visit.identity.clone() {
+                    self.end(platform, config, vec![subject::session(&key)], Some(&key)).await?;
+                    visit.after.push(After::Delete { key });
+                }
+                Ok(session::set_cookie(&token, &config.session, https))
+            }
+            Instruction::End | Instruction::EndAll => {
+                if let Identity::User { record, key, .. } = visit.identity.clone() {
+                    let all = instruction == Instruction::EndAll;
+                    let ended = if all { subject::user(&record.user) } else { subject::session(&key) };
+                    self.end(platform, config, vec![ended], Some(&key)).await?;
+                    visit.after.push(After::Delete { key });
+                }
+                Ok(session::clear_cookie(&config.session, https))
+            }
+        }
+    }
+
+    /// Starts a session: always with a new token, never with one that a visitor brought.
+    pub(super) async fn start<P: Platform>(&self, platform: &P, config: &Config, draft: Draft) -> Result<(Token, Record), Error> {
+        self.read_book(platform, config).await.map_err(|_| Error::LedgerDown)?;
+        let now = platform.now();
+        let created = self.view.borrow().as_of();
+        let record = draft.record(created, now, &config.session);
+        let token = Token::new(&platform.random::<32>());
+        let value = serde_json::to_string(&record).map_err(|_| Error::Internal)?;
+        let written = platform.session_write(&token.key(), &value, record.time_to_live(now)).await;
+        written.map_err(|_| Error::StoreDown)?;
+        self.memo.borrow_mut().put(&token.key(), Rc::new(record.clone()), now);
+        Ok((token, record))
+    }
+
+    /// Ends sessions by a stamp; here at once, elsewhere within `max_delay`.
+    pub(super) async fn end<P: Platform>(&self, platform: &P, config: &Config, subjects: Vec<String>, key: Option<&str>) -> Result<u64, Error> {
+        let moment = self.stamp(platform, config, subjects, false).await.map_err(|_| Error::LedgerDown)?;
+        if let Some(key) = key {
+            self.memo.borrow_mut().forget(key);
+        }
+        Ok(moment)
+    }
+}
+
+fn understood<P: Platform>(platform: &P, text: &str) -> Result<Record, Absence> {
+    serde_json::from_str(text).map_err(|error| {
+        platform.log(&observe::event("error", &format!("a session's record cannot be read and counts as unknown: {error}")));
+        Absence::Unknown
+    })
+}
+
+pub(super) fn is_https(visit: &Visit<'_>) -> bool {
+    visit.head.url.scheme == "https"
+}

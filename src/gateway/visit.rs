@@ -1,0 +1,151 @@
+//! One request's facts as they are found out, and its line in the log.
+
+use crate::cache;
+use crate::config::{Config, Millis, Route};
+use crate::error::{Blame, Error};
+use crate::head::Head;
+use crate::headers::{self, Told, trace::Trace};
+use crate::identity::Identity;
+use crate::locale::{self, Choice, Wishes};
+use crate::observe::{self, Line};
+use crate::platform::{After, Platform};
+use crate::route::Place;
+use crate::session::{self, Absence};
+use crate::steer;
+use crate::visitor::Visitor;
+
+/// What is known of one request.
+pub(super) struct Visit<'a> {
+    pub(super) head: &'a Head<'a>,
+    pub(super) visitor: Visitor<'a>,
+    pub(super) request_id: String,
+    pub(super) trace: Trace<'a>,
+    /// Random, for picking; no secret.
+    pub(super) dice: u64,
+    pub(super) started: Millis,
+    pub(super) route: Option<&'a Route>,
+    pub(super) region: Option<(usize, steer::Reason)>,
+    pub(super) identity: Identity,
+    pub(super) choice: Option<Choice>,
+    pub(super) cache: cache::Status,
+    pub(super) origin: Option<&'a str>,
+    pub(super) attempts: u32,
+    pub(super) identity_ms: Millis,
+    pub(super) origin_ms: Millis,
+    pub(super) error: Option<Error>,
+    pub(super) after: Vec<After>,
+}
+
+impl<'a> Visit<'a> {
+    pub(super) fn new<P: Platform>(platform: &P, head: &'a Head<'a>) -> Self {
+        let (id, rest) = split::<16, 32>(platform.random::<48>());
+        let (trace, dice) = split::<24, 8>(rest);
+        Self {
+            head,
+            visitor: Visitor::of(head),
+            request_id: headers::request_id(head.fields.get("x-request-id"), &id),
+            trace: Trace::of(head.fields.get("traceparent"), &trace),
+            dice: u64::from_le_bytes(dice),
+            started: platform.now(),
+            route: None,
+            region: None,
+            identity: Identity::Anonymous(Absence::NotAsked),
+            choice: None,
+            cache: cache::Status::Generated,
+            origin: None,
+            attempts: 0,
+            identity_ms: 0,
+            origin_ms: 0,
+            error: None,
+            after: Vec::new(),
+        }
+    }
+
+    /// The locale, with everything that may decide it.
+    pub(super) fn negotiate(&self, config: &Config, prefix: Option<usize>) -> Choice {
+        let session = self.identity.record().and_then(|record| record.locale.as_deref());
+        negotiate(config, self.head, &self.visitor, session, prefix)
+    }
+
+    /// The negotiated locale's tag.
+    pub(super) fn language<'c>(&self, config: &'c Config) -> Option<&'c str> {
+        config.locales.supported.get(self.choice?.locale).map(String::as_str)
+    }
+
+    /// The region's name.
+    pub(super) fn region_name<'c>(&self, config: &'c Config) -> Option<&'c str> {
+        config.regions.get(self.region?.0).map(|region| region.name.as_str())
+    }
+
+    /// The changes that turn the request into what the origin receives.
+    pub(super) fn to_origin(&self, config: &Config, place: &Place<'_, '_>, shared: Option<&cache::Partition>) -> crate::head::Edits {
+        let prefix = place.prefix.and_then(|place| config.locales.supported.get(place)).map(|tag| format!("/{tag}"));
+        let told = Told {
+            identity: &self.identity,
+            shared,
+            locale: self.language(config),
+            prefix: prefix.as_deref(),
+            visitor: &self.visitor,
+            region: self.region_name(config),
+            request_id: &self.request_id,
+            trace: &self.trace,
+            cookie: &config.session.cookie,
+        };
+        headers::to_origin(self.head, &told)
+    }
+
+    /// The log's line.
+    pub(super) fn line<'l>(&'l self, config: &'l Config, status: u16, ms: Millis) -> Line<'l> {
+        Line {
+            id: &self.request_id,
+            trace: self.trace.id(),
+            method: self.head.method,
+            host: self.head.url.authority,
+            path: self.head.url.path,
+            route: self.route.map(|route| route.name.as_str()),
+            status,
+            identity: self.identity.word(),
+            user: self.identity.record().map(|record| observe::user(&record.user)),
+            locale: self.language(config),
+            locale_by: self.choice.map(|choice| choice.reason.word()),
+            country: self.visitor.country,
+            region: self.region_name(config),
+            region_by: self.region.map(|(_, reason)| reason.word()),
+            origin: self.origin,
+            attempts: self.attempts,
+            cache: self.cache.word(),
+            cache_why: self.cache.why(),
+            error: self.error.as_ref().map(ToString::to_string),
+            blame: self.error.as_ref().map(|error| match error.blame() {
+                Blame::Visitor => "visitor",
+                Blame::Operator => "operator",
+                Blame::Origin => "origin",
+                Blame::Platform => "platform",
+                Blame::Usher => "usher",
+            }),
+            ms,
+            identity_ms: self.identity_ms,
+            origin_ms: self.origin_ms,
+        }
+    }
+}
+
+/// The locale of a request, for an answer or for an error.
+pub(super) fn negotiate(config: &Config, head: &Head<'_>, visitor: &Visitor<'_>, session: Option<&str>, prefix: Option<usize>) -> Choice {
+    let wishes = Wishes {
+        path: prefix,
+        query: head.url.parameter(&config.locales.query),
+        cookie: session::cookie(head.fields.get("cookie"), &config.locales.cookie),
+        session,
+        header: head.fields.get("accept-language"),
+        country: visitor.country,
+    };
+    locale::choose(&config.locales, &wishes)
+}
+
+fn split<const A: usize, const B: usize>(bytes: impl AsRef<[u8]>) -> ([u8; A], [u8; B]) {
+    let bytes = bytes.as_ref();
+    let first = bytes.first_chunk::<A>().copied().unwrap_or([0; A]);
+    let last = bytes.last_chunk::<B>().copied().unwrap_or([0; B]);
+    (first, last)
+}
