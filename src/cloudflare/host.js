@@ -6,6 +6,12 @@ import { env, waitUntil } from "cloudflare:workers";
 
 const [DOWN, LATE, LARGE, BROKEN] = [1, 2, 3, 4];
 
+/** Notes why a service failed; the gateway is told only that it did. */
+function failed(service, error, code = DOWN) {
+  console.warn(JSON.stringify({ level: "warning", message: `${service} failed: ${error}` }));
+  return code;
+}
+
 /** A request's head as lines: see src/head.rs. */
 export function pack(request) {
   let packed = `${request.url}\n${request.method}\n${request.body === null ? 0 : 1}\n`;
@@ -76,8 +82,8 @@ export async function ask(request, url, method, carry, edits, deadline) {
       redirect: "manual",
       signal: controller.signal,
     });
-  } catch {
-    return controller.signal.aborted ? LATE : DOWN;
+  } catch (error) {
+    return controller.signal.aborted ? LATE : failed("an origin", error);
   } finally {
     clearTimeout(timer);
   }
@@ -87,8 +93,8 @@ export async function ask(request, url, method, carry, edits, deadline) {
 export async function file(path) {
   try {
     return await env.ASSETS.fetch(`https://static.invalid${path}`);
-  } catch {
-    return DOWN;
+  } catch (error) {
+    return failed("ASSETS", error);
   }
 }
 
@@ -96,7 +102,8 @@ export async function file(path) {
 export async function stored(key) {
   try {
     return await caches.default.match(key);
-  } catch {
+  } catch (error) {
+    failed("the cache", error);
     return undefined;
   }
 }
@@ -108,7 +115,7 @@ const flights = new Map();
 function shared(name, start, deadline) {
   let flight = flights.get(name);
   if (flight === undefined) {
-    flight = start().catch(() => DOWN);
+    flight = start().catch((error) => failed(name.split(":")[0], error));
     flights.set(name, flight);
     waitUntil(flight.then(() => flights.delete(name)));
   }
@@ -120,7 +127,7 @@ function within(promise, deadline) {
     const timer = setTimeout(resolve, deadline, DOWN);
     promise.then(
       (value) => (clearTimeout(timer), resolve(value)),
-      () => (clearTimeout(timer), resolve(DOWN)),
+      (error) => (clearTimeout(timer), resolve(failed("LEDGER", error))),
     );
   });
 }
@@ -134,8 +141,8 @@ export async function sessionWrite(key, value, seconds) {
   try {
     await env.SESSIONS.put(key, value, { expirationTtl: seconds });
     return 0;
-  } catch {
-    return DOWN;
+  } catch (error) {
+    return failed("SESSIONS", error);
   }
 }
 
@@ -143,14 +150,15 @@ export async function sessionDelete(key) {
   try {
     await env.SESSIONS.delete(key);
     return 0;
-  } catch {
-    return DOWN;
+  } catch (error) {
+    return failed("SESSIONS", error);
   }
 }
 
 async function book(init) {
   const response = await env.LEDGER.getByName("book").fetch("https://ledger.invalid/", init);
-  return response.ok ? response.text() : DOWN;
+  const text = await response.text();
+  return response.ok ? text : failed("LEDGER", `${response.status} ${text}`);
 }
 
 /** The ledger's page from a moment on, as text. Entries are JSON: see src/ledger.rs. */
@@ -226,5 +234,5 @@ function store(response, key, edits) {
   const copy = response.clone();
   const kept = new Response(copy.body, copy);
   edit(kept.headers, edits);
-  waitUntil(caches.default.put(key, kept).catch(() => {}));
+  waitUntil(caches.default.put(key, kept).catch((error) => failed("the cache", error)));
 }

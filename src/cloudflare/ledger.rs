@@ -20,7 +20,7 @@ const INDEX: &str = "CREATE INDEX IF NOT EXISTS by_moment ON stamps (since)";
 #[durable_object]
 pub struct Ledger {
     sql: SqlStorage,
-    ready: bool,
+    ready: std::result::Result<(), String>,
 }
 
 #[derive(Deserialize)]
@@ -38,14 +38,14 @@ struct Newest {
 impl DurableObject for Ledger {
     fn new(state: State, _: Env) -> Self {
         let sql = state.storage().sql();
-        let ready = sql.exec(TABLE, None).and_then(|_| sql.exec(INDEX, None)).is_ok();
+        let ready = sql.exec(TABLE, None).and_then(|_| sql.exec(INDEX, None)).map(|_| ()).map_err(|error| error.to_string());
         Self { sql, ready }
     }
 
     /// Takes an [`Entry`] as JSON, answers with a [`Page`] as JSON.
     async fn fetch(&self, mut request: Request) -> Result<Response> {
-        if !self.ready {
-            return Response::error("the table of stamps could not be made", 500);
+        if let Err(error) = &self.ready {
+            return Response::error(format!("the table of stamps could not be made: {error}"), 500);
         }
         let entry: Entry = request.json().await?;
         if !entry.subjects.is_empty() {

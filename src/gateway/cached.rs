@@ -53,7 +53,7 @@ impl Gateway {
             (Some(Lookup::Void(why)), _) => ("miss", Some(why), None),
             _ => ("miss", None, None),
         };
-        visit.cache = Status::Forward { reason, detail, stored: Err("origin-down") };
+        let unstored = |why| Status::Forward { reason, detail, stored: Err(why) };
         let made = self.view.borrow().as_of();
         let asked = self.ask(platform, config, visit, place, &key.query, Some(partition)).await;
         let got = match (asked, stale) {
@@ -62,7 +62,10 @@ impl Gateway {
                 visit.cache = Status::HitStale(stored.time_to_live(now));
                 return Ok(hit(&stored, answer, visit, now));
             }
-            (Err(error), _) => return Err(error),
+            (Err(error), _) => {
+                visit.cache = unstored(if error == Error::NotFound { "status" } else { "origin-down" });
+                return Err(error);
+            }
         };
         let (status, fields) = head::answer(&got.answer.packed);
         let fixed = matches!(place.route.target, Target::Static);

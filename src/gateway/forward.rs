@@ -128,6 +128,7 @@ async fn file<P: Platform>(platform: &P, config: &Config, visit: &mut Visit<'_>,
             continue;
         }
         let mut edits = Edits::new();
+        edits.remove("cf-cache-status");
         // The store of files tidies paths by redirects; they must lead back through this door.
         if let Some(tidied) = fields.get("location").and_then(|location| location.strip_prefix(prefix.as_str())) {
             let location = if path::is_local(tidied) { tidied } else { "/" };
