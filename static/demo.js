@@ -1,0 +1,96 @@
+// The demo: asks Usher things and shows what it answers.
+const by = (id) => document.getElementById(id);
+const show = (id, text) => (by(id).textContent = text);
+
+/** The pretended place goes along as the header that `wrangler dev` reads `request.cf` from. */
+function ask(path, options = {}) {
+  const place = by("country").value;
+  const headers = { accept: "application/json", ...options.headers, ...(place && { "MF-CF-Blob": place }) };
+  return fetch(path, { cache: "no-store", redirect: "manual", ...options, headers });
+}
+
+const found = /^(x-user-|x-locale|x-country|x-region|x-request-id|x-forwarded-|traceparent|via|cdn-loop)/;
+
+async function look() {
+  const answer = await ask("/echo/");
+  const { forwarded, decided } = await answer.json();
+  const user = forwarded.headers["x-user-id"] && decodeURIComponent(forwarded.headers["x-user-id"]);
+  show("way-visitor", [decided.country ?? "unknown", decided.colo].filter(Boolean).join(" via "));
+  show("way-ticket", user ? `${user} (${decided.identity})` : decided.identity);
+  show("way-language", `${decided.locale} (by ${decided.locale_by})`);
+  show("way-region", `${decided.region} (by ${decided.region_by})`);
+  by("who").innerHTML = user ? "You are signed in as <strong></strong>." : "You are not signed in.";
+  if (user) by("who").querySelector("strong").textContent = user;
+  by("sign-in").hidden = Boolean(user);
+  by("sign-out").hidden = !user;
+  by("headers").replaceChildren(
+    ...Object.entries(forwarded.headers).map(([name, value]) => {
+      const row = document.createElement("tr");
+      const th = document.createElement("th");
+      const td = document.createElement("td");
+      th.scope = "row";
+      th.textContent = name;
+      const text = found.test(name) ? td.appendChild(document.createElement("mark")) : td;
+      text.textContent = value;
+      row.append(th, td);
+      return row;
+    }),
+  );
+}
+
+async function load() {
+  const answer = await ask("/about", { headers: { accept: "text/html" } });
+  const status = answer.headers.get("cache-status") ?? "";
+  const hit = /; hit/.test(status);
+  show("status", `Cache-Status: ${status}`);
+  by("status").className = `status ${hit ? "hit" : "miss"}`;
+  show("way-cache", hit ? "hit" : "miss, asked and stored");
+  const item = document.createElement("li");
+  item.textContent = hit ? "hit" : "miss";
+  item.className = item.textContent;
+  by("history").prepend(item);
+  while (by("history").children.length > 12) by("history").lastChild.remove();
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const article = by("page");
+  article.replaceChildren(...page.querySelector("main").cloneNode(true).children);
+  article.lang = page.documentElement.lang;
+  article.dir = page.documentElement.dir;
+  article.hidden = false;
+}
+
+async function purge() {
+  const answer = await ask("/.usher/demo/purge", { method: "POST", body: JSON.stringify({ tags: ["about"] }) });
+  const said = await answer.json();
+  by("status").className = "status";
+  show("status", answer.ok ? `Purged ${said.stamped.join(", ")}: here now, everywhere within ${said.max_delay_ms} ms. Load it again.` : `Not purged: ${said.detail}`);
+}
+
+function language() {
+  return document.cookie.match(/(?:^|; )lang=([^;]*)/)?.[1] ?? "";
+}
+
+function mark() {
+  for (const button of by("languages").children) button.setAttribute("aria-pressed", String(button.value === language()));
+}
+
+by("languages").addEventListener("click", async ({ target }) => {
+  if (target.tagName !== "BUTTON") return;
+  document.cookie = target.value ? `lang=${target.value}; path=/; max-age=31536000; samesite=lax` : "lang=; path=/; max-age=0";
+  mark();
+  await look();
+  if (!by("page").hidden) await load();
+});
+
+for (const id of ["sign-in", "sign-out"]) {
+  by(id).addEventListener("submit", async (event) => {
+    event.preventDefault();
+    await ask(by(id).action, { method: "POST", body: new URLSearchParams(new FormData(by(id))) });
+    await look();
+  });
+}
+
+by("country").addEventListener("change", look);
+by("load").addEventListener("click", load);
+by("purge").addEventListener("click", purge);
+mark();
+look();
