@@ -92,7 +92,7 @@ export async function ask(request, url, method, carry, edits, deadline) {
 /** A file of static/, whole. */
 export async function file(path) {
   try {
-    return await env.ASSETS.fetch(`https://static.invalid${path}`);
+    return await env.ASSETS.fetch(`https://static.invalid${path}`, { redirect: "manual" });
   } catch (error) {
     return failed("ASSETS", error);
   }

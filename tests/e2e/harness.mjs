@@ -1,0 +1,252 @@
+// Starts what the tests talk to: the real `wrangler dev`, the real workerd, real origins; each on
+// a free port, each ended by its handle.
+import { spawn, spawnSync } from "node:child_process";
+import { createServer, request as ask } from "node:http";
+import { once } from "node:events";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { node, npmTool, root } from "../../tools/setup.mjs";
+
+export const token = "the-operators-token";
+export const bundle = join(root, "target", "e2e");
+const wrangler = join(root, "node_modules", "wrangler", "bin", "wrangler.js");
+
+/** Builds the gateway with the tests' configuration and bundles it as wrangler would. */
+export function buildBundle() {
+  const run = (command, args, env) => {
+    const done = spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2], env: { ...process.env, ...env } });
+    if (done.status !== 0) throw new Error(`${command} ${args.join(" ")} failed`);
+  };
+  run(node(), ["tools/build.mjs"], { USHER_CONFIG: "tests/e2e/usher.toml" });
+  rmSync(bundle, { recursive: true, force: true });
+  const bundled = ["--bundle", "--format=esm", "--external:cloudflare:workers", "--loader:.wasm=copy", "--asset-names=gateway", "--log-level=error"];
+  run(npmTool("esbuild"), ["src/cloudflare/entry.js", "tests/e2e/panic.js", ...bundled, "--entry-names=[name]", `--outdir=${bundle}`]);
+}
+
+export function folder() {
+  const path = mkdtempSync(join(tmpdir(), "usher-e2e-"));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }) };
+}
+
+/** A process group of ours, with what it says. */
+class Child {
+  constructor(command, args, options) {
+    this.said = "";
+    this.process = spawn(command, args, { cwd: root, detached: true, stdio: ["ignore", "pipe", "pipe"], ...options });
+    this.exited = once(this.process, "exit");
+    for (const stream of [this.process.stdout, this.process.stderr]) {
+      stream.setEncoding("utf8");
+      stream.on("data", (text) => {
+        this.said += text;
+        this.process.emit("said");
+      });
+    }
+  }
+
+  /** Waits until it has said something that matches. */
+  async until(pattern, from = 0) {
+    for (;;) {
+      const match = this.said.slice(from).match(pattern);
+      if (match) return match;
+      if (this.process.exitCode !== null) throw new Error(`it ended before saying ${pattern}:\n${this.said}`);
+      await Promise.race([once(this.process, "said"), this.exited]);
+    }
+  }
+
+  async stop(signal = "SIGTERM") {
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
+    try {
+      process.kill(-this.process.pid, signal);
+    } catch {
+      return;
+    }
+    await this.exited;
+  }
+}
+
+/** A running gateway. */
+class Gateway {
+  constructor(child, url) {
+    this.child = child;
+    this.url = url;
+  }
+
+  /** Asks it; redirects are not followed. Bodies and odd headers go through node:http untouched. */
+  ask(path, { method = "GET", headers = {}, body } = {}) {
+    return send(this.url + path, { method, headers, body });
+  }
+
+  admin(path, body, method = "POST") {
+    return this.ask(path, { method, headers: { authorization: `Bearer ${token}` }, body: body && JSON.stringify(body) });
+  }
+
+  /** Signs somebody in and gives the cookie. */
+  async session(draft) {
+    const answer = await this.admin("/.usher/sessions", draft);
+    if (answer.status !== 201) throw new Error(`no session: ${answer.status} ${answer.text}`);
+    const { token, session } = JSON.parse(answer.text);
+    return { cookie: `usher=${token}`, token, session };
+  }
+
+  /** The log's line of a request. */
+  async line(id) {
+    const [line] = await this.child.until(new RegExp(`^.*"id":"${id}".*$`, "m"));
+    return JSON.parse(line.slice(line.indexOf("{")));
+  }
+
+  stop(signal) {
+    return this.child.stop(signal);
+  }
+}
+
+export function send(url, { method = "GET", headers = {}, body } = {}) {
+  return new Promise((resolve, reject) => {
+    // Node frames no body of a DELETE by itself.
+    const framed = body === undefined ? headers : { ...headers, "content-length": Buffer.byteLength(body) };
+    const asked = ask(url, { method, headers: framed, agent: false }, (answer) => {
+      const chunks = [];
+      answer.on("data", (chunk) => chunks.push(chunk));
+      answer.on("error", reject);
+      answer.on("end", () => {
+        const text = Buffer.concat(chunks).toString();
+        resolve({ status: answer.statusCode, headers: answer.headers, raw: answer.rawHeaders, text });
+      });
+    });
+    asked.on("error", reject);
+    asked.end(body);
+  });
+}
+
+function settings({ name = "usher", ledger, entry = "entry.js" }) {
+  return {
+    name,
+    main: join(bundle, entry),
+    no_bundle: true,
+    find_additional_modules: true,
+    base_dir: bundle,
+    rules: [{ type: "CompiledWasm", globs: ["**/*.wasm"] }],
+    compatibility_date: "2026-10-01",
+    kv_namespaces: [{ binding: "SESSIONS", id: "sessions" }],
+    durable_objects: { bindings: [{ name: "LEDGER", class_name: "Ledger", ...(ledger && { script_name: ledger }) }] },
+    migrations: [{ tag: "v1", new_sqlite_classes: ["Ledger"] }],
+    assets: { directory: join(root, "static"), binding: "ASSETS", run_worker_first: true, html_handling: "auto-trailing-slash" },
+  };
+}
+
+/** `wrangler dev` on the tests' bundle. */
+export async function gateway({ state, vars = {}, registry, ...options }) {
+  const own = join(state, "config");
+  mkdirSync(own, { recursive: true });
+  const config = join(own, `${options.name ?? "usher"}.json`);
+  writeFileSync(config, JSON.stringify(settings(options)));
+  const flags = Object.entries({ ADMIN_TOKEN: token, ...vars }).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
+  const child = new Child(
+    node(),
+    [wrangler, "dev", "--config", config, "--port", "0", "--inspector-port", "0", "--ip", "127.0.0.1", "--persist-to", join(state, "state"), ...flags],
+    { env: { ...quiet(), ...(registry && { WRANGLER_REGISTRY_PATH: registry }) } },
+  );
+  return ready(child);
+}
+
+/** `npm start`, as a newcomer would. */
+export async function demo({ state, vars = {} }) {
+  const flags = Object.entries({ ADMIN_TOKEN: token, ...vars }).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
+  const child = new Child("npm", ["start", "--", "--port", "0", "--inspector-port", "0", "--ip", "127.0.0.1", "--persist-to", state, ...flags], { env: quiet() });
+  return ready(child);
+}
+
+function quiet() {
+  return { ...process.env, CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false", CI: "1", NO_COLOR: "1", WRANGLER_LOG_PATH: tmpdir() };
+}
+
+async function ready(child) {
+  try {
+    const [, url] = await child.until(/Ready on (http:\/\/[^\s]+)/);
+    return new Gateway(child, url.replace("localhost", "127.0.0.1"));
+  } catch (error) {
+    await child.stop("SIGKILL");
+    throw error;
+  }
+}
+
+/** The tests' bundle in workerd alone, with KV as a server of ours: reads can be counted. */
+export async function bare({ state, kv, vars = {}, entry = "entry.js" }) {
+  const port = await freePort();
+  mkdirSync(join(state, "objects"), { recursive: true });
+  for (const file of [entry, "gateway.wasm"]) copyFileSync(join(bundle, file), join(state, file));
+  const texts = Object.entries({ ADMIN_TOKEN: token, ...vars }).map(([name, value]) => `(name = "${name}", text = "${value}")`);
+  const config = `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .worker),
+    (name = "kv", external = (address = "${new URL(kv).host}", http = ())),
+    (name = "objects", disk = (path = "${join(state, "objects")}", writable = true)),
+    (name = "internet", network = (allow = ["local", "private"]))
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")]
+);
+const worker :Workerd.Worker = (
+  modules = [
+    (name = "${entry}", esModule = embed "${entry}"),
+    (name = "./gateway.wasm", wasm = embed "gateway.wasm")
+  ],
+  compatibilityDate = "2026-10-01",
+  bindings = [
+    (name = "SESSIONS", kvNamespace = "kv"),
+    (name = "LEDGER", durableObjectNamespace = "Ledger"),
+    ${texts.join(",\n    ")}
+  ],
+  durableObjectNamespaces = [(className = "Ledger", uniqueKey = "ledger", enableSql = true)],
+  durableObjectStorage = (localDisk = "objects")
+);
+`;
+  writeFileSync(join(state, "workerd.capnp"), config);
+  const child = new Child(npmTool("workerd"), ["serve", "--experimental", join(state, "workerd.capnp")]);
+  const found = new Gateway(child, `http://127.0.0.1:${port}`);
+  for (;;) {
+    const up = await found.ask("/fixed").catch(() => null);
+    if (up) return found;
+    if (child.process.exitCode !== null) throw new Error(child.said);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** An origin that notes what it receives; `answer(request, response, body)` decides what it says. */
+export async function origin(answer = (_, response) => response.end("hello")) {
+  const heard = [];
+  const server = createServer(async (asked, response) => {
+    const chunks = [];
+    const note = { method: asked.method, url: asked.url, headers: asked.headers, raw: asked.rawHeaders };
+    heard.push(note);
+    if (found.streams) return found.streams(asked, response);
+    for await (const chunk of asked) chunks.push(chunk);
+    note.body = Buffer.concat(chunks).toString();
+    found.answer(asked, response, note.body);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const found = {
+    answer,
+    heard,
+    server,
+    url: `http://127.0.0.1:${server.address().port}`,
+    get last() {
+      return heard.at(-1);
+    },
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+  return found;
+}
