@@ -212,7 +212,9 @@ pub struct Cache {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unset {
     /// It is not there.
-    #[error("usher.toml reads \"${{{0}}}\", but no var or secret of that name is set: add it to [vars] in wrangler.toml or run `wrangler secret put {0}`")]
+    #[error(
+        "usher.toml reads \"${{{0}}}\", but no var or secret of that name is set: add it to [vars] in wrangler.toml or run `wrangler secret put {0}`"
+    )]
     Missing(String),
     /// It is no base URL. The value itself is not repeated: it may be a secret.
     #[error("the var or secret {0} is no base URL: it must be http:// or https://, a host, and at most a path")]

@@ -7,7 +7,9 @@ pub enum Error {
     #[error("{0}")]
     Malformed(String),
     /// Two readers of the path would send it to different routes.
-    #[error("the path can be read in more than one way: send it without encoded slashes, empty or dotted segments, and ';'")]
+    #[error(
+        "the path can be read in more than one way: send it without encoded slashes, empty or dotted segments, and ';'"
+    )]
     AmbiguousPath,
     /// A session is asked for and there is none.
     #[error("a session is required")]

@@ -103,7 +103,9 @@ impl Gateway {
             };
             if done.is_err() {
                 let what = match task {
-                    After::ReadLedger => "the ledger could not be read behind an answer; the next request that needs it reads again",
+                    After::ReadLedger => {
+                        "the ledger could not be read behind an answer; the next request that needs it reads again"
+                    }
                     After::Renew { .. } => "a session could not be renewed; its next use tries again",
                     After::Delete { .. } => "an ended session's record could not be removed; its stamp keeps it ended",
                 };
@@ -112,7 +114,12 @@ impl Gateway {
         }
     }
 
-    async fn answer<'a, P: Platform>(&self, platform: &P, config: &'a Config, visit: &mut Visit<'a>) -> Result<Reply<P::Body>, Error> {
+    async fn answer<'a, P: Platform>(
+        &self,
+        platform: &P,
+        config: &'a Config,
+        visit: &mut Visit<'a>,
+    ) -> Result<Reply<P::Body>, Error> {
         let head = visit.head;
         if headers::is_loop(&head.fields) {
             return Err(Error::Loop);
@@ -130,10 +137,14 @@ impl Gateway {
             return Ok(made(Generated::redirect(302, &location)));
         }
         match &place.route.target {
-            Target::Redirect { to, status } => Ok(made(Generated::redirect(*status, &route::filled(to, place.route, &place.path)))),
+            Target::Redirect { to, status } => {
+                Ok(made(Generated::redirect(*status, &route::filled(to, place.route, &place.path))))
+            }
             Target::Respond { status, body, media } => Ok(made(Generated::new(*status, media, body.clone()))),
             Target::Echo => Ok(made(forward::echo(config, visit, &place))),
-            Target::Static if !matches!(head.method, "GET" | "HEAD") => Err(Error::MethodNotAllowed(vec!["GET".into(), "HEAD".into()])),
+            Target::Static if !matches!(head.method, "GET" | "HEAD") => {
+                Err(Error::MethodNotAllowed(vec!["GET".into(), "HEAD".into()]))
+            }
             Target::Static | Target::Pools(_) => self.cached(platform, config, visit, &place).await,
         }
     }
@@ -167,7 +178,13 @@ impl Gateway {
 
 /// An answer made here as a reply.
 fn made<B>(answer: Generated) -> Reply<B> {
-    Reply { status: answer.status, edits: answer.edits, content: Content::Text(answer.body), store: None, after: Vec::new() }
+    Reply {
+        status: answer.status,
+        edits: answer.edits,
+        content: Content::Text(answer.body),
+        store: None,
+        after: Vec::new(),
+    }
 }
 
 /// The one place where a failure becomes an answer.
@@ -175,7 +192,8 @@ fn say<B>(config: &Config, error: Error, visit: &mut Visit<'_>) -> Reply<B> {
     let head = visit.head;
     let normal = path::normal(head.url.path).unwrap_or_default();
     let prefix = route::locale_prefix(config, &normal);
-    let Choice { locale, .. } = *visit.choice.get_or_insert_with(|| visit::negotiate(config, head, &visit.visitor, None, prefix));
+    let Choice { locale, .. } =
+        *visit.choice.get_or_insert_with(|| visit::negotiate(config, head, &visit.visitor, None, prefix));
     let sign_in = config.session.sign_in.as_deref().filter(|_| error == Error::Unauthenticated).map(|page| {
         let prefix = prefix.and_then(|place| config.locales.supported.get(place)).map(|tag| format!("/{tag}"));
         let query = head.url.query.map(|query| format!("?{query}")).unwrap_or_default();

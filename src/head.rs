@@ -279,12 +279,19 @@ mod tests {
 
     #[test]
     fn a_packed_request_is_read_in_place() {
-        let packed = "https://a.example:8443/x/y?q=1&r\nPOST\n1\naccept:*/*\nx-odd:a:b\n\nJP\nAS\n35.6\n139.7\nNRT\nHTTP/2\n";
+        let packed =
+            "https://a.example:8443/x/y?q=1&r\nPOST\n1\naccept:*/*\nx-odd:a:b\n\nJP\nAS\n35.6\n139.7\nNRT\nHTTP/2\n";
         let head = Head::parse(packed).expect("a head");
         assert_eq!(head.url, Url { scheme: "https", authority: "a.example:8443", path: "/x/y", query: Some("q=1&r") });
         assert_eq!((head.url.host(), head.method, head.has_body), ("a.example", "POST", true));
-        assert_eq!((head.fields.get("accept"), head.fields.get("x-odd"), head.fields.get("nope")), (Some("*/*"), Some("a:b"), None));
-        assert_eq!((head.url.parameter("q"), head.url.parameter("r"), head.url.parameter("s")), (Some("1"), Some(""), None));
+        assert_eq!(
+            (head.fields.get("accept"), head.fields.get("x-odd"), head.fields.get("nope")),
+            (Some("*/*"), Some("a:b"), None)
+        );
+        assert_eq!(
+            (head.url.parameter("q"), head.url.parameter("r"), head.url.parameter("s")),
+            (Some("1"), Some(""), None)
+        );
         assert_eq!((head.edge.country, head.edge.colo, head.edge.protocol), ("JP", "NRT", "HTTP/2"));
     }
 

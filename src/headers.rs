@@ -84,7 +84,8 @@ pub fn is_internal(name: &str) -> bool {
 /// through CGI cannot tell `X_User_Id` from `X-User-Id`, so neither do we.
 #[must_use]
 pub fn is_forgeable(name: &str) -> bool {
-    let bad = |name: &str| FORGEABLE.contains(&name) || FORGEABLE_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+    let bad =
+        |name: &str| FORGEABLE.contains(&name) || FORGEABLE_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
     if name.contains('_') { bad(&name.replace('_', "-")) } else { bad(name) }
 }
 
@@ -119,8 +120,10 @@ pub fn to_origin(head: &Head<'_>, told: &Told<'_>) -> Edits {
     let websocket = head.is_websocket();
     for (name, value) in head.fields.iter() {
         let handshake = websocket && matches!(name, "connection" | "upgrade");
-        let unshared = told.shared.is_some() && (name == "cookie" || crate::cache::validate::CONDITIONS.contains(&name));
-        let hop = is_hop_by_hop(name) || (!nominated.is_empty() && list(nominated).any(|other| other.eq_ignore_ascii_case(name)));
+        let unshared =
+            told.shared.is_some() && (name == "cookie" || crate::cache::validate::CONDITIONS.contains(&name));
+        let hop = is_hop_by_hop(name)
+            || (!nominated.is_empty() && list(nominated).any(|other| other.eq_ignore_ascii_case(name)));
         let forged = is_forgeable(name) && !(name == "tracestate" && told.trace.continued);
         if unshared || forged || (hop && !handshake) {
             edits.remove(name);
@@ -183,7 +186,9 @@ pub fn is_loop(fields: &Fields<'_>) -> bool {
 /// The client's request id when it is sane, else a new one of 16 random bytes.
 #[must_use]
 pub fn request_id(sent: Option<&str>, random: &[u8; 16]) -> String {
-    let sane = |id: &&str| (8..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    let sane = |id: &&str| {
+        (8..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    };
     sent.filter(sane).map_or_else(|| trace::hex(random), str::to_owned)
 }
 
@@ -191,7 +196,8 @@ pub fn request_id(sent: Option<&str>, random: &[u8; 16]) -> String {
 pub fn to_client(fields: &Fields<'_>, websocket: bool, edits: &mut Edits) {
     let nominated = fields.get("connection").unwrap_or_default();
     for (name, _) in fields.iter() {
-        let hop = is_hop_by_hop(name) || (!nominated.is_empty() && list(nominated).any(|other| other.eq_ignore_ascii_case(name)));
+        let hop = is_hop_by_hop(name)
+            || (!nominated.is_empty() && list(nominated).any(|other| other.eq_ignore_ascii_case(name)));
         let handshake = websocket && matches!(name, "connection" | "upgrade");
         if is_internal(name) || (hop && !handshake) {
             edits.remove(name);

@@ -73,7 +73,15 @@ mod tests {
     fn identity_fails_closed() {
         let text = |auth: &str| format!("[[route]]\nname = \"a\"\npath = \"/*\"\necho = true\nauth = \"{auth}\"\n");
         let config = |auth: &str| -> Config { source::read(&text(auth), "test.toml").expect("a configuration").1 };
-        let everyone = [Absence::NotAsked, Absence::NoCookie, Absence::Malformed, Absence::Duplicated, Absence::Unknown, Absence::Expired, Absence::Revoked];
+        let everyone = [
+            Absence::NotAsked,
+            Absence::NoCookie,
+            Absence::Malformed,
+            Absence::Duplicated,
+            Absence::Unknown,
+            Absence::Expired,
+            Absence::Revoked,
+        ];
         for absence in everyone {
             assert_eq!(Identity::Anonymous(absence).admit(&config("required").routes[0]), Err(Error::Unauthenticated));
             assert_eq!(Identity::Anonymous(absence).admit(&config("optional").routes[0]), Ok(()));

@@ -225,7 +225,13 @@ mod tests {
         assert_eq!(view.currency(0, &BOUNDS), Currency::Overdue);
         assert!(!view.outlasts(0, &BOUNDS));
         view.learn(&page(1, &[]), 1_000);
-        for (now, currency) in [(1_000, Currency::Current), (3_499, Currency::Current), (3_500, Currency::Ageing), (5_999, Currency::Ageing), (6_000, Currency::Overdue)] {
+        for (now, currency) in [
+            (1_000, Currency::Current),
+            (3_499, Currency::Current),
+            (3_500, Currency::Ageing),
+            (5_999, Currency::Ageing),
+            (6_000, Currency::Overdue),
+        ] {
             assert_eq!(view.currency(now, &BOUNDS), currency, "{now}");
         }
         assert!(view.outlasts(61_000, &BOUNDS) && !view.outlasts(61_001, &BOUNDS));

@@ -108,10 +108,12 @@ struct Range<'a> {
 /// `Accept-Language` against the supported locales; `None` when nothing in it matches.
 fn negotiate(locales: &Locales, header: &str) -> Option<usize> {
     let mut ranges: Vec<Range<'_>> = list(header).take(MOST_RANGES).filter_map(range).collect();
-    ranges.sort_by(|a, b| b.weight.cmp(&a.weight));
+    ranges.sort_by_key(|range| std::cmp::Reverse(range.weight));
     let welcome = |place: usize| locales.supported.get(place).is_some_and(|tag| weight_of(tag, &ranges) != Some(0));
     ranges.iter().take_while(|range| range.weight > 0).find_map(|range| match range.tag {
-        "*" => Some(locales.default).filter(|&default| welcome(default)).or_else(|| (0..locales.supported.len()).find(|&place| welcome(place))),
+        "*" => Some(locales.default)
+            .filter(|&default| welcome(default))
+            .or_else(|| (0..locales.supported.len()).find(|&place| welcome(place))),
         tag => lookup(locales, tag, welcome),
     })
 }
@@ -120,7 +122,11 @@ fn negotiate(locales: &Locales, header: &str) -> Option<usize> {
 fn range(member: &str) -> Option<Range<'_>> {
     let mut parts = member.split(';').map(|part| part.trim_matches([' ', '\t']));
     let tag = parts.next()?;
-    let shaped = tag == "*" || (tag.len() <= 35 && tag.split('-').all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())));
+    let shaped = tag == "*"
+        || (tag.len() <= 35
+            && tag
+                .split('-')
+                .all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())));
     let mut weight = 1000;
     for part in parts {
         let (name, value) = part.split_once('=')?;
@@ -231,7 +237,14 @@ mod tests {
     #[test]
     fn the_strongest_wish_that_names_a_supported_locale_decides() {
         let locales = locales(&["en", "de", "ja"]);
-        let all = Wishes { path: Some(1), query: Some("ja"), cookie: Some("en"), session: Some("de"), header: Some("ja"), country: Some("JP") };
+        let all = Wishes {
+            path: Some(1),
+            query: Some("ja"),
+            cookie: Some("en"),
+            session: Some("de"),
+            header: Some("ja"),
+            country: Some("JP"),
+        };
         let decide = |wishes: Wishes<'_>| {
             let choice = choose(&locales, &wishes);
             (choice.locale, choice.reason)
@@ -241,13 +254,27 @@ mod tests {
         assert_eq!(decide(Wishes { path: None, query: Some("xx"), ..all }), (0, Reason::Cookie));
         assert_eq!(decide(Wishes { path: None, query: None, cookie: None, ..all }), (1, Reason::Session));
         assert_eq!(decide(Wishes { header: Some("ja-JP"), ..Wishes::default() }), (2, Reason::Header));
-        assert_eq!(decide(Wishes { header: Some("xx"), country: Some("JP"), ..Wishes::default() }), (2, Reason::Country));
+        assert_eq!(
+            decide(Wishes { header: Some("xx"), country: Some("JP"), ..Wishes::default() }),
+            (2, Reason::Country)
+        );
         assert_eq!(decide(Wishes { country: Some("ZZ"), ..Wishes::default() }), (0, Reason::Default));
     }
 
     #[test]
     fn weights_are_thousandths() {
-        for (text, found) in [("1", Some(1000)), ("0.5", Some(500)), ("0.05", Some(50)), ("1.000", Some(1000)), ("0.", Some(0)), ("1.1", None), ("2", None), (".5", None), ("", None), ("0.0001", None)] {
+        for (text, found) in [
+            ("1", Some(1000)),
+            ("0.5", Some(500)),
+            ("0.05", Some(50)),
+            ("1.000", Some(1000)),
+            ("0.", Some(0)),
+            ("1.1", None),
+            ("2", None),
+            (".5", None),
+            ("", None),
+            ("0.0001", None),
+        ] {
             assert_eq!(thousandths(text), found, "{text}");
         }
     }

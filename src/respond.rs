@@ -108,7 +108,9 @@ pub fn error(error: &Error, asker: &Asker<'_>) -> Generated {
 /// What a developer is told beside the visitor's sentence.
 fn detail(error: &Error) -> Option<String> {
     match error {
-        Error::Malformed(_) | Error::AmbiguousPath | Error::MethodNotAllowed(_) | Error::TooLarge(_) => Some(error.to_string()),
+        Error::Malformed(_) | Error::AmbiguousPath | Error::MethodNotAllowed(_) | Error::TooLarge(_) => {
+            Some(error.to_string())
+        }
         Error::NotTheOperator | Error::CrossSite | Error::LedgerDown | Error::StoreDown => Some(error.to_string()),
         _ => None,
     }
@@ -133,7 +135,9 @@ fn problem(error: &Error, asker: &Asker<'_>) -> Generated {
 fn page(error: &Error, asker: &Asker<'_>) -> Generated {
     let words = Words::of(asker.language);
     let (title, sentence) = words.say(error);
-    let extra = detail(error).map(|text| format!("<p lang=\"en\" dir=\"ltr\"><code>{}</code></p>", escape(&text))).unwrap_or_default();
+    let extra = detail(error)
+        .map(|text| format!("<p lang=\"en\" dir=\"ltr\"><code>{}</code></p>", escape(&text)))
+        .unwrap_or_default();
     let Words { tag, dir, reference, home, .. } = words;
     let (status, id) = (error.status(), escape(asker.request_id));
     let body = format!(
@@ -148,7 +152,10 @@ fn page(error: &Error, asker: &Asker<'_>) -> Generated {
     );
     let mut answer = Generated::new(status, "text/html; charset=utf-8", body);
     answer.edits.set("content-language", tag);
-    answer.edits.set("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'");
+    answer.edits.set(
+        "content-security-policy",
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+    );
     answer
 }
 
@@ -210,7 +217,10 @@ mod tests {
         assert_eq!((said.status, value(&said, "content-type").as_deref()), (404, Some("application/problem+json")));
         assert_eq!(value(&said, "content-language").as_deref(), Some("de"));
         let body: serde_json::Value = serde_json::from_str(&said.body).expect("JSON");
-        assert_eq!((body["title"].as_str(), body["status"].as_u64(), body["request_id"].as_str()), (Some("Hier ist nichts"), Some(404), Some("id-1")));
+        assert_eq!(
+            (body["title"].as_str(), body["status"].as_u64(), body["request_id"].as_str()),
+            (Some("Hier ist nichts"), Some(404), Some("id-1"))
+        );
         let said = error(&Error::OriginTimeout, &asker(true, "ar"));
         assert!(said.body.contains("<html lang=\"ar\" dir=\"rtl\">"));
         assert_eq!(value(&said, "proxy-status").as_deref(), Some("usher; error=http_response_timeout"));
@@ -223,7 +233,10 @@ mod tests {
         let browser = error(&Error::Unauthenticated, &Asker { sign_in: Some(&location), ..asker(true, "en") });
         assert_eq!((browser.status, value(&browser, "location").as_deref()), (302, Some(location.as_str())));
         let program = error(&Error::Unauthenticated, &Asker { sign_in: Some(&location), ..asker(false, "en") });
-        assert_eq!((program.status, value(&program, "www-authenticate").as_deref()), (401, Some("Cookie realm=\"usher\"")));
+        assert_eq!(
+            (program.status, value(&program, "www-authenticate").as_deref()),
+            (401, Some("Cookie realm=\"usher\""))
+        );
         let nowhere = error(&Error::Unauthenticated, &asker(true, "en"));
         assert_eq!(nowhere.status, 401);
     }

@@ -115,7 +115,10 @@ mod tests {
             + &route("admin", "path = \"/admin/*\"\nauth = \"required\"")
             + &route("user", "path = \"/users/{id}\"")
             + &route("me", "path = \"/users/me\"")
-            + &route("posts", "path = \"/users/{id}/posts\"\nmethods = [\"GET\", \"POST\"]\nhost = \"api.example.com\"")
+            + &route(
+                "posts",
+                "path = \"/users/{id}/posts\"\nmethods = [\"GET\", \"POST\"]\nhost = \"api.example.com\"",
+            )
             + &route("sub", "path = \"/*\"\nhost = \"*.example.com\"")
             + &route("only", "path = \"/users/{id}/posts\"\nmethods = [\"PUT\"]\nhost = \"put.example\"")
             + &route("raw", "path = \"/raw/*\"\nlocalized = false");
@@ -165,12 +168,24 @@ mod tests {
 
     #[test]
     fn a_path_that_two_readers_would_route_differently_is_refused() {
-        for url in ["//admin", "/x/..%2fadmin", "/x%2F..%2Fadmin", "/%2561dmin", "/x/%252e%252e/admin", "/admin;x", "/en//admin", "/%2fen/admin"] {
+        for url in [
+            "//admin",
+            "/x/..%2fadmin",
+            "/x%2F..%2Fadmin",
+            "/%2561dmin",
+            "/x/%252e%252e/admin",
+            "/admin;x",
+            "/en//admin",
+            "/%2fen/admin",
+        ] {
             assert!(name(&format!("https://x.org{url}"), "GET").starts_with("400 "), "{url}");
         }
         assert_eq!(name("https://x.org/a%2Fb", "GET"), "all /a%2Fb None");
         assert_eq!(name("https://x.org/a//b", "GET"), "all /a//b None");
-        assert_eq!(name("https://x.org/%zz", "GET"), "400 the path has a '%' that is not followed by two hexadecimal digits");
+        assert_eq!(
+            name("https://x.org/%zz", "GET"),
+            "400 the path has a '%' that is not followed by two hexadecimal digits"
+        );
     }
 
     #[test]
@@ -179,7 +194,10 @@ mod tests {
         assert_eq!(name("https://api.example.com/users/7/posts", "HEAD"), "posts /users/7/posts None");
         let text = "[[route]]\nname = \"a\"\npath = \"/a\"\nmethods = [\"GET\", \"POST\"]\necho = true\n";
         let config = source::read(text, "test.toml").expect("a configuration").1;
-        let ask = |path: &str, method: &str| find(&config, &Url { scheme: "https", authority: "x", path, query: None }, method).map(|p| p.route.name.clone());
+        let ask = |path: &str, method: &str| {
+            find(&config, &Url { scheme: "https", authority: "x", path, query: None }, method)
+                .map(|p| p.route.name.clone())
+        };
         assert_eq!(ask("/a", "PUT"), Err(Error::MethodNotAllowed(vec!["GET".into(), "HEAD".into(), "POST".into()])));
         assert_eq!(ask("/b", "GET"), Err(Error::NotFound));
     }

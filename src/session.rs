@@ -37,7 +37,8 @@ impl Token {
     /// The token a visitor sent, when it is shaped like one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let shaped = text.len() == TOKEN_LENGTH && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let shaped =
+            text.len() == TOKEN_LENGTH && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         shaped.then(|| Self(text.to_owned()))
     }
 
@@ -125,7 +126,8 @@ impl Record {
         if now >= self.expires || now >= self.created.saturating_add(bounds.absolute) {
             return Err(Absence::Expired);
         }
-        let subjects = [ledger::subject::session(key), ledger::subject::user(&self.user), ledger::subject::EVERYONE.into()];
+        let subjects =
+            [ledger::subject::session(key), ledger::subject::user(&self.user), ledger::subject::EVERYONE.into()];
         match view.validity(self.created, subjects.iter().map(String::as_str)) {
             Validity::Valid => Ok(()),
             Validity::Stale | Validity::Void => Err(Absence::Revoked),

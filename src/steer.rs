@@ -37,7 +37,9 @@ pub fn region(regions: &[Region], visitor: &Visitor<'_>) -> Option<(usize, Reaso
         let here = visitor.coordinates?;
         let far = |region: &Region| region.at.map(|there| distance(here, there));
         let measured = regions.iter().enumerate().filter_map(|(place, region)| Some((place, far(region)?)));
-        measured.min_by(|a, b| a.1.partial_cmp(&b.1).unwrap_or(Ordering::Equal)).map(|(place, _)| (place, Reason::Distance))
+        measured
+            .min_by(|a, b| a.1.partial_cmp(&b.1).unwrap_or(Ordering::Equal))
+            .map(|(place, _)| (place, Reason::Distance))
     };
     let listed = |code: Option<&str>, codes: fn(&Region) -> &[String], reason| {
         let code = code?;
@@ -53,7 +55,13 @@ pub fn region(regions: &[Region], visitor: &Visitor<'_>) -> Option<(usize, Reaso
 /// The base URLs to try, in order: the pool of the visitor's region, then the pools nearest to the
 /// visitor (or to that region), then those without a place; within a pool from a random start.
 #[must_use]
-pub fn origins<'c>(config: &'c Config, pools: &[usize], visitor: &Visitor<'_>, region: Option<usize>, random: u64) -> Vec<&'c str> {
+pub fn origins<'c>(
+    config: &'c Config,
+    pools: &[usize],
+    visitor: &Visitor<'_>,
+    region: Option<usize>,
+    random: u64,
+) -> Vec<&'c str> {
     let here = visitor.coordinates.or_else(|| config.regions.get(region?)?.at);
     let rank = |place: usize| -> (u8, f64) {
         match config.pools.get(place).and_then(|pool| pool.region) {
@@ -71,10 +79,12 @@ pub fn origins<'c>(config: &'c Config, pools: &[usize], visitor: &Visitor<'_>, r
     for pool in order.iter().filter_map(|place| config.pools.get(*place)) {
         let count = pool.origins.len().max(1);
         let start = usize::try_from(random % count as u64).unwrap_or_default();
-        urls.extend(pool.origins.iter().cycle().skip(start).take(pool.origins.len()).filter_map(|origin| match origin {
-            Setting::Url(url) => Some(url.as_str()),
-            Setting::Var(_) => None,
-        }));
+        urls.extend(pool.origins.iter().cycle().skip(start).take(pool.origins.len()).filter_map(
+            |origin| match origin {
+                Setting::Url(url) => Some(url.as_str()),
+                Setting::Var(_) => None,
+            },
+        ));
     }
     urls
 }
@@ -136,7 +146,11 @@ mod tests {
         source::read(text, "test.toml").expect("a configuration").1
     }
 
-    fn visitor(country: Option<&'static str>, continent: Option<&'static str>, at: Option<(f64, f64)>) -> Visitor<'static> {
+    fn visitor(
+        country: Option<&'static str>,
+        continent: Option<&'static str>,
+        at: Option<(f64, f64)>,
+    ) -> Visitor<'static> {
         let millionths = |degrees: f64| (degrees * 1e6) as i32;
         let coordinates = at.map(|(lat, lon)| Coordinates { latitude: millionths(lat), longitude: millionths(lon) });
         Visitor { ip: None, country, continent, coordinates, colo: None }

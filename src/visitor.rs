@@ -47,7 +47,8 @@ fn millionths(text: &str, most: i32) -> Option<i32> {
         None => (1, text),
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let good = (1..=3).contains(&whole.len()) && [whole, fraction].iter().all(|s| s.bytes().all(|b| b.is_ascii_digit()));
+    let good =
+        (1..=3).contains(&whole.len()) && [whole, fraction].iter().all(|s| s.bytes().all(|b| b.is_ascii_digit()));
     if !good {
         return None;
     }

@@ -97,7 +97,14 @@ pub struct Lifetime {
 ///
 /// # Errors
 /// Why it is not stored.
-pub fn lifetime(status: u16, fields: &Fields<'_>, cache: &Cache, fixed: bool, keyed: &[&str], now: Millis) -> Result<Lifetime, Unstored> {
+pub fn lifetime(
+    status: u16,
+    fields: &Fields<'_>,
+    cache: &Cache,
+    fixed: bool,
+    keyed: &[&str],
+    now: Millis,
+) -> Result<Lifetime, Unstored> {
     let said = Directives::read(fields.get("cache-control").unwrap_or_default());
     if !matches!(status, 200 | 203 | 301 | 308 | 404 | 410) {
         return Err(Unstored::Status);
@@ -178,14 +185,20 @@ mod tests {
         assert_eq!(fresh("200\ncache-control:max-age=\"60\"\n"), Ok(60_000));
         assert_eq!(fresh("200\ncache-control:max-age=60\nage:50\n"), Ok(10_000));
         assert_eq!(fresh("200\ncache-control:max-age=60\nage:60\n"), Err(Unstored::Stale));
-        assert_eq!(fresh("200\ndate:Tue, 14 Nov 2023 22:13:20 GMT\nexpires:Tue, 14 Nov 2023 22:14:20 GMT\n"), Ok(60_000));
+        assert_eq!(
+            fresh("200\ndate:Tue, 14 Nov 2023 22:13:20 GMT\nexpires:Tue, 14 Nov 2023 22:14:20 GMT\n"),
+            Ok(60_000)
+        );
         assert_eq!(fresh("200\nexpires:Tue, 14 Nov 2023 22:13:30 GMT\n"), Ok(10_000));
         assert_eq!(fresh("200\nexpires:0\n"), Err(Unstored::Stale));
         assert_eq!(fresh("200\n"), Ok(7_000));
         assert_eq!(fresh("404\n"), Err(Unstored::NoLifetime));
         assert_eq!(fresh("404\ncache-control:max-age=5\n"), Ok(5_000));
         assert_eq!(ask("200\n", None, false), Err(Unstored::NoLifetime));
-        assert_eq!(ask("200\ncache-control:public, max-age=0, must-revalidate\n", Some(9_000), true).map(|l| l.remaining), Ok(9_000));
+        assert_eq!(
+            ask("200\ncache-control:public, max-age=0, must-revalidate\n", Some(9_000), true).map(|l| l.remaining),
+            Ok(9_000)
+        );
     }
 
     #[test]
@@ -213,7 +226,10 @@ mod tests {
     #[test]
     fn tags_come_from_the_route_and_both_fields() {
         let (_, fields) = answer("200\ncache-tag:a, b ,,a\nsurrogate-key:c d\n");
-        assert_eq!(tags(&fields, &["site".into()]), Ok(vec!["a".into(), "b".into(), "c".into(), "d".into(), "site".into()]));
+        assert_eq!(
+            tags(&fields, &["site".into()]),
+            Ok(vec!["a".into(), "b".into(), "c".into(), "d".into(), "site".into()])
+        );
         let many = (0..129).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
         let packed = format!("200\ncache-tag:{many}\n");
         assert_eq!(tags(&answer(&packed).1, &[]), Err(Unstored::Tags));

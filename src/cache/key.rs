@@ -53,12 +53,24 @@ impl Key {
     /// The key of what is asked for. `edition` tells static files of one build from another's;
     /// `locale` is the negotiated one, where one is.
     #[must_use]
-    pub fn new(url: &Url<'_>, path: &str, cache: &Cache, edition: &str, locale: Option<&str>, partition: &Partition) -> Self {
+    pub fn new(
+        url: &Url<'_>,
+        path: &str,
+        cache: &Cache,
+        edition: &str,
+        locale: Option<&str>,
+        partition: &Partition,
+    ) -> Self {
         let query = chosen_query(url, cache);
         let resource = format!("{}{path}{query}", url.authority);
         let partition = partition.name();
         let locale = locale.unwrap_or("-");
-        Self { url: format!("https://usher.invalid/{edition}/{locale}/{partition}/{resource}"), resource, query, partition }
+        Self {
+            url: format!("https://usher.invalid/{edition}/{locale}/{partition}/{resource}"),
+            resource,
+            query,
+            partition,
+        }
     }
 }
 

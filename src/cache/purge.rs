@@ -75,13 +75,19 @@ fn texts<'v>(value: Option<&'v Value>, name: &str) -> Result<Vec<&'v str>, Strin
 }
 
 fn bad(field: &str, text: &str) -> String {
-    format!("\"{field}\": {text:?} is neither a URL such as \"https://example.com/about\" nor a path such as \"/about\" (on every host)")
+    format!(
+        "\"{field}\": {text:?} is neither a URL such as \"https://example.com/about\" nor a path such as \"/about\" (on every host)"
+    )
 }
 
 /// A URL or path in the form that stored answers carry: without scheme and locale prefix, and with
 /// the query that its route chooses.
 fn resource(config: &Config, text: &str, with_query: bool) -> Option<String> {
-    let whole = if text.starts_with('/') && !text.starts_with("//") { format!("https://any.invalid{text}") } else { text.to_owned() };
+    let whole = if text.starts_with('/') && !text.starts_with("//") {
+        format!("https://any.invalid{text}")
+    } else {
+        text.to_owned()
+    };
     let url = Url::parse(&whole).filter(|_| whole.bytes().all(|b| b.is_ascii_graphic()))?;
     let authority = if text.starts_with('/') { String::new() } else { url.authority.to_ascii_lowercase() };
     let place = route::find(config, &url, "GET").ok();
@@ -110,7 +116,15 @@ mod tests {
             &config(),
             r#"{"tags":["t"],"urls":["https://A.example/ja/x?q=1&z=2","/y?q=2"],"prefixes":["https://a.example/docs/","/p","/"],"everything":true,"soft":true}"#,
         );
-        let subjects = ["tag:t", "url:a.example/x?q=1", "url:/y?q=2", "prefix:a.example/docs", "prefix:/p", "prefix:/", "everything"];
+        let subjects = [
+            "tag:t",
+            "url:a.example/x?q=1",
+            "url:/y?q=2",
+            "prefix:a.example/docs",
+            "prefix:/p",
+            "prefix:/",
+            "everything",
+        ];
         assert_eq!(order, Ok(Order { subjects: subjects.map(str::to_owned).to_vec(), soft: true }));
     }
 
@@ -122,7 +136,10 @@ mod tests {
             ("{}", "nothing to purge"),
             ("{\"tags\":[]}", "nothing to purge"),
             ("{\"everything\":false}", "nothing to purge"),
-            ("{\"tag\":[\"a\"]}", "\"tag\" is unknown; allowed: tags, urls, prefixes, everything, soft (did you mean \"tags\"?)"),
+            (
+                "{\"tag\":[\"a\"]}",
+                "\"tag\" is unknown; allowed: tags, urls, prefixes, everything, soft (did you mean \"tags\"?)",
+            ),
             ("{\"tags\":\"a\"}", "\"tags\" must be a list of strings"),
             ("{\"tags\":[1]}", "\"tags\" must be a list of strings"),
             ("{\"tags\":[\"a b\"]}", "\"tags\": \"a b\" can be no tag"),

@@ -77,8 +77,14 @@ mod tests {
             (Status::Bypass("method"), "usher; fwd=method"),
             (Status::Bypass("not-shared"), "usher; fwd=bypass; detail=not-shared"),
             (Status::Forward { reason: "miss", detail: None, stored: Ok(()) }, "usher; fwd=miss; stored"),
-            (Status::Forward { reason: "miss", detail: Some("purged"), stored: Ok(()) }, "usher; fwd=miss; stored; detail=purged"),
-            (Status::Forward { reason: "stale", detail: None, stored: Err("set-cookie") }, "usher; fwd=stale; detail=set-cookie"),
+            (
+                Status::Forward { reason: "miss", detail: Some("purged"), stored: Ok(()) },
+                "usher; fwd=miss; stored; detail=purged",
+            ),
+            (
+                Status::Forward { reason: "stale", detail: None, stored: Err("set-cookie") },
+                "usher; fwd=stale; detail=set-cookie",
+            ),
             (Status::Generated, "usher; detail=generated"),
         ] {
             assert_eq!(status.field(), field);

@@ -48,7 +48,17 @@ impl Stored {
     /// # Errors
     /// Why it is not stored.
     #[expect(clippy::too_many_arguments, reason = "each is one fact of the decision, and it is made in one place")]
-    pub fn of(status: u16, fields: &Fields<'_>, key: &Key, cache: &Cache, tags: &[String], fixed: bool, keyed: &[&str], made: Moment, now: Millis) -> Result<Self, Unstored> {
+    pub fn of(
+        status: u16,
+        fields: &Fields<'_>,
+        key: &Key,
+        cache: &Cache,
+        tags: &[String],
+        fixed: bool,
+        keyed: &[&str],
+        made: Moment,
+        now: Millis,
+    ) -> Result<Self, Unstored> {
         let Lifetime { remaining, age } = control::lifetime(status, fields, cache, fixed, keyed, now)?;
         Ok(Self {
             made,
@@ -135,12 +145,16 @@ mod tests {
     fn stored(path: &str, made: Moment) -> Stored {
         let (status, fields) = answer("200\ncache-control:max-age=60\ncache-tag:t1\n");
         let cache = Cache { ttl: None, shared: None, query: None };
-        Stored::of(status, &fields, &key(path), &cache, &["site".into()], false, &[], made, 1_000).expect("may be stored")
+        Stored::of(status, &fields, &key(path), &cache, &["site".into()], false, &[], made, 1_000)
+            .expect("may be stored")
     }
 
     fn view(subject: &str, since: Moment, soft: bool) -> View {
         let mut view = View::default();
-        view.learn(&Page { as_of: since, stamps: vec![Stamp { subject: subject.into(), since, soft }], more: false }, 0);
+        view.learn(
+            &Page { as_of: since, stamps: vec![Stamp { subject: subject.into(), since, soft }], more: false },
+            0,
+        );
         view
     }
 
@@ -176,7 +190,9 @@ mod tests {
             assert!(matches!(judged("/x/y", &view(subject, 11, true), 2_000), Lookup::Stale(_)), "{subject}");
             assert!(matches!(judged("/x/y", &view(subject, 10, false), 2_000), Lookup::Fresh(_)), "{subject}");
         }
-        for subject in ["tag:t", "url:a.example/x/y", "prefix:/x/", "prefix:/x/y/z", "prefix:b.example/", "prefix:/xx", "user:t1"] {
+        for subject in
+            ["tag:t", "url:a.example/x/y", "prefix:/x/", "prefix:/x/y/z", "prefix:b.example/", "prefix:/xx", "user:t1"]
+        {
             assert!(matches!(judged("/x/y", &view(subject, 11, false), 2_000), Lookup::Fresh(_)), "{subject}");
         }
     }
@@ -195,7 +211,10 @@ mod tests {
         let packed = packed(&meta, &origin);
         let other = Key { partition: "user-1".into(), ..key("/x") };
         assert_eq!(Stored::judge(&answer(&packed).1, &other, &View::default(), 1_000), Lookup::Void("mismatch"));
-        assert_eq!(Stored::judge(&answer("200\nusher-stored:{}\n").1, &other, &View::default(), 1_000), Lookup::Void("unreadable"));
+        assert_eq!(
+            Stored::judge(&answer("200\nusher-stored:{}\n").1, &other, &View::default(), 1_000),
+            Lookup::Void("unreadable")
+        );
     }
 
     #[test]

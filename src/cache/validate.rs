@@ -46,7 +46,11 @@ mod tests {
             ("if-none-match:\"b\"", "etag:\"a\"", false),
             ("if-none-match:*", "etag:\"a\"", true),
             ("if-none-match:\"a\"", "x:y", false),
-            (&format!("if-none-match:\"b\"\nif-modified-since:{later}"), &format!("etag:\"a\"\nlast-modified:{day}"), false),
+            (
+                &format!("if-none-match:\"b\"\nif-modified-since:{later}"),
+                &format!("etag:\"a\"\nlast-modified:{day}"),
+                false,
+            ),
             (&format!("if-modified-since:{day}"), &format!("last-modified:{day}"), true),
             (&format!("if-modified-since:{later}"), &format!("last-modified:{day}"), true),
             (&format!("if-modified-since:{day}"), &format!("last-modified:{later}"), false),

@@ -26,5 +26,11 @@ extern "C" {
     pub(super) fn body(request: &JsValue, most: u32) -> Promise;
     pub(super) fn made(status: u16, edits: &str, text: &str) -> JsValue;
     pub(super) fn whole(response: &JsValue, edits: &str, key: Option<&str>, store_edits: Option<&str>) -> JsValue;
-    pub(super) fn bare(response: &JsValue, status: u16, edits: &str, key: Option<&str>, store_edits: Option<&str>) -> JsValue;
+    pub(super) fn bare(
+        response: &JsValue,
+        status: u16,
+        edits: &str,
+        key: Option<&str>,
+        store_edits: Option<&str>,
+    ) -> JsValue;
 }

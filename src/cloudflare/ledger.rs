@@ -7,7 +7,9 @@
 use crate::config::LONGEST_LIFETIME;
 use crate::ledger::{Entry, Moment, Page, Stamp};
 use serde::Deserialize;
-use worker::{DurableObject, Env, Request, Response, Result, SqlStorage, SqlStorageValue, State, durable_object, wasm_bindgen};
+use worker::{
+    DurableObject, Env, Request, Response, Result, SqlStorage, SqlStorageValue, State, durable_object, wasm_bindgen,
+};
 
 /// Stamps in one page at most: more than one purge can make at one moment (1,000), so that a page
 /// always gets on.
@@ -38,7 +40,8 @@ struct Newest {
 impl DurableObject for Ledger {
     fn new(state: State, _: Env) -> Self {
         let sql = state.storage().sql();
-        let ready = sql.exec(TABLE, None).and_then(|_| sql.exec(INDEX, None)).map(|_| ()).map_err(|error| error.to_string());
+        let ready =
+            sql.exec(TABLE, None).and_then(|_| sql.exec(INDEX, None)).map(|_| ()).map_err(|error| error.to_string());
         Self { sql, ready }
     }
 
@@ -79,10 +82,15 @@ impl Ledger {
     /// Stamps made after `since`. A page ends between moments, never within one.
     fn page(&self, since: Moment) -> Result<Page> {
         let bindings = vec![number(since)?, number(MOST as u64)?];
-        let rows: Vec<Row> = self.sql.exec("SELECT subject, soft, since FROM stamps WHERE since > ? ORDER BY since LIMIT ?", bindings)?.to_array()?;
+        let rows: Vec<Row> = self
+            .sql
+            .exec("SELECT subject, soft, since FROM stamps WHERE since > ? ORDER BY since LIMIT ?", bindings)?
+            .to_array()?;
         let more = rows.len() == MOST;
-        let mut stamps: Vec<Stamp> =
-            rows.into_iter().map(|row| Stamp { subject: row.subject, since: row.since as Moment, soft: row.soft != 0.0 }).collect();
+        let mut stamps: Vec<Stamp> = rows
+            .into_iter()
+            .map(|row| Stamp { subject: row.subject, since: row.since as Moment, soft: row.soft != 0.0 })
+            .collect();
         let as_of = match (more, stamps.last()) {
             (true, Some(last)) => last.since - 1,
             _ => self.now()?,

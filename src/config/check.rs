@@ -1,14 +1,12 @@
 //! From the file as written to facts: every rule that a value must keep, and the sentence said
 //! when it does not.
 
-use super::{
-    Cache, Config, Coordinates, Host, Ledger, Locales, Millis, Pattern, Pool, Problem, Region, Route, Segment, Session,
-    Setting, Target, base_url, raw, units,
-};
-use std::cmp::Ordering;
+mod routes;
 
-/// Where a route's deadline stands when it says nothing.
-const DEADLINE: &str = "30s";
+use super::{
+    Config, Coordinates, Ledger, Locales, Millis, Pool, Problem, Region, Route, Session, Setting, base_url, raw, units,
+};
+use routes::{overlaps, route};
 
 /// Collects problems so that one build shows them all.
 #[derive(Default)]
@@ -31,7 +29,9 @@ impl Problems {
         self.take(
             key,
             units::duration(text).ok_or_else(|| {
-                format!("found {text:?}; allowed: a whole number and a unit (ms, s, m, h, d), at most 366d, such as \"5s\"")
+                format!(
+                    "found {text:?}; allowed: a whole number and a unit (ms, s, m, h, d), at most 366d, such as \"5s\""
+                )
             }),
         )
     }
@@ -137,7 +137,8 @@ fn locales(raw: &raw::Locale, problems: &mut Problems) -> Locales {
         match canonical_tag(tag) {
             Some(tag) if supported.contains(&tag) => problems.add(key, format!("found {tag:?} a second time")),
             Some(tag) => supported.push(tag),
-            None => problems.add(key, format!("found {tag:?}; allowed: a language tag such as \"en\", \"pt-BR\", \"zh-Hant\"")),
+            None => problems
+                .add(key, format!("found {tag:?}; allowed: a language tag such as \"en\", \"pt-BR\", \"zh-Hant\"")),
         }
     }
     if raw.supported.is_empty() {
@@ -178,7 +179,11 @@ pub(super) fn canonical_tag(tag: &str) -> Option<String> {
     let mut out = String::with_capacity(tag.len());
     for (place, part) in tag.split('-').enumerate() {
         let shaped = (1..=8).contains(&part.len())
-            && if place == 0 { part.len() > 1 && part.bytes().all(|b| b.is_ascii_alphabetic()) } else { part.bytes().all(|b| b.is_ascii_alphanumeric()) };
+            && if place == 0 {
+                part.len() > 1 && part.bytes().all(|b| b.is_ascii_alphabetic())
+            } else {
+                part.bytes().all(|b| b.is_ascii_alphanumeric())
+            };
         if !shaped {
             return None;
         }
@@ -209,12 +214,16 @@ fn regions(raw: &[raw::Region], problems: &mut Problems) -> Vec<Region> {
             (Some(latitude), Some(longitude)) => {
                 let good = (-90.0..=90.0).contains(&latitude) && (-180.0..=180.0).contains(&longitude);
                 if !good {
-                    problems.add(key("latitude"), format!("found {latitude}, {longitude}; allowed: -90 to 90 north, -180 to 180 east"));
+                    problems.add(
+                        key("latitude"),
+                        format!("found {latitude}, {longitude}; allowed: -90 to 90 north, -180 to 180 east"),
+                    );
                 }
                 Some(Coordinates { latitude: millionths(latitude), longitude: millionths(longitude) })
             }
             _ => {
-                problems.add(key("latitude"), "found one coordinate; allowed: both `latitude` and `longitude`, or neither");
+                problems
+                    .add(key("latitude"), "found one coordinate; allowed: both `latitude` and `longitude`, or neither");
                 None
             }
         };
@@ -282,138 +291,6 @@ fn setting(text: &str) -> Option<Setting> {
         }
         Some(None) => None,
         None => base_url(text).map(Setting::Url),
-    }
-}
-
-fn route(raw: &raw::Route, at: &str, pools: &[Pool], locales: &Locales, problems: &mut Problems) -> Route {
-    let key = |name: &str| format!("{at}.{name}");
-    let host = match raw.host.as_deref().map(Host::parse) {
-        None => Host::Any,
-        Some(Ok(host)) => host,
-        Some(Err(sentence)) => {
-            problems.add(key("host"), sentence);
-            Host::Any
-        }
-    };
-    let path = Pattern::parse(&raw.path).unwrap_or_else(|sentence| {
-        problems.add(key("path"), sentence);
-        Pattern { segments: Vec::new(), rest: true }
-    });
-    if let Some(Segment::Literal(first)) = path.segments.first() {
-        if first == ".usher" {
-            problems.add(key("path"), "found a path below /.usher/, where Usher's own pages are and no route is asked; allowed: any other");
-        }
-        if locales.prefix && locales.supported.iter().any(|tag| tag.eq_ignore_ascii_case(first)) {
-            problems.add(
-                key("path"),
-                format!("found {:?}, which is never reached: /{first} is taken as a locale; allowed: the path without it, or `prefix = false` in [locale]", raw.path),
-            );
-        }
-    }
-    for method in raw.methods.iter().filter(|m| m.is_empty() || !m.bytes().all(|b| b.is_ascii_uppercase() || b == b'-')) {
-        problems.add(key("methods"), format!("found {method:?}; allowed: methods in upper case, such as \"GET\""));
-    }
-    for tag in raw.tags.iter().filter(|tag| tag.is_empty() || tag.len() > 256 || !tag.bytes().all(|b| b.is_ascii_graphic() && b != b',')) {
-        problems.add(key("tags"), format!("found {tag:?}; allowed: 1 to 256 visible ASCII characters without ','"));
-    }
-    let target = target(raw, at, &path, pools, problems);
-    if raw.sessions && !matches!(target, Target::Pools(_)) {
-        problems.add(key("sessions"), "found true on a route without `pool`; allowed: only where an origin answers");
-    }
-    Route {
-        name: raw.name.clone(),
-        host,
-        path,
-        methods: raw.methods.clone(),
-        auth: raw.auth,
-        target,
-        deadline: problems.duration(key("deadline"), raw.deadline.as_deref().unwrap_or(DEADLINE)),
-        sessions: raw.sessions,
-        localized: raw.localized,
-        cache: raw.cache.as_ref().map(|cache| Cache {
-            ttl: cache.ttl.as_deref().map(|ttl| problems.duration(key("cache.ttl"), ttl)),
-            shared: cache.shared,
-            query: cache.query.clone(),
-        }),
-        tags: raw.tags.clone(),
-    }
-}
-
-fn target(raw: &raw::Route, at: &str, path: &Pattern, pools: &[Pool], problems: &mut Problems) -> Target {
-    let mut found: Vec<(&str, Target)> = Vec::new();
-    if raw.files {
-        found.push(("static", Target::Static));
-    }
-    if let Some(names) = &raw.pool {
-        let names = match names {
-            raw::Pools::One(name) => std::slice::from_ref(name),
-            raw::Pools::Many(names) => names.as_slice(),
-        };
-        if names.is_empty() {
-            problems.add(format!("{at}.pool"), "found no name; allowed: one or more pools");
-        }
-        let places = names
-            .iter()
-            .map(|name| problems.place(format!("{at}.pool"), name, pools.iter().map(|p| p.name.as_str())))
-            .collect();
-        found.push(("pool", Target::Pools(places)));
-    }
-    if let Some(redirect) = &raw.redirect {
-        redirects(redirect, at, path, problems);
-        found.push(("redirect", Target::Redirect { to: redirect.to.clone(), status: redirect.status }));
-    }
-    if let Some(answer) = &raw.respond {
-        if !(200..=599).contains(&answer.status) {
-            problems.add(format!("{at}.respond.status"), format!("found {}; allowed: 200 to 599", answer.status));
-        }
-        if !answer.media.contains('/') || !answer.media.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) {
-            problems.add(format!("{at}.respond.type"), format!("found {:?}; allowed: a media type", answer.media));
-        }
-        let (status, body, media) = (answer.status, answer.body.clone(), answer.media.clone());
-        found.push(("respond", Target::Respond { status, body, media }));
-    }
-    if raw.echo {
-        found.push(("echo", Target::Echo));
-    }
-    let names: Vec<&str> = found.iter().map(|(name, _)| *name).collect();
-    if names.len() != 1 {
-        let what = if names.is_empty() { "no target".to_owned() } else { quoted(&names) };
-        problems.add(at, format!("found {what}; allowed: exactly one of `static`, `pool`, `redirect`, `respond`, `echo`"));
-    }
-    found.pop().map_or(Target::Echo, |(_, target)| target)
-}
-
-fn redirects(redirect: &raw::Redirect, at: &str, path: &Pattern, problems: &mut Problems) {
-    let local = super::super::path::is_local(&redirect.to);
-    if !local && base_url(redirect.to.split('?').next().unwrap_or_default()).is_none() {
-        problems.add(format!("{at}.redirect.to"), format!("found {:?}; allowed: a path on this host or an http(s) URL", redirect.to.as_str()));
-    }
-    for piece in redirect.to.split('{').skip(1) {
-        let name = piece.split('}').next().unwrap_or_default();
-        if !path.captures(name) {
-            problems.add(format!("{at}.redirect.to"), format!("found {{{name}}}; allowed: parameters that `path` captures"));
-        }
-    }
-    if !matches!(redirect.status, 301 | 302 | 303 | 307 | 308) {
-        problems.add(format!("{at}.redirect.status"), format!("found {}; allowed: 301, 302, 303, 307, 308", redirect.status));
-    }
-}
-
-/// Refuses a route that an earlier one leaves nothing to, or whose requests two routes claim.
-fn overlaps(route: &Route, earlier: &[Route], place: usize, problems: &mut Problems) {
-    let rival = earlier.iter().enumerate().find(|(_, other)| {
-        let methods = match (route.methods.is_empty(), other.methods.is_empty()) {
-            (true, true) => true,
-            (false, false) => route.methods.iter().any(|m| other.methods.contains(m)),
-            _ => false,
-        };
-        methods && route.host.specificity(&other.host) == Ordering::Equal && route.host == other.host && route.path.same_paths(&other.path)
-    });
-    if let Some((number, other)) = rival {
-        problems.add(
-            format!("route[{place}].path"),
-            format!("found the same host, path and methods as route[{number}] ({:?}); allowed: requests that one route only claims", other.name),
-        );
     }
 }
 

@@ -89,7 +89,9 @@ impl Pattern {
         let body = text.strip_prefix('/').ok_or_else(|| bad("a path begins with '/'"))?;
         let (body, rest) = match body.strip_suffix('*') {
             Some("") => return Ok(Self { segments: Vec::new(), rest: true }),
-            Some(prefix) => (prefix.strip_suffix('/').ok_or_else(|| bad("'*' stands alone, as the last segment"))?, true),
+            Some(prefix) => {
+                (prefix.strip_suffix('/').ok_or_else(|| bad("'*' stands alone, as the last segment"))?, true)
+            }
             None => (body, false),
         };
         let mut segments: Vec<Segment> = Vec::new();

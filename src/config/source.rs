@@ -43,7 +43,10 @@ pub fn read(text: &str, file: &str) -> Result<(Raw, Config), Faults> {
 
 fn parse(text: &str) -> Result<Raw, (usize, Problem)> {
     let deserializer = toml::Deserializer::parse(text).map_err(|e| {
-        (line_at(text, e.span().map_or(0, |span| span.start)), Problem { key: "(syntax)".into(), sentence: e.message().to_owned() })
+        (
+            line_at(text, e.span().map_or(0, |span| span.start)),
+            Problem { key: "(syntax)".into(), sentence: e.message().to_owned() },
+        )
     })?;
     serde_path_to_error::deserialize(deserializer).map_err(|e| {
         let path = e.path().to_string();
@@ -79,10 +82,12 @@ fn line_of(text: &str, table: &DeTable<'_>, key: &str) -> usize {
                 let items: Option<&toml::de::DeArray<'_>> = list.take();
                 items.and_then(|items| items.get(number.parse::<usize>().ok()?))
             }
-            None => here.and_then(|table| table.iter().find(|(name, _)| name.get_ref() == step)).map(|(name, value)| {
-                start = name.span().start;
-                value
-            }),
+            None => {
+                here.and_then(|table| table.iter().find(|(name, _)| name.get_ref() == step)).map(|(name, value)| {
+                    start = name.span().start;
+                    value
+                })
+            }
         };
         let Some(value) = found else { break };
         here = None;

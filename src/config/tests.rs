@@ -39,7 +39,10 @@ fn a_fault_names_file_line_key_what_was_found_and_what_is_allowed() {
             "[[route]]\nname = \"a\"\npath = \"/\"\nauth = \"requird\"\n",
             "usher.toml:4: `route[0].auth`: found an unknown value \"requird\"; allowed: \"required\", \"optional\", \"none\" (did you mean \"required\"?)\n",
         ),
-        ("[session]\nmemo_entries = \"many\"\n", "usher.toml:2: `session.memo_entries`: invalid type: string \"many\", expected usize\n"),
+        (
+            "[session]\nmemo_entries = \"many\"\n",
+            "usher.toml:2: `session.memo_entries`: invalid type: string \"many\", expected usize\n",
+        ),
         (
             "[[route]]\nname = \"a\"\npath = \"/\"\necho = true\n\n[[route]]\nname = \"b\"\npath = \"/b\"\necho = true\ndeadline = \"10\"\n",
             "usher.toml:10: `route[1].deadline`: found \"10\"; allowed: a whole number and a unit (ms, s, m, h, d), at most 366d, such as \"5s\"\n",
@@ -48,7 +51,10 @@ fn a_fault_names_file_line_key_what_was_found_and_what_is_allowed() {
             "[[pool]]\nname = \"app\"\norigins = [\n  \"https://a.example\",\n  \"ftp://b.example\",\n]\n[[route]]\nname = \"a\"\npath = \"/\"\npool = \"ap\"\n",
             "usher.toml:5: `pool[0].origins[1]`: found \"ftp://b.example\"; allowed: a base URL such as \"https://app.example.com\", or \"${NAME}\" to read one from the worker's vars and secrets\nusher.toml:10: `route[0].pool`: found \"ap\"; allowed: \"app\" (did you mean \"app\"?)\n",
         ),
-        ("[[route]]\nname = \"a\"\npath = \"/\"\n", "usher.toml:1: `route[0]`: found no target; allowed: exactly one of `static`, `pool`, `redirect`, `respond`, `echo`\n"),
+        (
+            "[[route]]\nname = \"a\"\npath = \"/\"\n",
+            "usher.toml:1: `route[0]`: found no target; allowed: exactly one of `static`, `pool`, `redirect`, `respond`, `echo`\n",
+        ),
     ] {
         assert_eq!(faults(text), said);
     }
@@ -62,7 +68,10 @@ fn meaningless_values_are_refused() {
         ("[session]\nidle = \"5s\"\n", "session.idle"),
         ("[session]\ncookie = \"__Host-x\"\n", "session.cookie"),
         ("[session]\nsign_in = \"//evil.example\"\n", "session.sign_in"),
-        ("[session]\nsign_in = \"/in\"\n[[route]]\nname = \"in\"\npath = \"/in\"\necho = true\nauth = \"required\"\n", "session.sign_in"),
+        (
+            "[session]\nsign_in = \"/in\"\n[[route]]\nname = \"in\"\npath = \"/in\"\necho = true\nauth = \"required\"\n",
+            "session.sign_in",
+        ),
         ("[session]\nmemo_entries = 0\n", "session.memo_entries"),
         ("[locale]\nsupported = []\n", "locale.supported"),
         ("[locale]\nsupported = [\"en\", \"EN\"]\n", "locale.supported[1]"),
@@ -90,7 +99,10 @@ fn meaningless_values_are_refused() {
         ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\nsessions = true\n", "route[0].sessions"),
         ("[[route]]\nname = \"a\"\npath = \"/a\"\nredirect = { to = \"//e\" }\n", "route[0].redirect.to"),
         ("[[route]]\nname = \"a\"\npath = \"/a\"\nredirect = { to = \"/{id}\" }\n", "route[0].redirect.to"),
-        ("[[route]]\nname = \"a\"\npath = \"/a\"\nredirect = { to = \"/b\", status = 200 }\n", "route[0].redirect.status"),
+        (
+            "[[route]]\nname = \"a\"\npath = \"/a\"\nredirect = { to = \"/b\", status = 200 }\n",
+            "route[0].redirect.status",
+        ),
         ("[[route]]\nname = \"a\"\npath = \"/a\"\nrespond = { status = 101 }\n", "route[0].respond.status"),
     ] {
         let said = faults(&format!("{text}{LEAST}"));
@@ -116,7 +128,8 @@ fn two_routes_that_claim_the_same_requests_are_refused() {
 fn a_var_is_read_where_the_worker_runs_and_a_missing_one_is_named() {
     let text = format!("[[pool]]\nname = \"p\"\norigins = [\"${{ORIGIN_URL}}\"]\n{LEAST}");
     let config = || read(&text, "usher.toml").expect("reads").1;
-    let found = config().resolved(|name| (name == "ORIGIN_URL").then(|| "http://127.0.0.1:1/base/".into())).expect("set");
+    let found =
+        config().resolved(|name| (name == "ORIGIN_URL").then(|| "http://127.0.0.1:1/base/".into())).expect("set");
     assert_eq!(found.pools[0].origins, [Setting::Url("http://127.0.0.1:1/base".into())]);
     let missing = config().resolved(|_| None).expect_err("not set").to_string();
     assert!(missing.contains("ORIGIN_URL"), "{missing}");
@@ -126,9 +139,17 @@ fn a_var_is_read_where_the_worker_runs_and_a_missing_one_is_named() {
 
 #[test]
 fn language_tags_have_one_canonical_case() {
-    for (tag, canonical) in
-        [("EN", Some("en")), ("zh-hant-tw", Some("zh-Hant-TW")), ("pt-br", Some("pt-BR")), ("es-419", Some("es-419")), ("", None), ("a", None), ("en_US", None), ("en-", None), ("en-abcdefghi", None)]
-    {
+    for (tag, canonical) in [
+        ("EN", Some("en")),
+        ("zh-hant-tw", Some("zh-Hant-TW")),
+        ("pt-br", Some("pt-BR")),
+        ("es-419", Some("es-419")),
+        ("", None),
+        ("a", None),
+        ("en_US", None),
+        ("en-", None),
+        ("en-abcdefghi", None),
+    ] {
         assert_eq!(check::canonical_tag(tag).as_deref(), canonical, "{tag}");
     }
 }

@@ -17,7 +17,13 @@ const MOST: usize = 1 << 16;
 
 impl Gateway {
     /// Answers `/.usher/{page}`.
-    pub(super) async fn own<P: Platform>(&self, platform: &P, config: &Config, visit: &mut Visit<'_>, page: &str) -> Result<Generated, Error> {
+    pub(super) async fn own<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &mut Visit<'_>,
+        page: &str,
+    ) -> Result<Generated, Error> {
         let allow = |methods: &[&str]| Err(Error::MethodNotAllowed(methods.iter().map(|m| (*m).to_owned()).collect()));
         match (page, visit.head.method) {
             ("health", "GET" | "HEAD") => Ok(self.health(platform, config, is_operator(platform, visit)).await),
@@ -41,14 +47,24 @@ impl Gateway {
     }
 
     /// Stamps what a purge names; the receipt says when it holds where.
-    pub(super) async fn purged<P: Platform>(&self, platform: &P, config: &Config, body: &str) -> Result<Generated, Error> {
+    pub(super) async fn purged<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        body: &str,
+    ) -> Result<Generated, Error> {
         let order = Order::parse(config, body).map_err(Error::Malformed)?;
         let (subjects, soft) = (order.subjects, order.soft);
         let moment = self.stamp(platform, config, subjects.clone(), soft).await.map_err(|_| Error::LedgerDown)?;
         Ok(Generated::json(200, &receipt(config, platform.now(), moment, &subjects, soft)))
     }
 
-    async fn start_session<P: Platform>(&self, platform: &P, config: &Config, visit: &Visit<'_>) -> Result<Generated, Error> {
+    async fn start_session<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &Visit<'_>,
+    ) -> Result<Generated, Error> {
         operator(platform, visit)?;
         let draft: Draft = read(&text(platform).await?)?;
         draft.check().map_err(|(field, sentence)| Error::Malformed(format!("\"{field}\": {sentence}")))?;
@@ -65,11 +81,17 @@ impl Gateway {
         ))
     }
 
-    async fn end_sessions<P: Platform>(&self, platform: &P, config: &Config, visit: &mut Visit<'_>) -> Result<Generated, Error> {
+    async fn end_sessions<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &mut Visit<'_>,
+    ) -> Result<Generated, Error> {
         operator(platform, visit)?;
         let body: serde_json::Value = read(&text(platform).await?)?;
         let field = |name: &str| body.get(name).and_then(serde_json::Value::as_str);
-        let token = field("token").map(|token| Token::parse(token).map(|token| token.key()).ok_or("\"token\" is no session token"));
+        let token = field("token")
+            .map(|token| Token::parse(token).map(|token| token.key()).ok_or("\"token\" is no session token"));
         let key = match token.or_else(|| field("session").map(|key| Ok(key.to_owned()))).transpose() {
             Ok(key) => key,
             Err(sentence) => return Err(Error::Malformed(sentence.into())),
@@ -113,7 +135,10 @@ fn operator<P: Platform>(platform: &P, visit: &Visit<'_>) -> Result<(), Error> {
         return Ok(());
     }
     if platform.var("ADMIN_TOKEN").is_none_or(|token| token.is_empty()) {
-        platform.log(&observe::event("warning", "the operator's pages are closed: set the secret ADMIN_TOKEN to open them"));
+        platform.log(&observe::event(
+            "warning",
+            "the operator's pages are closed: set the secret ADMIN_TOKEN to open them",
+        ));
     }
     Err(Error::NotTheOperator)
 }

@@ -44,7 +44,11 @@ impl Gateway {
         }
         let usable = self.view.borrow().outlasts(platform.now(), &config.ledger);
         if !paused {
-            let what = if usable { "its last view serves for now" } else { "sessions are refused and stored answers are not used" };
+            let what = if usable {
+                "its last view serves for now"
+            } else {
+                "sessions are refused and stored answers are not used"
+            };
             platform.log(&observe::event("error", &format!("the ledger cannot be read: {what}")));
         }
         if usable { Ok(()) } else { Err(Down) }
@@ -69,7 +73,13 @@ impl Gateway {
     }
 
     /// Stamps, and knows of it at once in this isolate. The moment returned is the stamps'.
-    pub(super) async fn stamp<P: Platform>(&self, platform: &P, config: &Config, subjects: Vec<String>, soft: bool) -> Result<Moment, Down> {
+    pub(super) async fn stamp<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        subjects: Vec<String>,
+        soft: bool,
+    ) -> Result<Moment, Down> {
         let asked = platform.now();
         let entry = Entry { subjects, soft, since: self.view.borrow().as_of() };
         let page = platform.ledger_stamp(&entry, config.ledger.deadline).await?;

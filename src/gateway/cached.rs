@@ -13,7 +13,13 @@ use crate::route::Place;
 
 impl Gateway {
     /// Answers from store, or asks, and says which in `Cache-Status`.
-    pub(super) async fn cached<'a, P: Platform>(&self, platform: &P, config: &'a Config, visit: &mut Visit<'a>, place: &Place<'a, 'a>) -> Result<Reply<P::Body>, Error> {
+    pub(super) async fn cached<'a, P: Platform>(
+        &self,
+        platform: &P,
+        config: &'a Config,
+        visit: &mut Visit<'a>,
+        place: &Place<'a, 'a>,
+    ) -> Result<Reply<P::Body>, Error> {
         match cache::admits(place.route, visit.head, &visit.identity) {
             Err(bypass) => {
                 visit.cache = Status::Bypass(bypass.word());
@@ -43,7 +49,8 @@ impl Gateway {
         let readable = self.current(platform, config).await.is_ok();
         let found = if readable { platform.cache_read(&key.url).await } else { None };
         let now = platform.now();
-        let lookup = found.as_ref().map(|answer| Stored::judge(&head::answer(&answer.packed).1, key, &self.view.borrow(), now));
+        let lookup =
+            found.as_ref().map(|answer| Stored::judge(&head::answer(&answer.packed).1, key, &self.view.borrow(), now));
         let (reason, detail, stale) = match (lookup, found) {
             (Some(Lookup::Fresh(stored)), Some(answer)) => {
                 visit.cache = Status::Hit(stored.time_to_live(now));
@@ -69,7 +76,11 @@ impl Gateway {
         };
         let (status, fields) = head::answer(&got.answer.packed);
         let fixed = matches!(place.route.target, Target::Static);
-        let keyed: &[&str] = if place.route.localized { &["accept-encoding", "cookie", "x-locale", "accept-language"] } else { &["accept-encoding", "cookie"] };
+        let keyed: &[&str] = if place.route.localized {
+            &["accept-encoding", "cookie", "x-locale", "accept-language"]
+        } else {
+            &["accept-encoding", "cookie"]
+        };
         let now = platform.now();
         let stored = match () {
             () if visit.head.method != "GET" => Err(Unstored::Method),

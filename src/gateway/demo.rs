@@ -11,7 +11,13 @@ use crate::session::{Draft, Instruction};
 
 impl Gateway {
     /// Answers `/.usher/demo/{page}`.
-    pub(super) async fn demo<P: Platform>(&self, platform: &P, config: &Config, visit: &mut Visit<'_>, page: &str) -> Result<Generated, Error> {
+    pub(super) async fn demo<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &mut Visit<'_>,
+        page: &str,
+    ) -> Result<Generated, Error> {
         if !matches!(page, "sign-in" | "sign-out" | "purge") {
             return Err(Error::NotFound);
         }
@@ -33,7 +39,8 @@ impl Gateway {
             Instruction::End
         } else {
             let user = form.field("user").unwrap_or_default();
-            let draft = Draft { user, roles: vec!["demo".into()], locale: form.field("locale"), data: serde_json::Value::Null };
+            let draft =
+                Draft { user, roles: vec!["demo".into()], locale: form.field("locale"), data: serde_json::Value::Null };
             draft.check().map_err(|(field, sentence)| Error::Malformed(format!("\"{field}\": {sentence}")))?;
             Instruction::Start(draft)
         };

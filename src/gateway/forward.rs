@@ -81,7 +81,14 @@ impl Gateway {
     }
 
     /// Reads what the origin's answer asks of the gateway.
-    async fn heard<P: Platform>(&self, platform: &P, config: &Config, visit: &mut Visit<'_>, place: &Place<'_, '_>, answer: Answer<P::Body>) -> Result<Got<P::Body>, Error> {
+    async fn heard<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &mut Visit<'_>,
+        place: &Place<'_, '_>,
+        answer: Answer<P::Body>,
+    ) -> Result<Got<P::Body>, Error> {
         let (_, fields) = head::answer(&answer.packed);
         let mut edits = Edits::new();
         let mut personal = false;
@@ -93,7 +100,9 @@ impl Gateway {
                     edits.set("cache-control", "no-store");
                     personal = true;
                 }
-                Err(sentence) => platform.log(&observe::event("error", &format!("route {:?}: {sentence}", place.route.name))),
+                Err(sentence) => {
+                    platform.log(&observe::event("error", &format!("route {:?}: {sentence}", place.route.name)))
+                }
             }
         }
         speak(&fields, visit.language(config), &mut edits);
@@ -109,7 +118,12 @@ fn speak(fields: &Fields<'_>, language: Option<&str>, edits: &mut Edits) {
 }
 
 /// A static file in the visitor's language, else in the default one, else as it is.
-async fn file<P: Platform>(platform: &P, config: &Config, visit: &mut Visit<'_>, place: &Place<'_, '_>) -> Result<Got<P::Body>, Error> {
+async fn file<P: Platform>(
+    platform: &P,
+    config: &Config,
+    visit: &mut Visit<'_>,
+    place: &Place<'_, '_>,
+) -> Result<Got<P::Body>, Error> {
     visit.origin = Some("static");
     let default = config.locales.supported.get(config.locales.default).map(String::as_str);
     let mut languages: Vec<Option<&str>> = Vec::with_capacity(3);
@@ -147,7 +161,8 @@ async fn file<P: Platform>(platform: &P, config: &Config, visit: &mut Visit<'_>,
 /// What would have been forwarded, as JSON.
 pub(super) fn echo(config: &Config, visit: &Visit<'_>, place: &Place<'_, '_>) -> Generated {
     let fields = visit.to_origin(config, place, None).applied(&visit.head.fields);
-    let fields: serde_json::Map<String, serde_json::Value> = fields.into_iter().map(|(name, value)| (name, value.into())).collect();
+    let fields: serde_json::Map<String, serde_json::Value> =
+        fields.into_iter().map(|(name, value)| (name, value.into())).collect();
     let query = visit.head.url.query.map(|query| format!("?{query}")).unwrap_or_default();
     let visitor = &visit.visitor;
     let body = serde_json::json!({

@@ -1,6 +1,9 @@
 //! Is everything there that the gateway needs?
 
-use super::{Gateway, join::{all, join}};
+use super::{
+    Gateway,
+    join::{all, join},
+};
 use crate::config::{Config, Millis, Setting};
 use crate::head::{self, Edits};
 use crate::platform::{Ask, Carry, Platform};
@@ -28,12 +31,14 @@ impl Gateway {
         }
         let since = self.view.borrow().as_of();
         let stores = join(platform.session_read("health", DEADLINE), platform.ledger_read(since, DEADLINE));
-        let ((sessions, ledger), origins) = join(stores, all(config.pools.iter().map(|pool| probe(platform, pool)))).await;
+        let ((sessions, ledger), origins) =
+            join(stores, all(config.pools.iter().map(|pool| probe(platform, pool)))).await;
         let word = |ok: bool| if ok { "ok" } else { "down" };
         let well = |pool: &Map<String, Value>| pool.values().any(|word| word == "ok");
         let ok = sessions.is_ok() && ledger.is_ok() && origins.iter().all(well);
         self.health.set(Some(Verdict { ok, at: platform.now() }));
-        let pools: Map<String, Value> = config.pools.iter().map(|pool| pool.name.clone()).zip(origins.into_iter().map(Value::from)).collect();
+        let pools: Map<String, Value> =
+            config.pools.iter().map(|pool| pool.name.clone()).zip(origins.into_iter().map(Value::from)).collect();
         let map = json!({ "sessions": word(sessions.is_ok()), "ledger": word(ledger.is_ok()), "pools": pools });
         said(ok, operator.then_some(map))
     }

@@ -12,7 +12,13 @@ use std::rc::Rc;
 
 impl Gateway {
     /// Who is asking, as far as the route wants to know.
-    pub(super) async fn identify<P: Platform>(&self, platform: &P, config: &Config, visit: &mut Visit<'_>, route: &Route) -> Identity {
+    pub(super) async fn identify<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &mut Visit<'_>,
+        route: &Route,
+    ) -> Identity {
         if route.auth == Auth::None {
             return Identity::Anonymous(Absence::NotAsked);
         }
@@ -27,7 +33,13 @@ impl Gateway {
         }
     }
 
-    async fn recognise<P: Platform>(&self, platform: &P, config: &Config, visit: &mut Visit<'_>, key: String) -> Result<Identity, Absence> {
+    async fn recognise<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &mut Visit<'_>,
+        key: String,
+    ) -> Result<Identity, Absence> {
         let remembered = self.memo.borrow().get(&key, visit.started);
         let (record, source) = match remembered {
             Some(record) => {
@@ -63,7 +75,13 @@ impl Gateway {
     }
 
     /// Does what an origin's answer asks; the result is a `Set-Cookie` value.
-    pub(super) async fn obey<P: Platform>(&self, platform: &P, config: &Config, visit: &mut Visit<'_>, instruction: Instruction) -> Result<String, Error> {
+    pub(super) async fn obey<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &mut Visit<'_>,
+        instruction: Instruction,
+    ) -> Result<String, Error> {
         let https = is_https(visit);
         match instruction {
             Instruction::Start(draft) => {
@@ -87,7 +105,12 @@ impl Gateway {
     }
 
     /// Starts a session: always with a new token, never with one that a visitor brought.
-    pub(super) async fn start<P: Platform>(&self, platform: &P, config: &Config, draft: Draft) -> Result<(Token, Record), Error> {
+    pub(super) async fn start<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        draft: Draft,
+    ) -> Result<(Token, Record), Error> {
         self.read_book(platform, config).await.map_err(|_| Error::LedgerDown)?;
         let now = platform.now();
         let created = self.view.borrow().as_of();
@@ -101,7 +124,13 @@ impl Gateway {
     }
 
     /// Ends sessions by a stamp; here at once, elsewhere within `max_delay`.
-    pub(super) async fn end<P: Platform>(&self, platform: &P, config: &Config, subjects: Vec<String>, key: Option<&str>) -> Result<u64, Error> {
+    pub(super) async fn end<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        subjects: Vec<String>,
+        key: Option<&str>,
+    ) -> Result<u64, Error> {
         let moment = self.stamp(platform, config, subjects, false).await.map_err(|_| Error::LedgerDown)?;
         if let Some(key) = key {
             self.memo.borrow_mut().forget(key);
@@ -112,7 +141,10 @@ impl Gateway {
 
 fn understood<P: Platform>(platform: &P, text: &str) -> Result<Record, Absence> {
     serde_json::from_str(text).map_err(|error| {
-        platform.log(&observe::event("error", &format!("a session's record cannot be read and counts as unknown: {error}")));
+        platform.log(&observe::event(
+            "error",
+            &format!("a session's record cannot be read and counts as unknown: {error}"),
+        ));
         Absence::Unknown
     })
 }

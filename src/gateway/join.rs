@@ -9,15 +9,15 @@ pub(super) async fn join<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Out
     let (mut a, mut b) = (pin!(a), pin!(b));
     let (mut left, mut right) = (None, None);
     poll_fn(|context| {
-        if left.is_none() {
-            if let Poll::Ready(value) = a.as_mut().poll(context) {
-                left = Some(value);
-            }
+        if left.is_none()
+            && let Poll::Ready(value) = a.as_mut().poll(context)
+        {
+            left = Some(value);
         }
-        if right.is_none() {
-            if let Poll::Ready(value) = b.as_mut().poll(context) {
-                right = Some(value);
-            }
+        if right.is_none()
+            && let Poll::Ready(value) = b.as_mut().poll(context)
+        {
+            right = Some(value);
         }
         match (left.take(), right.take()) {
             (Some(left), Some(right)) => Poll::Ready((left, right)),
@@ -32,10 +32,11 @@ pub(super) async fn join<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Out
 
 /// All results in order, once all are there.
 pub(super) async fn all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
-    let mut waiting: Vec<(Pin<Box<F>>, Option<F::Output>)> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
+    let mut waiting: Vec<Pin<Box<F>>> = futures.into_iter().map(Box::pin).collect();
+    let mut values: Vec<Option<F::Output>> = waiting.iter().map(|_| None).collect();
     poll_fn(|context| {
         let mut pending = false;
-        for (future, value) in waiting.iter_mut().filter(|(_, value)| value.is_none()) {
+        for (future, value) in waiting.iter_mut().zip(&mut values).filter(|(_, value)| value.is_none()) {
             match future.as_mut().poll(context) {
                 Poll::Ready(result) => *value = Some(result),
                 Poll::Pending => pending = true,
@@ -44,5 +45,5 @@ pub(super) async fn all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<
         if pending { Poll::Pending } else { Poll::Ready(()) }
     })
     .await;
-    waiting.into_iter().filter_map(|(_, value)| value).collect()
+    values.into_iter().flatten().collect()
 }

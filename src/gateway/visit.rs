@@ -78,7 +78,12 @@ impl<'a> Visit<'a> {
     }
 
     /// The changes that turn the request into what the origin receives.
-    pub(super) fn to_origin(&self, config: &Config, place: &Place<'_, '_>, shared: Option<&cache::Partition>) -> crate::head::Edits {
+    pub(super) fn to_origin(
+        &self,
+        config: &Config,
+        place: &Place<'_, '_>,
+        shared: Option<&cache::Partition>,
+    ) -> crate::head::Edits {
         let prefix = place.prefix.and_then(|place| config.locales.supported.get(place)).map(|tag| format!("/{tag}"));
         let told = Told {
             identity: &self.identity,
@@ -131,7 +136,13 @@ impl<'a> Visit<'a> {
 }
 
 /// The locale of a request, for an answer or for an error.
-pub(super) fn negotiate(config: &Config, head: &Head<'_>, visitor: &Visitor<'_>, session: Option<&str>, prefix: Option<usize>) -> Choice {
+pub(super) fn negotiate(
+    config: &Config,
+    head: &Head<'_>,
+    visitor: &Visitor<'_>,
+    session: Option<&str>,
+    prefix: Option<usize>,
+) -> Choice {
     let wishes = Wishes {
         path: prefix,
         query: head.url.parameter(&config.locales.query),

@@ -5,7 +5,14 @@ use proptest::prelude::*;
 use std::rc::Rc;
 
 fn user() -> Identity {
-    let record = Record { user: "7".into(), roles: vec!["a".into(), "b".into()], locale: None, created: 0, expires: 1, data: serde_json::Value::Null };
+    let record = Record {
+        user: "7".into(),
+        roles: vec!["a".into(), "b".into()],
+        locale: None,
+        created: 0,
+        expires: 1,
+        data: serde_json::Value::Null,
+    };
     Identity::User { record: Rc::new(record), key: "k".into(), source: Source::Memo }
 }
 
@@ -14,7 +21,17 @@ fn crossed(fields: &str, identity: &Identity, shared: Option<&Partition>) -> Vec
     let head = Head::parse(&packed).expect("a head");
     let visitor = Visitor::of(&head);
     let trace = trace::Trace::of(head.fields.get("traceparent"), &[1; 24]);
-    let told = Told { identity, shared, locale: Some("ja"), prefix: None, visitor: &visitor, region: Some("ap"), request_id: "id-12345", trace: &trace, cookie: "usher" };
+    let told = Told {
+        identity,
+        shared,
+        locale: Some("ja"),
+        prefix: None,
+        visitor: &visitor,
+        region: Some("ap"),
+        request_id: "id-12345",
+        trace: &trace,
+        cookie: "usher",
+    };
     to_origin(&head, &told).applied(&head.fields)
 }
 
@@ -30,10 +47,44 @@ const NOBODY: Identity = Identity::Anonymous(Absence::NoCookie);
 #[test]
 fn a_forged_field_is_removed_or_replaced_by_the_truth() {
     let forged = [
-        "x-user-id", "x-user-roles", "x-user-anything", "x_user_id", "x-usher-x", "usher-assertion", "usher_session", "x-forwarded-for", "x-forwarded-proto",
-        "x-forwarded-host", "x-forwarded-prefix", "x-forwarded-port", "forwarded", "x-locale", "x-country", "x-region", "x-shard", "x-request-id", "x-real-ip", "x-original-url",
-        "x-rewrite-url", "x-http-method-override", "x-http-method", "x-method-override", "x-original-host", "x-host", "true-client-ip", "client-ip", "cf-connecting-ip", "cf-ipcountry",
-        "mf-cf-blob", "x_forwarded_for", "tracestate", "te", "proxy-authorization", "keep-alive", "http2-settings", "transfer-encoding",
+        "x-user-id",
+        "x-user-roles",
+        "x-user-anything",
+        "x_user_id",
+        "x-usher-x",
+        "usher-assertion",
+        "usher_session",
+        "x-forwarded-for",
+        "x-forwarded-proto",
+        "x-forwarded-host",
+        "x-forwarded-prefix",
+        "x-forwarded-port",
+        "forwarded",
+        "x-locale",
+        "x-country",
+        "x-region",
+        "x-shard",
+        "x-request-id",
+        "x-real-ip",
+        "x-original-url",
+        "x-rewrite-url",
+        "x-http-method-override",
+        "x-http-method",
+        "x-method-override",
+        "x-original-host",
+        "x-host",
+        "true-client-ip",
+        "client-ip",
+        "cf-connecting-ip",
+        "cf-ipcountry",
+        "mf-cf-blob",
+        "x_forwarded_for",
+        "tracestate",
+        "te",
+        "proxy-authorization",
+        "keep-alive",
+        "http2-settings",
+        "transfer-encoding",
     ];
     let sent: String = forged.iter().map(|name| format!("{name}:forged\n")).collect();
     for shared in [None, Some(Partition::Public), Some(Partition::User("7".into()))] {
@@ -46,7 +97,11 @@ fn a_forged_field_is_removed_or_replaced_by_the_truth() {
 
 #[test]
 fn the_origin_is_told_who_where_and_in_which_language() {
-    let fields = crossed("cf-connecting-ip:192.0.2.1\naccept-language:fr\ncookie:usher=x; a=1\ntraceparent:00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\ntracestate:a=1", &user(), None);
+    let fields = crossed(
+        "cf-connecting-ip:192.0.2.1\naccept-language:fr\ncookie:usher=x; a=1\ntraceparent:00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\ntracestate:a=1",
+        &user(),
+        None,
+    );
     for (name, said) in [
         ("x-user-id", "7"),
         ("x-user-roles", "a,b"),
@@ -87,7 +142,10 @@ fn an_origin_whose_answer_is_shared_is_told_no_more_than_its_sharers_have_in_com
 #[test]
 fn what_connection_nominates_is_dropped_but_a_web_socket_keeps_its_handshake() {
     let fields = crossed("connection:close, x-secret\nx-secret:1\nupgrade:h2c\nx-kept:1", &NOBODY, None);
-    assert_eq!((value(&fields, "x-secret"), value(&fields, "connection"), value(&fields, "upgrade"), value(&fields, "x-kept")), (None, None, None, Some("1")));
+    assert_eq!(
+        (value(&fields, "x-secret"), value(&fields, "connection"), value(&fields, "upgrade"), value(&fields, "x-kept")),
+        (None, None, None, Some("1"))
+    );
     let fields = crossed("connection:Upgrade\nupgrade:websocket\nsec-websocket-key:k", &NOBODY, None);
     assert_eq!((value(&fields, "upgrade"), value(&fields, "sec-websocket-key")), (Some("websocket"), Some("k")));
 }
@@ -100,7 +158,12 @@ fn a_nominated_field_that_the_gateway_sets_is_still_set() {
 
 #[test]
 fn a_loop_is_seen() {
-    for (sent, seen) in [("cdn-loop:usher", true), ("cdn-loop:other; a=1, Usher; b", true), ("cdn-loop:cloudflare; subreqs=1", false), ("a:b", false)] {
+    for (sent, seen) in [
+        ("cdn-loop:usher", true),
+        ("cdn-loop:other; a=1, Usher; b", true),
+        ("cdn-loop:cloudflare; subreqs=1", false),
+        ("a:b", false),
+    ] {
         let packed = format!("200\n{sent}\n");
         assert_eq!(is_loop(&crate::head::answer(&packed).1), seen, "{sent}");
     }
@@ -109,7 +172,13 @@ fn a_loop_is_seen() {
 #[test]
 fn a_request_id_is_kept_only_when_it_is_sane() {
     let made = "ab".repeat(16);
-    for (sent, kept) in [(Some("abc-DEF_1.2"), true), (Some("short"), false), (Some("has space in it"), false), (Some("<script>alert(1)"), false), (None, false)] {
+    for (sent, kept) in [
+        (Some("abc-DEF_1.2"), true),
+        (Some("short"), false),
+        (Some("has space in it"), false),
+        (Some("<script>alert(1)"), false),
+        (None, false),
+    ] {
         assert_eq!(request_id(sent, &[0xab; 16]), if kept { sent.unwrap_or_default() } else { &made });
     }
     assert_eq!(request_id(Some(&"a".repeat(129)), &[0xab; 16]), made);
@@ -128,7 +197,11 @@ fn what_an_origin_says_to_the_gateway_stays_here() {
 
 #[test]
 fn vary_gains_only_what_it_lacks() {
-    for (had, has) in [("accept-language", "accept-language, Cookie"), ("*", "*"), ("COOKIE, accept-language", "COOKIE, accept-language")] {
+    for (had, has) in [
+        ("accept-language", "accept-language, Cookie"),
+        ("*", "*"),
+        ("COOKIE, accept-language", "COOKIE, accept-language"),
+    ] {
         let packed = format!("200\nvary:{had}\n");
         let (_, fields) = crate::head::answer(&packed);
         let mut edits = Edits::new();

@@ -42,13 +42,17 @@ impl<'a> Trace<'a> {
 fn parse(text: &str) -> Option<(&str, &str)> {
     let mut parts = text.trim_matches([' ', '\t']).splitn(5, '-');
     let (version, id, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let digits =
+        |text: &str, count: usize| text.len() == count && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let lengths = digits(version, 2) && digits(id, 32) && digits(parent, 16) && digits(flags, 2);
     let more = parts.next().is_some();
     let zero = |text: &str| text.bytes().all(|b| b == b'0');
     let good = lengths && version != "ff" && !(version == "00" && more) && !zero(id) && !zero(parent);
     // Only the sampled bit is defined (3.2.2.5.1); the others are not passed on.
-    let sampled = flags.bytes().next_back().is_some_and(|digit| matches!(digit, b'1' | b'3' | b'5' | b'7' | b'9' | b'b' | b'd' | b'f'));
+    let sampled = flags
+        .bytes()
+        .next_back()
+        .is_some_and(|digit| matches!(digit, b'1' | b'3' | b'5' | b'7' | b'9' | b'b' | b'd' | b'f'));
     good.then_some((id, if sampled { "01" } else { "00" }))
 }
 

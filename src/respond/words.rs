@@ -69,12 +69,21 @@ static ALL: [Words; 6] = [
         dir: "ltr",
         reference: "Kennung",
         home: "Zur Startseite",
-        request: ("Diese Anfrage wurde nicht verstanden", "Bitte prüfen Sie die Adresse oder die gesendeten Daten und versuchen Sie es noch einmal."),
+        request: (
+            "Diese Anfrage wurde nicht verstanden",
+            "Bitte prüfen Sie die Adresse oder die gesendeten Daten und versuchen Sie es noch einmal.",
+        ),
         sign_in: ("Bitte melden Sie sich an", "Diese Seite ist nur für angemeldete Personen."),
         forbidden: ("Nicht erlaubt", "Das dürfen Sie hier nicht tun."),
         missing: ("Hier ist nichts", "Die gewünschte Seite gibt es nicht oder nicht mehr."),
-        fault: ("Etwas ist schiefgegangen", "Der Fehler liegt bei uns und wurde vermerkt. Bitte versuchen Sie es noch einmal."),
-        unreachable: ("Die Anwendung antwortet nicht", "Vielleicht ist sie gleich wieder da. Bitte versuchen Sie es noch einmal."),
+        fault: (
+            "Etwas ist schiefgegangen",
+            "Der Fehler liegt bei uns und wurde vermerkt. Bitte versuchen Sie es noch einmal.",
+        ),
+        unreachable: (
+            "Die Anwendung antwortet nicht",
+            "Vielleicht ist sie gleich wieder da. Bitte versuchen Sie es noch einmal.",
+        ),
         unavailable: ("Gerade nicht verfügbar", "Bitte versuchen Sie es gleich noch einmal."),
     },
     Words {
@@ -82,7 +91,10 @@ static ALL: [Words; 6] = [
         dir: "ltr",
         reference: "Referencia",
         home: "Ir a la página de inicio",
-        request: ("No se ha entendido la petición", "Compruebe la dirección o los datos enviados e inténtelo de nuevo."),
+        request: (
+            "No se ha entendido la petición",
+            "Compruebe la dirección o los datos enviados e inténtelo de nuevo.",
+        ),
         sign_in: ("Inicie sesión", "Esta página es para quienes han iniciado sesión."),
         forbidden: ("No permitido", "No puede hacer esto aquí."),
         missing: ("Aquí no hay nada", "La página que busca no existe o ya no existe."),
@@ -100,7 +112,10 @@ static ALL: [Words; 6] = [
         forbidden: ("Non autorisé", "Vous ne pouvez pas faire cela ici."),
         missing: ("Il n’y a rien ici", "La page demandée n’existe pas ou n’existe plus."),
         fault: ("Une erreur s’est produite", "L’erreur vient de nous et a été notée. Veuillez réessayer."),
-        unreachable: ("L’application ne répond pas", "Elle sera peut-être de retour dans un instant. Veuillez réessayer."),
+        unreachable: (
+            "L’application ne répond pas",
+            "Elle sera peut-être de retour dans un instant. Veuillez réessayer.",
+        ),
         unavailable: ("Indisponible pour le moment", "Veuillez réessayer dans un instant."),
     },
     Words {

@@ -61,7 +61,8 @@ impl Draft {
         if self.user.is_empty() || self.user.len() > 256 || self.user.chars().any(char::is_control) {
             return Err(("user", "1 to 256 bytes without control characters are allowed"));
         }
-        let role = |role: &String| (1..=64).contains(&role.len()) && role.bytes().all(|b| b.is_ascii_graphic() && b != b',');
+        let role =
+            |role: &String| (1..=64).contains(&role.len()) && role.bytes().all(|b| b.is_ascii_graphic() && b != b',');
         if self.roles.len() > 64 || !self.roles.iter().all(role) {
             return Err(("roles", "at most 64 are allowed, each 1 to 64 visible ASCII characters without ','"));
         }

@@ -54,7 +54,14 @@ mod tests {
     use proptest::prelude::*;
 
     fn record(user: &str) -> Rc<Record> {
-        Rc::new(Record { user: user.into(), roles: vec![], locale: None, created: 0, expires: 1, data: serde_json::Value::Null })
+        Rc::new(Record {
+            user: user.into(),
+            roles: vec![],
+            locale: None,
+            created: 0,
+            expires: 1,
+            data: serde_json::Value::Null,
+        })
     }
 
     #[test]

@@ -34,7 +34,10 @@ fn a_session_is_over_at_the_moment_it_expires() {
 fn a_stamp_on_the_session_the_user_or_everyone_ends_it() {
     for subject in ["session:k", "user:u", "everyone"] {
         let mut view = View::default();
-        view.learn(&Page { as_of: 10, stamps: vec![Stamp { subject: subject.into(), since: 10, soft: false }], more: false }, 0);
+        view.learn(
+            &Page { as_of: 10, stamps: vec![Stamp { subject: subject.into(), since: 10, soft: false }], more: false },
+            0,
+        );
         assert_eq!(record(9, 5_000).check("k", 100, &view, &BOUNDS), Err(Absence::Revoked), "{subject}");
         assert_eq!(record(10, 5_000).check("k", 100, &view, &BOUNDS), Ok(()), "{subject}");
     }
@@ -99,7 +102,10 @@ fn the_cookie_is_bound_to_the_host_on_https() {
         set_cookie(&token, &named("s"), true),
         format!("__Host-s={secret}; Path=/; Max-Age=3000; HttpOnly; SameSite=Lax; Secure")
     );
-    assert_eq!(set_cookie(&token, &named("s"), false), format!("s={secret}; Path=/; Max-Age=3000; HttpOnly; SameSite=Lax"));
+    assert_eq!(
+        set_cookie(&token, &named("s"), false),
+        format!("s={secret}; Path=/; Max-Age=3000; HttpOnly; SameSite=Lax")
+    );
     assert_eq!(clear_cookie(&named("s"), false), "s=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
 }
 
@@ -121,7 +127,15 @@ fn an_instruction_is_json_or_a_word() {
         assert_eq!(Instruction::parse(word), Ok(Instruction::End));
     }
     assert_eq!(Instruction::parse("\"end_all\""), Ok(Instruction::EndAll));
-    for bad in ["", "stop", "{\"start\":{}}", "{\"start\":{\"user\":\"\"}}", "{\"start\":{\"user\":\"a\\n\"}}", "{\"start\":{\"user\":\"a\",\"roles\":[\"a,b\"]}}", "{\"start\":{\"user\":\"a\",\"admin\":true}}"] {
+    for bad in [
+        "",
+        "stop",
+        "{\"start\":{}}",
+        "{\"start\":{\"user\":\"\"}}",
+        "{\"start\":{\"user\":\"a\\n\"}}",
+        "{\"start\":{\"user\":\"a\",\"roles\":[\"a,b\"]}}",
+        "{\"start\":{\"user\":\"a\",\"admin\":true}}",
+    ] {
         assert!(Instruction::parse(bad).is_err(), "{bad}");
     }
 }

@@ -1,0 +1,162 @@
+//! What a route may say.
+
+use super::super::super::path;
+use super::super::{Cache, Host, Locales, Pattern, Pool, Route, Segment, Target, base_url, raw};
+use super::{Problems, quoted};
+use std::cmp::Ordering;
+
+/// Where a route's deadline stands when it says nothing.
+const DEADLINE: &str = "30s";
+
+pub(super) fn route(raw: &raw::Route, at: &str, pools: &[Pool], locales: &Locales, problems: &mut Problems) -> Route {
+    let key = |name: &str| format!("{at}.{name}");
+    let host = match raw.host.as_deref().map(Host::parse) {
+        None => Host::Any,
+        Some(Ok(host)) => host,
+        Some(Err(sentence)) => {
+            problems.add(key("host"), sentence);
+            Host::Any
+        }
+    };
+    let path = Pattern::parse(&raw.path).unwrap_or_else(|sentence| {
+        problems.add(key("path"), sentence);
+        Pattern { segments: Vec::new(), rest: true }
+    });
+    if let Some(Segment::Literal(first)) = path.segments.first() {
+        if first == ".usher" {
+            problems.add(
+                key("path"),
+                "found a path below /.usher/, where Usher's own pages are and no route is asked; allowed: any other",
+            );
+        }
+        if locales.prefix && locales.supported.iter().any(|tag| tag.eq_ignore_ascii_case(first)) {
+            problems.add(
+                key("path"),
+                format!("found {:?}, which is never reached: /{first} is taken as a locale; allowed: the path without it, or `prefix = false` in [locale]", raw.path),
+            );
+        }
+    }
+    for method in raw.methods.iter().filter(|m| m.is_empty() || !m.bytes().all(|b| b.is_ascii_uppercase() || b == b'-'))
+    {
+        problems.add(key("methods"), format!("found {method:?}; allowed: methods in upper case, such as \"GET\""));
+    }
+    for tag in raw
+        .tags
+        .iter()
+        .filter(|tag| tag.is_empty() || tag.len() > 256 || !tag.bytes().all(|b| b.is_ascii_graphic() && b != b','))
+    {
+        problems.add(key("tags"), format!("found {tag:?}; allowed: 1 to 256 visible ASCII characters without ','"));
+    }
+    let target = target(raw, at, &path, pools, problems);
+    if raw.sessions && !matches!(target, Target::Pools(_)) {
+        problems.add(key("sessions"), "found true on a route without `pool`; allowed: only where an origin answers");
+    }
+    Route {
+        name: raw.name.clone(),
+        host,
+        path,
+        methods: raw.methods.clone(),
+        auth: raw.auth,
+        target,
+        deadline: problems.duration(key("deadline"), raw.deadline.as_deref().unwrap_or(DEADLINE)),
+        sessions: raw.sessions,
+        localized: raw.localized,
+        cache: raw.cache.as_ref().map(|cache| Cache {
+            ttl: cache.ttl.as_deref().map(|ttl| problems.duration(key("cache.ttl"), ttl)),
+            shared: cache.shared,
+            query: cache.query.clone(),
+        }),
+        tags: raw.tags.clone(),
+    }
+}
+
+fn target(raw: &raw::Route, at: &str, path: &Pattern, pools: &[Pool], problems: &mut Problems) -> Target {
+    let mut found: Vec<(&str, Target)> = Vec::new();
+    if raw.files {
+        found.push(("static", Target::Static));
+    }
+    if let Some(names) = &raw.pool {
+        let names = match names {
+            raw::Pools::One(name) => std::slice::from_ref(name),
+            raw::Pools::Many(names) => names.as_slice(),
+        };
+        if names.is_empty() {
+            problems.add(format!("{at}.pool"), "found no name; allowed: one or more pools");
+        }
+        let places = names
+            .iter()
+            .map(|name| problems.place(format!("{at}.pool"), name, pools.iter().map(|p| p.name.as_str())))
+            .collect();
+        found.push(("pool", Target::Pools(places)));
+    }
+    if let Some(redirect) = &raw.redirect {
+        redirects(redirect, at, path, problems);
+        found.push(("redirect", Target::Redirect { to: redirect.to.clone(), status: redirect.status }));
+    }
+    if let Some(answer) = &raw.respond {
+        if !(200..=599).contains(&answer.status) {
+            problems.add(format!("{at}.respond.status"), format!("found {}; allowed: 200 to 599", answer.status));
+        }
+        if !answer.media.contains('/') || !answer.media.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) {
+            problems.add(format!("{at}.respond.type"), format!("found {:?}; allowed: a media type", answer.media));
+        }
+        let (status, body, media) = (answer.status, answer.body.clone(), answer.media.clone());
+        found.push(("respond", Target::Respond { status, body, media }));
+    }
+    if raw.echo {
+        found.push(("echo", Target::Echo));
+    }
+    let names: Vec<&str> = found.iter().map(|(name, _)| *name).collect();
+    if names.len() != 1 {
+        let what = if names.is_empty() { "no target".to_owned() } else { quoted(&names) };
+        problems
+            .add(at, format!("found {what}; allowed: exactly one of `static`, `pool`, `redirect`, `respond`, `echo`"));
+    }
+    found.pop().map_or(Target::Echo, |(_, target)| target)
+}
+
+fn redirects(redirect: &raw::Redirect, at: &str, path: &Pattern, problems: &mut Problems) {
+    let local = path::is_local(&redirect.to);
+    if !local && base_url(redirect.to.split('?').next().unwrap_or_default()).is_none() {
+        problems.add(
+            format!("{at}.redirect.to"),
+            format!("found {:?}; allowed: a path on this host or an http(s) URL", redirect.to.as_str()),
+        );
+    }
+    for piece in redirect.to.split('{').skip(1) {
+        let name = piece.split('}').next().unwrap_or_default();
+        if !path.captures(name) {
+            problems.add(
+                format!("{at}.redirect.to"),
+                format!("found {{{name}}}; allowed: parameters that `path` captures"),
+            );
+        }
+    }
+    if !matches!(redirect.status, 301 | 302 | 303 | 307 | 308) {
+        problems.add(
+            format!("{at}.redirect.status"),
+            format!("found {}; allowed: 301, 302, 303, 307, 308", redirect.status),
+        );
+    }
+}
+
+/// Refuses a route that an earlier one leaves nothing to, or whose requests two routes claim.
+pub(super) fn overlaps(route: &Route, earlier: &[Route], place: usize, problems: &mut Problems) {
+    let rival = earlier.iter().enumerate().find(|(_, other)| {
+        let methods = match (route.methods.is_empty(), other.methods.is_empty()) {
+            (true, true) => true,
+            (false, false) => route.methods.iter().any(|m| other.methods.contains(m)),
+            _ => false,
+        };
+        methods
+            && route.host.specificity(&other.host) == Ordering::Equal
+            && route.host == other.host
+            && route.path.same_paths(&other.path)
+    });
+    if let Some((number, other)) = rival {
+        problems.add(
+            format!("route[{place}].path"),
+            format!("found the same host, path and methods as route[{number}] ({:?}); allowed: requests that one route only claims", other.name),
+        );
+    }
+}

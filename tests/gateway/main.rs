@@ -1,0 +1,490 @@
+//! The life of a request on a world in memory, through the public API.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may say what it expects in one word"
+)]
+
+mod world;
+
+use proptest::prelude::*;
+use std::rc::Rc;
+use usher::platform::Failure;
+use world::{Isolate, Message, World};
+
+const EVERY_ROUTE: &str = include_str!("../e2e/usher.toml");
+const SHIPPED: &str = include_str!("../../usher.toml");
+const HOST: &str = "https://www.example.com";
+
+fn world() -> Rc<World> {
+    let world = World::new();
+    for name in ["A_URL", "B_URL", "DEAD_URL", "ORIGIN_URL"] {
+        world
+            .vars
+            .borrow_mut()
+            .insert(name.into(), format!("http://{}.internal", name.to_lowercase().replace('_', "-")));
+    }
+    world.vars.borrow_mut().insert("ADMIN_TOKEN".into(), "secret".into());
+    world
+}
+
+fn isolate() -> Isolate {
+    Isolate::new(&world(), EVERY_ROUTE)
+}
+
+const OPERATOR: (&str, &str) = ("authorization", "Bearer secret");
+
+fn sign_in(isolate: &Isolate, draft: &str) -> String {
+    let answer = isolate.ask("POST", &format!("{HOST}/.usher/sessions"), &[OPERATOR], draft);
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    let said: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    format!("__Host-usher={}", said["token"].as_str().unwrap())
+}
+
+fn purge(isolate: &Isolate, order: &str) -> Message {
+    isolate.ask("POST", &format!("{HOST}/.usher/purge"), &[OPERATOR], order)
+}
+
+fn met(isolate: &Isolate, path: &str) -> String {
+    isolate.get(&format!("{HOST}{path}"), &[]).field("cache-status").unwrap().to_owned()
+}
+
+fn identity(isolate: &Isolate, cookie: &str) -> (u16, String) {
+    let answer = isolate.get(&format!("{HOST}/members/x"), &[("cookie", cookie)]);
+    let log = isolate.world.log.borrow();
+    let line: serde_json::Value = serde_json::from_str(log.last().unwrap()).unwrap();
+    (answer.status, line["identity"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn an_answer_that_needs_no_waiting_is_given_without_waiting() {
+    let isolate = isolate();
+    let waits = |method: &str, path: &str, fields: &str| {
+        let (answer, waits) = isolate.serve(&format!("{HOST}{path}\n{method}\n0\n{fields}\n\n"), "");
+        (answer.status, waits)
+    };
+    assert_eq!(waits("GET", "/members/x", "accept:*/*"), (401, 0));
+    assert_eq!(waits("GET", "/members/x", "accept:text/html"), (302, 0));
+    assert_eq!(waits("GET", "/go/7", "a:b"), (308, 0));
+    assert_eq!(waits("GET", "/fixed", "a:b"), (418, 0));
+    assert_eq!(waits("PUT", "/fixed", "a:b"), (405, 0));
+    assert_eq!(waits("GET", "/echo/x", "a:b"), (200, 0));
+    assert_eq!(waits("GET", "/x/..%2fmembers", "a:b"), (400, 0));
+    assert_eq!(waits("GET", "/open/x", "cdn-loop:usher"), (508, 0));
+    let cookie = sign_in(&isolate, r#"{"user":"ada"}"#);
+    assert_eq!(waits("GET", "/echo/x", &format!("cookie:{cookie}")), (200, 0), "a remembered session");
+}
+
+#[test]
+fn a_purge_holds_here_at_once_and_elsewhere_within_max_delay() {
+    let here = isolate();
+    let there = here.beside(EVERY_ROUTE);
+    for isolate in [&here, &there] {
+        met(isolate, "/stored/x");
+        assert!(met(isolate, "/stored/x").starts_with("usher; hit"));
+    }
+    purge(&here, r#"{"tags":["route"]}"#);
+    assert!(met(&there, "/stored/x").starts_with("usher; hit"), "the other has not read the ledger yet");
+    assert_eq!(met(&here, "/stored/other"), "usher; fwd=miss; stored");
+    assert_eq!(met(&here, "/stored/x"), "usher; fwd=miss; stored; detail=purged");
+    here.world.pass(2_000);
+    assert!(met(&there, "/stored/x").starts_with("usher; hit"), "what was stored after the purge is good everywhere");
+    purge(&here, r#"{"everything":true}"#);
+    here.world.pass(2_000);
+    assert_eq!(met(&there, "/stored/x"), "usher; fwd=miss; stored; detail=purged");
+}
+
+#[test]
+fn an_isolate_that_lags_cannot_store_what_outlives_a_purge() {
+    let here = isolate();
+    let there = here.beside(EVERY_ROUTE);
+    met(&there, "/stored/first");
+    purge(&here, r#"{"tags":["route"]}"#);
+    assert_eq!(met(&there, "/stored/x"), "usher; fwd=miss; stored", "it does not know of the purge");
+    here.world.pass(2_000);
+    assert_eq!(
+        met(&there, "/stored/x"),
+        "usher; fwd=miss; stored; detail=purged",
+        "once it knows, its copy is worthless"
+    );
+}
+
+#[test]
+fn a_view_is_read_behind_an_answer_before_it_is_too_old_and_never_twice_at_once() {
+    let isolate = isolate();
+    met(&isolate, "/stored/x");
+    assert_eq!(isolate.world.ledger_reads.get(), 1);
+    for _ in 0..5 {
+        met(&isolate, "/stored/x");
+    }
+    assert_eq!(isolate.world.ledger_reads.get(), 1, "a young view asks nobody");
+    isolate.world.pass(1_500);
+    let (_, waits) = isolate.serve(&format!("{HOST}/stored/x\nGET\n0\n\n"), "");
+    assert_eq!(waits, 1, "only the store was waited for");
+    assert_eq!(isolate.world.ledger_reads.get(), 2, "the ledger was read behind the answer");
+    met(&isolate, "/stored/x");
+    assert_eq!(isolate.world.ledger_reads.get(), 2);
+}
+
+#[test]
+fn while_the_ledger_is_down_the_last_view_serves_for_a_stated_time_and_then_identity_fails_closed() {
+    let isolate = isolate();
+    let cookie = sign_in(&isolate, r#"{"user":"ada"}"#);
+    met(&isolate, "/stored/x");
+    isolate.world.ledger_down.set(true);
+    isolate.world.pass(30_000);
+    assert_eq!(identity(&isolate, &cookie), (200, "store".into()));
+    assert!(met(&isolate, "/stored/x").starts_with("usher; hit"));
+    let reads = isolate.world.ledger_reads.get();
+    for _ in 0..5 {
+        met(&isolate, "/stored/x");
+    }
+    assert_eq!(isolate.world.ledger_reads.get(), reads, "an outage does not add its deadline to every request");
+    isolate.world.pass(29_999);
+    assert_eq!(identity(&isolate, &cookie).0, 200);
+    isolate.world.pass(2);
+    assert_eq!(identity(&isolate, &cookie), (503, "down".into()));
+    assert_eq!(met(&isolate, "/stored/x"), "usher; fwd=miss; detail=ledger", "stored answers are not used, nor made");
+    assert_eq!(purge(&isolate, r#"{"everything":true}"#).status, 503);
+    assert!(isolate.world.log.borrow().iter().any(|line| line.contains("the ledger cannot be read")));
+    isolate.world.ledger_down.set(false);
+    isolate.world.pass(1_000);
+    assert_eq!(identity(&isolate, &cookie).0, 200);
+}
+
+#[test]
+fn a_sign_out_holds_although_the_store_still_has_the_record_and_no_write_revives_it() {
+    let here = isolate();
+    let there = here.beside(EVERY_ROUTE);
+    let cookie = sign_in(&here, r#"{"user":"ada"}"#);
+    let record = here.world.store.borrow().clone();
+    assert_eq!(identity(&there, &cookie), (200, "store".into()));
+    here.ask("DELETE", &format!("{HOST}/.usher/sessions"), &[OPERATOR], r#"{"user":"ada"}"#);
+    assert_eq!(identity(&here, &cookie), (401, "revoked".into()), "at once where it was asked for");
+    here.world.pass(2_000);
+    here.world.store.borrow_mut().extend(record.clone());
+    assert_eq!(identity(&there, &cookie), (401, "revoked".into()), "and elsewhere within max_delay");
+    here.world.pass(6_000);
+    assert_eq!(identity(&there, &cookie), (401, "revoked".into()), "also when read from the store again");
+    let again = sign_in(&there, r#"{"user":"ada"}"#);
+    assert_eq!(identity(&there, &again).0, 200, "a session started afterwards is good");
+    assert_eq!(identity(&here, &again).0, 200);
+}
+
+#[test]
+fn a_session_slides_with_use_and_writes_seldom() {
+    let isolate = isolate();
+    let cookie = sign_in(&isolate, r#"{"user":"ada"}"#);
+    let written = || isolate.world.store.borrow().values().next().unwrap().clone();
+    let first = written();
+    isolate.world.pass(3_600_000);
+    assert_eq!(identity(&isolate, &cookie).0, 200);
+    assert_eq!(written(), first, "no write within a tenth of the idle time");
+    isolate.world.pass(3_600_000);
+    assert_eq!(identity(&isolate, &cookie).0, 200);
+    assert_ne!(written(), first);
+    for _ in 0..14 {
+        isolate.world.pass(11 * 3_600_000);
+        identity(&isolate, &cookie);
+    }
+    assert_eq!(identity(&isolate, &cookie).0, 200, "154 hours after sign-in, used all the while");
+    isolate.world.pass(12 * 3_600_000);
+    assert_eq!(identity(&isolate, &cookie), (401, "expired".into()), "168 hours: the absolute end");
+}
+
+#[test]
+fn a_record_that_cannot_be_read_signs_nobody_in() {
+    let isolate = isolate();
+    let cookie = sign_in(&isolate, r#"{"user":"ada"}"#);
+    isolate.world.pass(10_000);
+    for record in ["", "{}", "null", "{\"user\":7}", "{\"user\":\"ada\",\"created\":-1,\"expires\":99999999999999}"] {
+        for value in isolate.world.store.borrow_mut().values_mut() {
+            *value = record.into();
+        }
+        assert_eq!(identity(&isolate, &cookie).0, 401, "{record}");
+    }
+}
+
+#[test]
+fn the_header_contract_holds_on_every_route_and_every_error_path() {
+    let forged = [
+        ("x-user-id", "forged"),
+        ("x-user-roles", "forged"),
+        ("x_user_id", "forged"),
+        ("x-usher-a", "forged"),
+        ("usher-assertion", "forged"),
+        ("x-forwarded-for", "forged"),
+        ("x-forwarded-host", "forged"),
+        ("x-forwarded-proto", "forged"),
+        ("forwarded", "forged"),
+        ("x-locale", "forged"),
+        ("x-country", "forged"),
+        ("x-region", "forged"),
+        ("x-shard", "forged"),
+        ("x-original-url", "/forged"),
+        ("x-http-method-override", "forged"),
+        ("x-real-ip", "forged"),
+        ("true-client-ip", "forged"),
+        ("te", "forged"),
+        ("proxy-authorization", "forged"),
+        ("mf-cf-blob", "forged"),
+        ("cf-ipcountry", "forged"),
+    ];
+    let failures: [fn() -> Result<Message, Failure>; 4] = [
+        || {
+            Ok(Message::new(
+                200,
+                &[
+                    ("usher-session", "\"end\""),
+                    ("cache-tag", "inner"),
+                    ("surrogate-key", "inner"),
+                    ("x-usher-x", "inner"),
+                ],
+                "ok",
+            ))
+        },
+        || Err(Failure::Unreachable),
+        || Err(Failure::Timeout),
+        || {
+            Ok(Message::new(
+                500,
+                &[
+                    ("endpoint-load-metrics", "inner"),
+                    ("connection", "x-hop"),
+                    ("x-hop", "inner"),
+                    ("usher-stored", "inner"),
+                ],
+                "broken",
+            ))
+        },
+    ];
+    for toml in [EVERY_ROUTE, SHIPPED] {
+        for failure in failures {
+            let isolate = Isolate::new(&world(), toml);
+            let user = sign_in(&isolate, r#"{"user":"ada","roles":["a"]}"#);
+            isolate.world.origin(move |_| failure());
+            for route in world::raw(toml).route {
+                let path = route.path.replace('*', "x").replace("{id}", "7");
+                for cookie in ["a=1", &format!("a=1; {user}; b=2"), "__Host-usher=nonsense"] {
+                    for method in ["GET", "POST", "HEAD"] {
+                        let mut fields = forged.to_vec();
+                        fields.push(("cookie", cookie));
+                        let answer = isolate.ask(method, &format!("{HOST}{path}"), &fields, "");
+                        let inner = answer
+                            .fields
+                            .iter()
+                            .any(|(name, value)| value.contains("inner") || name == "usher-session" || name == "x-hop");
+                        assert!(!inner, "{path}: {:?}", answer.fields);
+                        assert!(
+                            answer.field("x-request-id").is_some() && answer.field("cache-status").is_some(),
+                            "{path} {}",
+                            answer.status
+                        );
+                        assert!(
+                            !answer.body.contains("forged") && !answer.body.contains("internal"),
+                            "{path}: {}",
+                            answer.body
+                        );
+                    }
+                }
+            }
+            let heard = isolate.world.heard.borrow();
+            assert!(!heard.is_empty());
+            for told in heard.iter() {
+                let all = format!("{:?}", told.fields);
+                assert!(!all.contains("forged") && !all.contains("usher="), "{}: {all}", told.url);
+                assert!(told.field("x-user-id").is_none_or(|id| id == "ada"));
+                assert!(told.field("traceparent").is_some() && told.field("x-request-id").is_some(), "{}", told.url);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_visitor_is_given_anothers_answer_on_any_route_of_any_configuration() {
+    for toml in [EVERY_ROUTE, SHIPPED] {
+        let isolate = Isolate::new(&world(), toml);
+        isolate.world.origin(|told| {
+            let who = format!(
+                "user:{} roles:{} cookie:{}",
+                told.field("x-user-id").unwrap_or("-"),
+                told.field("x-user-roles").unwrap_or("-"),
+                told.field("cookie").unwrap_or("-")
+            );
+            Ok(Message::new(200, &[("cache-control", "public, max-age=600")], &who))
+        });
+        let visitors = [
+            ("ada", "r-ada", sign_in(&isolate, r#"{"user":"ada","roles":["r-ada"]}"#) + "; own=c-ada"),
+            ("bob", "r-bob", sign_in(&isolate, r#"{"user":"bob","roles":["r-bob"]}"#) + "; own=c-bob"),
+            ("nobody", "r-nobody", "own=c-nobody".into()),
+        ];
+        for route in world::raw(toml).route {
+            let path = route.path.replace('*', "x").replace("{id}", "7");
+            for _ in 0..2 {
+                for (name, _, cookie) in &visitors {
+                    let answer = isolate.get(&format!("{HOST}{path}"), &[("cookie", cookie)]);
+                    for (other, role, _) in visitors.iter().filter(|(other, ..)| other != name) {
+                        let leaked = [format!("user:{other}"), format!("c-{other}"), (*role).to_owned()]
+                            .iter()
+                            .any(|secret| answer.body.contains(secret));
+                        assert!(!leaked, "{path}: {name} was given {other}'s answer: {}", answer.body);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_locale_decides_what_is_told_keyed_and_said() {
+    let isolate = isolate();
+    let ask = |path: &str, fields: &[(&str, &str)]| {
+        let answer = isolate.get(&format!("{HOST}{path}"), fields);
+        let heard = isolate.world.heard.borrow();
+        let told = heard.last().map(|told| {
+            (
+                told.url.clone(),
+                told.field("x-locale").map(str::to_owned),
+                told.field("x-forwarded-prefix").map(str::to_owned),
+            )
+        });
+        (answer, told.unwrap())
+    };
+    let (answer, told) = ask("/ja/open/x?a=1", &[("accept-language", "de")]);
+    assert_eq!(told, ("http://a-url.internal/open/x?a=1".into(), Some("ja".into()), Some("/ja".into())));
+    assert_eq!((answer.field("content-language"), answer.field("vary")), (Some("ja"), None));
+    let (answer, (_, locale, prefix)) = ask("/open/x", &[("accept-language", "de")]);
+    assert_eq!((locale.as_deref(), prefix, answer.field("vary")), (Some("de"), None, Some("Accept-Language, Cookie")));
+    let (answer, (_, locale, _)) = ask("/open/x?lang=ar", &[("accept-language", "de")]);
+    assert_eq!((locale.as_deref(), answer.field("vary")), (Some("ar"), None));
+    let (answer, (_, locale, _)) = ask("/open/x", &[("accept-language", "de"), ("cookie", "lang=ja")]);
+    assert_eq!((locale.as_deref(), answer.field("vary")), (Some("ja"), Some("Cookie")));
+    let cookie = sign_in(&isolate, r#"{"user":"ada","locale":"ar"}"#);
+    let (_, (_, locale, _)) = ask("/optional/x", &[("accept-language", "de"), ("cookie", &cookie)]);
+    assert_eq!(locale.as_deref(), Some("ar"));
+    for (language, status) in
+        [("ja", "miss"), ("ja", "hit"), ("de", "miss"), ("ja-JP", "hit"), ("xx", "miss"), ("en", "hit")]
+    {
+        let answer = isolate.get(&format!("{HOST}/stored/language"), &[("accept-language", language)]);
+        assert!(answer.field("cache-status").unwrap().contains(status), "{language}: {answer:?}");
+    }
+}
+
+#[test]
+fn a_browser_may_be_sent_to_the_path_of_its_language() {
+    let toml = "[locale]\nsupported = [\"en\", \"ja\"]\nredirect = true\n[[route]]\nname = \"a\"\npath = \"/*\"\necho = true\n";
+    let isolate = Isolate::new(&world(), toml);
+    let ask = |path: &str, accept: &str| {
+        isolate.get(&format!("{HOST}{path}"), &[("accept", accept), ("accept-language", "ja")])
+    };
+    let sent = ask("/about?x=1", "text/html");
+    assert_eq!((sent.status, sent.field("location")), (302, Some("/ja/about?x=1")));
+    assert_eq!((sent.field("cache-control"), sent.field("vary")), (Some("no-store"), Some("Accept-Language, Cookie")));
+    assert_eq!(ask("/ja/about", "text/html").status, 200);
+    assert_eq!(ask("/about", "*/*").status, 200);
+    assert_eq!(ask("//evil.example/", "text/html").field("location"), Some("/ja//evil.example/"));
+}
+
+#[test]
+fn a_file_is_looked_for_in_the_visitors_language_then_in_the_default_one() {
+    let isolate = isolate();
+    for path in ["/ja/a", "/en/a", "/b", "/en/c"] {
+        isolate.world.files.borrow_mut().insert(path.into(), Message::new(200, &[("content-type", "text/html")], path));
+    }
+    let ask = |path: &str| {
+        let answer = isolate.get(&format!("{HOST}{path}"), &[("accept-language", "ja")]);
+        (answer.body.clone(), answer.field("content-language").map(str::to_owned))
+    };
+    assert_eq!(ask("/a"), ("/ja/a".into(), Some("ja".into())));
+    assert_eq!(ask("/de/a"), ("/en/a".into(), Some("en".into())));
+    assert_eq!(ask("/b"), ("/b".into(), Some("en".into())));
+    assert_eq!(ask("/c"), ("/en/c".into(), Some("en".into())));
+    assert_eq!(isolate.get(&format!("{HOST}/d"), &[]).status, 404);
+    assert_eq!(isolate.ask("POST", &format!("{HOST}/a"), &[], "x").status, 405);
+}
+
+#[test]
+fn the_demo_and_the_operators_pages_are_closed_unless_opened() {
+    let isolate = isolate();
+    let demo = |isolate: &Isolate| {
+        isolate.ask("POST", &format!("{HOST}/.usher/demo/sign-in"), &[], "user=zo%C3%AB+x&return_to=//evil.example")
+    };
+    assert_eq!(demo(&isolate).status, 404);
+    isolate.world.vars.borrow_mut().insert("USHER_DEMO".into(), "on".into());
+    let signed = demo(&isolate);
+    assert_eq!((signed.status, signed.field("location")), (303, Some("/")));
+    assert!(signed.field("set-cookie").unwrap().starts_with("__Host-usher="));
+    assert!(isolate.world.store.borrow().values().any(|record| record.contains("zoë x")));
+    for token in [None, Some("")] {
+        match token {
+            None => isolate.world.vars.borrow_mut().remove("ADMIN_TOKEN"),
+            Some(token) => isolate.world.vars.borrow_mut().insert("ADMIN_TOKEN".into(), token.into()),
+        };
+        for authorization in ["Bearer ", "Bearer", "Bearer secret"] {
+            let answer = isolate.ask(
+                "POST",
+                &format!("{HOST}/.usher/purge"),
+                &[("authorization", authorization)],
+                r#"{"everything":true}"#,
+            );
+            assert_eq!(answer.status, 401, "{token:?} {authorization}");
+        }
+    }
+}
+
+#[test]
+fn a_missing_var_is_a_503_that_says_nothing_and_a_log_line_that_says_everything() {
+    let world = World::new();
+    let isolate = Isolate::new(&world, SHIPPED);
+    let answer = isolate.get(&format!("{HOST}/"), &[]);
+    assert_eq!(answer.status, 503);
+    assert!(!format!("{answer:?}").contains("ORIGIN_URL"));
+    assert!(world.log.borrow()[0].contains("ORIGIN_URL"));
+}
+
+#[test]
+fn what_a_failed_sign_in_leaves_behind_is_nothing() {
+    let isolate = isolate();
+    isolate.world.origin(|_| Ok(Message::new(200, &[("usher-session", r#"{"start":{"user":"ada"}}"#)], "welcome")));
+    isolate.world.store_down.set(true);
+    let answer = isolate.get(&format!("{HOST}/auth/in"), &[]);
+    assert_eq!((answer.status, answer.field("set-cookie")), (503, None));
+    isolate.world.store_down.set(false);
+    let answer = isolate.get(&format!("{HOST}/auth/in"), &[]);
+    assert_eq!(answer.status, 200);
+    assert!(answer.field("set-cookie").is_some());
+    assert_eq!(answer.field("cache-control"), Some("no-store"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    /// Whatever a client sends, the gateway answers, and every field stays on its own line.
+    #[test]
+    fn no_request_can_panic_the_gateway_or_escape_its_room(
+        method in "GET|HEAD|POST|PUT|DELETE|OPTIONS|[A-Z]{1,9}",
+        path in "/(open|members|stored|private|auth|near|go|echo|fixed|\\.usher/(purge|health|sessions|demo/sign-in)|ja|x)(/|%2f|//|;)?[a-z%0-9./;?&=\\\\é-]{0,20}",
+        fields in prop::collection::vec(("[a-z_-]{1,16}|cookie|accept|accept-language|authorization|range|traceparent|x-request-id|if-none-match|connection|upgrade", "[ -~é]{0,60}"), 0..8),
+        body in "[ -~é]{0,80}",
+    ) {
+        let isolate = isolate();
+        isolate.world.vars.borrow_mut().insert("USHER_DEMO".into(), "on".into());
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let answer = isolate.ask(&method, &format!("{HOST}{path}"), &fields, &body);
+        prop_assert!((200..600).contains(&answer.status));
+        prop_assert!(answer.fields.iter().all(|(name, value)| !name.contains(['\n', '\r', ':']) && !value.contains(['\n', '\r'])));
+        prop_assert!(answer.field("x-request-id").is_some());
+        for told in isolate.world.heard.borrow().iter() {
+            prop_assert!(told.url.starts_with("http://a-url.internal/") || told.url.starts_with("http://b-url.internal/") || told.url.starts_with("http://dead-url.internal/"), "{}", told.url);
+            prop_assert!(told.field("x-user-id").is_none());
+        }
+    }
+
+    /// Not even what the runtime could never hand over.
+    #[test]
+    fn no_packed_head_can_panic_the_gateway(packed in "\\PC{0,80}|(https?://[a-z./?%]{0,20}\n)?([A-Z]{0,5}\n[01]\n)?([a-z]{0,5}:[ -~]{0,10}\n){0,4}\n?\\PC{0,10}") {
+        let (answer, _) = isolate().serve(&packed, "");
+        prop_assert!(answer.status >= 200);
+    }
+}

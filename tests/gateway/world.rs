@@ -1,0 +1,285 @@
+//! The world in memory: the only fake there is. Its clock moves when told to, and what is down is
+//! down because a test said so.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use usher::config::Millis;
+use usher::config::{raw::Raw, source};
+use usher::gateway::Gateway;
+use usher::head::{self, Head};
+use usher::ledger::{Entry, Page, Stamp};
+use usher::platform::{After, Answer, Ask, Carry, Content, Down, Failure, Platform, Reply, Unreadable};
+
+/// A whole answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Message {
+    pub(crate) status: u16,
+    pub(crate) fields: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Message {
+    pub(crate) fn new(status: u16, fields: &[(&str, &str)], body: &str) -> Self {
+        let fields = fields.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        Self { status, fields, body: body.into() }
+    }
+
+    pub(crate) fn packed(&self) -> String {
+        let fields: String = self.fields.iter().map(|(n, v)| format!("{n}:{v}\n")).collect();
+        format!("{}\n{fields}", self.status)
+    }
+
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// What an origin received.
+#[derive(Debug, Clone)]
+pub(crate) struct Heard {
+    pub(crate) url: String,
+    pub(crate) fields: Vec<(String, String)>,
+}
+
+impl Heard {
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+type Origin = Box<dyn Fn(&Heard) -> Result<Message, Failure>>;
+
+/// Everything that gateways share.
+pub(crate) struct World {
+    pub(crate) now: Cell<Millis>,
+    pub(crate) store: RefCell<BTreeMap<String, String>>,
+    pub(crate) store_down: Cell<bool>,
+    pub(crate) store_reads: Cell<u32>,
+    pub(crate) stamps: RefCell<Vec<Stamp>>,
+    pub(crate) ledger_down: Cell<bool>,
+    pub(crate) ledger_reads: Cell<u32>,
+    pub(crate) files: RefCell<BTreeMap<String, Message>>,
+    pub(crate) origin: RefCell<Origin>,
+    pub(crate) heard: RefCell<Vec<Heard>>,
+    pub(crate) vars: RefCell<BTreeMap<String, String>>,
+    pub(crate) log: RefCell<Vec<String>>,
+    dice: Cell<u64>,
+}
+
+impl World {
+    pub(crate) fn new() -> Rc<Self> {
+        let origin: Origin = Box::new(|_| Ok(Message::new(200, &[("cache-control", "max-age=60")], "hello")));
+        Rc::new(Self {
+            now: Cell::new(1_800_000_000_000),
+            store: RefCell::default(),
+            store_down: Cell::new(false),
+            store_reads: Cell::new(0),
+            stamps: RefCell::default(),
+            ledger_down: Cell::new(false),
+            ledger_reads: Cell::new(0),
+            files: RefCell::default(),
+            origin: RefCell::new(origin),
+            heard: RefCell::default(),
+            vars: RefCell::default(),
+            log: RefCell::default(),
+            dice: Cell::new(1),
+        })
+    }
+
+    pub(crate) fn pass(&self, ms: Millis) {
+        self.now.set(self.now.get() + ms);
+    }
+
+    pub(crate) fn origin(&self, answer: impl Fn(&Heard) -> Result<Message, Failure> + 'static) {
+        *self.origin.borrow_mut() = Box::new(answer);
+    }
+
+    fn page(&self, since: u64) -> Page {
+        let stamps: Vec<Stamp> = self.stamps.borrow().iter().filter(|stamp| stamp.since > since).cloned().collect();
+        let as_of = stamps.iter().map(|stamp| stamp.since).max().unwrap_or(0).max(self.now.get());
+        Page { as_of, stamps, more: false }
+    }
+}
+
+/// One isolate: a gateway, and a cache of its own unless shared.
+pub(crate) struct Isolate {
+    pub(crate) world: Rc<World>,
+    gateway: Gateway,
+    cache: Rc<RefCell<BTreeMap<String, Message>>>,
+}
+
+pub(crate) fn raw(toml: &str) -> Raw {
+    match source::read(toml, "test.toml") {
+        Ok((raw, _)) => raw,
+        Err(faults) => panic!("{faults}"),
+    }
+}
+
+impl Isolate {
+    pub(crate) fn new(world: &Rc<World>, toml: &str) -> Self {
+        let gateway = Gateway::new(&raw(toml), "edition", |name| world.vars.borrow().get(name).cloned());
+        Self { world: Rc::clone(world), gateway, cache: Rc::default() }
+    }
+
+    /// Another isolate of the same place: the same cache.
+    pub(crate) fn beside(&self, toml: &str) -> Self {
+        Self { cache: Rc::clone(&self.cache), ..Self::new(&self.world, toml) }
+    }
+
+    pub(crate) fn get(&self, url: &str, fields: &[(&str, &str)]) -> Message {
+        self.ask("GET", url, fields, "")
+    }
+
+    pub(crate) fn ask(&self, method: &str, url: &str, fields: &[(&str, &str)], body: &str) -> Message {
+        let fields: String = fields.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+        let packed = format!("{url}\n{method}\n{}\n{fields}\n", u8::from(!body.is_empty()));
+        self.serve(&packed, body).0
+    }
+
+    /// What the visitor gets, and how many things the gateway waited for.
+    pub(crate) fn serve(&self, packed: &str, body: &str) -> (Message, u32) {
+        let visit = Visit { isolate: self, packed, body, waits: Cell::new(0) };
+        let Reply { status, edits, content, store, after } = now(self.gateway.serve(&visit, packed));
+        let waits = visit.waits.get();
+        let message = match &content {
+            Content::Text(text) => {
+                Message { status, fields: edits.applied(&head::Fields::default()), body: text.clone() }
+            }
+            Content::Whole(other) | Content::Bare(other) => {
+                let packed = other.packed();
+                let fields = edits.applied(&head::answer(&packed).1);
+                let body = if matches!(content, Content::Whole(_)) { other.body.clone() } else { String::new() };
+                Message { status, fields, body }
+            }
+        };
+        if let (Some(store), Content::Whole(other) | Content::Bare(other)) = (store, &content) {
+            let packed = other.packed();
+            let fields = store.edits.applied(&head::answer(&packed).1);
+            self.cache.borrow_mut().insert(store.key, Message { fields, ..other.clone() });
+        }
+        self.after(after);
+        (message, waits)
+    }
+
+    fn after(&self, work: Vec<After>) {
+        let visit = Visit { isolate: self, packed: "", body: "", waits: Cell::new(0) };
+        now(self.gateway.after(&visit, work));
+    }
+}
+
+/// Everything here is there at once: one poll must do.
+fn now<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("the gateway waits for something that is not there"),
+    }
+}
+
+struct Visit<'a> {
+    isolate: &'a Isolate,
+    packed: &'a str,
+    body: &'a str,
+    waits: Cell<u32>,
+}
+
+impl Visit<'_> {
+    fn world(&self) -> &World {
+        self.waits.set(self.waits.get() + 1);
+        &self.isolate.world
+    }
+}
+
+fn up(down: bool) -> Result<(), Down> {
+    if down { Err(Down) } else { Ok(()) }
+}
+
+impl Platform for Visit<'_> {
+    type Body = Message;
+
+    fn now(&self) -> Millis {
+        self.isolate.world.now.get()
+    }
+
+    fn random<const N: usize>(&self) -> [u8; N] {
+        let dice = &self.isolate.world.dice;
+        std::array::from_fn(|_| {
+            dice.set(dice.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+            (dice.get() >> 56) as u8
+        })
+    }
+
+    fn var(&self, name: &str) -> Option<String> {
+        self.isolate.world.vars.borrow().get(name).cloned()
+    }
+
+    fn log(&self, line: &str) {
+        self.isolate.world.log.borrow_mut().push(line.to_owned());
+    }
+
+    async fn session_read(&self, key: &str, _: Millis) -> Result<Option<String>, Down> {
+        let world = self.world();
+        world.store_reads.set(world.store_reads.get() + 1);
+        up(world.store_down.get())?;
+        Ok(world.store.borrow().get(key).cloned())
+    }
+
+    async fn session_write(&self, key: &str, value: &str, _: u64) -> Result<(), Down> {
+        up(self.world().store_down.get())?;
+        self.world().store.borrow_mut().insert(key.into(), value.into());
+        Ok(())
+    }
+
+    async fn session_delete(&self, key: &str) -> Result<(), Down> {
+        up(self.world().store_down.get())?;
+        self.world().store.borrow_mut().remove(key);
+        Ok(())
+    }
+
+    async fn ledger_read(&self, since: u64, _: Millis) -> Result<Page, Down> {
+        let world = self.world();
+        world.ledger_reads.set(world.ledger_reads.get() + 1);
+        up(world.ledger_down.get())?;
+        Ok(world.page(since))
+    }
+
+    async fn ledger_stamp(&self, entry: &Entry, _: Millis) -> Result<Page, Down> {
+        let world = self.world();
+        up(world.ledger_down.get())?;
+        let moment = world.page(0).as_of + 1;
+        for subject in &entry.subjects {
+            world.stamps.borrow_mut().push(Stamp { subject: subject.clone(), since: moment, soft: entry.soft });
+        }
+        Ok(world.page(entry.since))
+    }
+
+    async fn fetch(&self, ask: &Ask<'_>) -> Result<Answer<Message>, Failure> {
+        let world = self.world();
+        let head = Head::parse(self.packed).ok_or(Failure::Unreachable)?;
+        let fields = if ask.carry == Carry::Nothing { head::Fields::default() } else { head.fields };
+        let heard = Heard { url: ask.url.into(), fields: ask.edits.applied(&fields) };
+        world.heard.borrow_mut().push(heard.clone());
+        let message = (world.origin.borrow())(&heard)?;
+        Ok(Answer { packed: message.packed(), body: message })
+    }
+
+    async fn file(&self, path: &str) -> Result<Answer<Message>, Failure> {
+        let missing = Message::new(404, &[], "");
+        let message = self.world().files.borrow().get(path).cloned().unwrap_or(missing);
+        Ok(Answer { packed: message.packed(), body: message })
+    }
+
+    async fn cache_read(&self, key: &str) -> Option<Answer<Message>> {
+        self.world();
+        let message = self.isolate.cache.borrow().get(key).cloned()?;
+        Some(Answer { packed: message.packed(), body: message })
+    }
+
+    async fn body(&self, most: usize) -> Result<String, Unreadable> {
+        self.world();
+        if self.body.len() > most { Err(Unreadable::TooLarge) } else { Ok(self.body.to_owned()) }
+    }
+}
