@@ -1,5 +1,5 @@
 //! The law of the house: topics decide, the gateway acts, the rim touches Cloudflare.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may say what it expects in one word")]
+#![expect(clippy::unwrap_used, clippy::string_slice, reason = "a test may say what it expects in one word")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
