@@ -3,22 +3,22 @@
 //! The order of modules is the order of dependency: a module imports only modules declared above
 //! it (`tests/architecture.rs` holds this).
 
+pub mod path;
+pub mod error;
+pub mod config;
+pub mod head;
+pub mod visitor;
+pub mod route;
+pub mod ledger;
+pub mod session;
+pub mod identity;
+pub mod locale;
+pub mod steer;
 pub mod cache;
+pub mod headers;
+pub mod respond;
+pub mod observe;
+pub mod platform;
+pub mod gateway;
 #[cfg(target_arch = "wasm32")]
 pub mod cloudflare;
-pub mod config;
-pub mod error;
-pub mod gateway;
-pub mod head;
-pub mod headers;
-pub mod identity;
-pub mod ledger;
-pub mod locale;
-pub mod observe;
-pub mod path;
-pub mod platform;
-pub mod respond;
-pub mod route;
-pub mod session;
-pub mod steer;
-pub mod visitor;
