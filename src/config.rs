@@ -16,8 +16,8 @@ pub use raw::{Auth, Shared};
 /// Milliseconds.
 pub type Millis = u64;
 
-/// The longest a stored answer or a session may live; older stamps of the ledger are forgotten.
-pub const LONGEST_LIFETIME: Millis = 366 * 86_400_000;
+/// The longest a stored answer may live; then the stamps that speak against it are forgotten.
+pub const LONGEST_STORED: Millis = 30 * 86_400_000;
 
 /// Something in the file that cannot be accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -219,6 +219,15 @@ pub enum Unset {
     /// It is no base URL. The value itself is not repeated: it may be a secret.
     #[error("the var or secret {0} is no base URL: it must be http:// or https://, a host, and at most a path")]
     NotAUrl(String),
+}
+
+impl Session {
+    /// How long a stamp on a session is needed: nobody renews the session once the stamp is known,
+    /// so it is over after the idle time; the hour covers isolates that learn of the stamp late.
+    #[must_use]
+    pub fn stamp_lifetime(&self) -> Millis {
+        self.idle.saturating_add(3_600_000)
+    }
 }
 
 impl Config {

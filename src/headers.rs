@@ -9,6 +9,7 @@ pub mod trace;
 use crate::cache::Partition;
 use crate::head::{Edits, Fields, Head, list};
 use crate::identity::Identity;
+use crate::path;
 use crate::session;
 use crate::visitor::Visitor;
 
@@ -145,7 +146,7 @@ fn told_fields(head: &Head<'_>, told: &Told<'_>, edits: &mut Edits) {
             Some(Partition::Public) => {}
             Some(Partition::Roles(roles)) => edits.set("x-user-roles", &roles.join(",")),
             Some(Partition::User(_)) | None => {
-                edits.set("x-user-id", &record.user);
+                edits.set("x-user-id", &told_id(&record.user));
                 edits.set("x-user-roles", &record.roles.join(","));
             }
         }
@@ -174,6 +175,13 @@ fn told_fields(head: &Head<'_>, told: &Told<'_>, edits: &mut Edits) {
     edits.set("traceparent", &told.trace.field());
     edits.append("via", "1.1 usher");
     edits.append("cdn-loop", "usher");
+}
+
+/// A user's id as a field's value: what is not visible ASCII is percent-encoded as UTF-8, and so is
+/// `%`, so that no two users are told as one.
+fn told_id(user: &str) -> String {
+    let plain = |c: char| c.is_ascii_graphic() && c != '%';
+    user.chars().map(|c| if plain(c) { c.into() } else { path::encode(c.encode_utf8(&mut [0; 4])) }).collect()
 }
 
 /// Whether this request has come through here before (RFC 8586).

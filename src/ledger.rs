@@ -60,6 +60,8 @@ pub struct Stamp {
     pub since: Moment,
     /// Whether it may still serve while the origin is down.
     pub soft: bool,
+    /// Nothing that it speaks against can be alive after this moment, and it is forgotten.
+    pub until: Moment,
 }
 
 /// What the book answers to "what is new since ...?".
@@ -80,6 +82,8 @@ pub struct Entry {
     pub subjects: Vec<String>,
     /// Soft or hard.
     pub soft: bool,
+    /// What is stamped can live this long at most, in milliseconds.
+    pub lifetime: config::Millis,
     /// The page to answer with begins here.
     pub since: Moment,
 }
@@ -110,6 +114,7 @@ pub enum Currency {
 struct Since {
     hard: Moment,
     soft: Moment,
+    until: Moment,
 }
 
 /// An isolate's copy of the book.
@@ -133,6 +138,10 @@ impl View {
             let since = self.known.entry(stamp.subject.clone()).or_default();
             let place = if stamp.soft { &mut since.soft } else { &mut since.hard };
             *place = (*place).max(stamp.since);
+            since.until = since.until.max(stamp.until);
+        }
+        if !page.stamps.is_empty() {
+            self.known.retain(|_, since| since.until >= page.as_of);
         }
         self.as_of = self.as_of.max(page.as_of);
         if !page.more {
@@ -178,11 +187,6 @@ impl View {
             .max()
             .unwrap_or(Validity::Valid)
     }
-
-    /// Forgets stamps older than anything that could still be alive.
-    pub fn forget(&mut self, before: Moment) {
-        self.known.retain(|_, since| since.hard.max(since.soft) >= before);
-    }
 }
 
 #[cfg(test)]
@@ -191,7 +195,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn stamp(subject: &str, since: Moment, soft: bool) -> Stamp {
-        Stamp { subject: subject.into(), since, soft }
+        Stamp { subject: subject.into(), since, soft, until: since + 1_000 }
     }
 
     fn page(as_of: Moment, stamps: &[Stamp]) -> Page {
@@ -249,10 +253,10 @@ mod tests {
     }
 
     #[test]
-    fn old_stamps_are_forgotten() {
+    fn a_stamp_is_forgotten_when_nothing_it_speaks_against_can_be_alive() {
         let mut view = View::default();
         view.learn(&page(20, &[stamp("tag:old", 10, false), stamp("tag:new", 20, true)]), 0);
-        view.forget(11);
+        view.learn(&page(1_011, &[stamp("tag:other", 1_011, false)]), 0);
         assert_eq!(view.validity(0, ["tag:old"]), Validity::Valid);
         assert_eq!(view.validity(0, ["tag:new"]), Validity::Stale);
     }

@@ -88,10 +88,12 @@ pub trait Platform {
     /// Removes a session's record.
     fn session_delete(&self, key: &str) -> impl Future<Output = Result<(), Down>>;
 
-    /// Reads the ledger from a moment on. Simultaneous reads from one moment may share one read.
-    fn ledger_read(&self, since: u64, deadline: Millis) -> impl Future<Output = Result<Page, Down>>;
+    /// Reads the ledger from a moment on. Simultaneous reads from one moment may share one read, so
+    /// it says when the read began (milliseconds since 1970).
+    fn ledger_read(&self, since: u64, deadline: Millis) -> impl Future<Output = Result<(Millis, Page), Down>>;
 
-    /// Stamps, and reads what is new, the stamps included.
+    /// Stamps, and reads what is new, the stamps included. Without subjects it is a read that is
+    /// shared with nobody.
     fn ledger_stamp(&self, entry: &Entry, deadline: Millis) -> impl Future<Output = Result<Page, Down>>;
 
     /// Asks an origin.

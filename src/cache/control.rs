@@ -1,6 +1,6 @@
 //! What do the fields of an answer say about storing it? (RFC 9111 5.2, 5.3, 3)
 
-use crate::config::{Cache, LONGEST_LIFETIME, Millis};
+use crate::config::{Cache, LONGEST_STORED, Millis};
 use crate::head::{Fields, list};
 
 /// Why an answer is not stored.
@@ -129,7 +129,7 @@ pub fn lifetime(
     let explicit = said.s_maxage.or(said.max_age).map(|seconds| seconds * 1_000).or_else(|| expires(fields, now));
     let total = explicit.or(cache.ttl.filter(|_| status == 200)).ok_or(Unstored::NoLifetime)?;
     let age = fields.get("age").map_or(0, |age| delta_seconds(age.split(',').next().unwrap_or_default())) * 1_000;
-    let remaining = total.min(LONGEST_LIFETIME).saturating_sub(age);
+    let remaining = total.min(LONGEST_STORED).saturating_sub(age);
     if remaining == 0 { Err(Unstored::Stale) } else { Ok(Lifetime { remaining, age }) }
 }
 
@@ -242,7 +242,7 @@ mod tests {
         fn no_field_can_panic_and_no_lifetime_exceeds_the_bound(control in "((max-age|s-maxage|private|no-store|public)(=\"?[0-9a-z]{0,22}\"?)?[, ]{0,2}){0,5}|\\PC{0,40}", age in "[0-9]{0,30}|\\PC{0,5}") {
             let packed = format!("200\ncache-control:{control}\nage:{age}\n");
             if let Ok(lifetime) = ask(&packed, Some(1), false) {
-                prop_assert!(lifetime.remaining > 0 && lifetime.remaining <= LONGEST_LIFETIME);
+                prop_assert!(lifetime.remaining > 0 && lifetime.remaining <= LONGEST_STORED);
             }
         }
     }

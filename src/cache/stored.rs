@@ -152,7 +152,11 @@ mod tests {
     fn view(subject: &str, since: Moment, soft: bool) -> View {
         let mut view = View::default();
         view.learn(
-            &Page { as_of: since, stamps: vec![Stamp { subject: subject.into(), since, soft }], more: false },
+            &Page {
+                as_of: since,
+                stamps: vec![Stamp { subject: subject.into(), since, soft, until: 99 }],
+                more: false,
+            },
             0,
         );
         view

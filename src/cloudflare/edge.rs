@@ -42,10 +42,6 @@ fn answered(value: JsValue) -> Result<Answer<JsValue>, Failure> {
     }
 }
 
-fn page(value: &JsValue) -> Result<Page, Down> {
-    value.as_string().and_then(|text| serde_json::from_str(&text).ok()).ok_or(Down)
-}
-
 impl Platform for Edge {
     type Body = JsValue;
 
@@ -92,14 +88,18 @@ impl Platform for Edge {
         done(&wait(host::session_delete(key)).await)
     }
 
-    async fn ledger_read(&self, since: u64, deadline: Millis) -> Result<Page, Down> {
-        let entry = serde_json::to_string(&Entry { subjects: Vec::new(), soft: false, since }).map_err(|_| Down)?;
-        page(&wait(host::ledger_read(&entry, deadline as f64)).await)
+    async fn ledger_read(&self, since: u64, deadline: Millis) -> Result<(Millis, Page), Down> {
+        let entry = Entry { subjects: Vec::new(), soft: false, lifetime: 0, since };
+        let entry = serde_json::to_string(&entry).map_err(|_| Down)?;
+        let read = wait(host::ledger_read(&entry, deadline as f64)).await.as_string().ok_or(Down)?;
+        let (began, page) = read.split_once('\n').ok_or(Down)?;
+        Ok((began.parse().map_err(|_| Down)?, serde_json::from_str(page).map_err(|_| Down)?))
     }
 
     async fn ledger_stamp(&self, entry: &Entry, deadline: Millis) -> Result<Page, Down> {
         let entry = serde_json::to_string(entry).map_err(|_| Down)?;
-        page(&wait(host::ledger_stamp(&entry, deadline as f64)).await)
+        let page = wait(host::ledger_stamp(&entry, deadline as f64)).await.as_string().ok_or(Down)?;
+        serde_json::from_str(&page).map_err(|_| Down)
     }
 
     async fn fetch(&self, ask: &Ask<'_>) -> Result<Answer<JsValue>, Failure> {

@@ -108,26 +108,27 @@ export async function stored(key) {
   }
 }
 
-// Simultaneous reads of one thing share one. The one that began keeps its request alive until it
-// is done; those who joined have deadlines of their own.
+// Simultaneous reads of one thing share one. The one that began it keeps its request alive until
+// it is done; those who joined have deadlines of their own, in case that request is gone.
 const flights = new Map();
 
 function shared(name, start, deadline) {
   let flight = flights.get(name);
   if (flight === undefined) {
-    flight = start().catch((error) => failed(name.split(":")[0], error));
+    flight = within(name.split(":")[0], start(), deadline);
     flights.set(name, flight);
     waitUntil(flight.then(() => flights.delete(name)));
+    return flight;
   }
-  return within(flight, deadline);
+  return within(name.split(":")[0], flight, deadline);
 }
 
-function within(promise, deadline) {
+function within(service, promise, deadline) {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, deadline, DOWN);
+    const timer = setTimeout(() => resolve(failed(service, `no answer within ${deadline} ms`)), deadline);
     promise.then(
       (value) => (clearTimeout(timer), resolve(value)),
-      (error) => (clearTimeout(timer), resolve(failed("LEDGER", error))),
+      (error) => (clearTimeout(timer), resolve(failed(service, error))),
     );
   });
 }
@@ -161,14 +162,19 @@ async function book(init) {
   return response.ok ? text : failed("LEDGER", `${response.status} ${text}`);
 }
 
-/** The ledger's page from a moment on, as text. Entries are JSON: see src/ledger.rs. */
+/** The ledger's page from a moment on, after a line that says when the reading began. */
 export function ledgerRead(entry, deadline) {
-  return shared(`ledger:${entry}`, () => book({ method: "POST", body: entry }), deadline);
+  const read = async () => {
+    const began = Date.now();
+    const page = await book({ method: "POST", body: entry });
+    return page === DOWN ? DOWN : `${began}\n${page}`;
+  };
+  return shared(`ledger:${entry}`, read, deadline);
 }
 
-/** Stamps, and answers with the page from a moment on. */
+/** Stamps, and answers with the page from a moment on. Entries are JSON: see src/ledger.rs. */
 export function ledgerStamp(entry, deadline) {
-  return within(book({ method: "POST", body: entry }), deadline);
+  return within("ledger", book({ method: "POST", body: entry }), deadline);
 }
 
 /** The request's body as text. */
@@ -214,7 +220,7 @@ export function whole(response, edits, key, storeEdits) {
       const { webSocket } = response;
       return new Response(null, { status: 101, webSocket, headers: edit(new Headers(response.headers), edits) });
     }
-    if (key !== undefined) store(response, key, storeEdits);
+    if (key !== undefined) store(response.clone(), key, storeEdits);
     const reply = new Response(response.body, response);
     edit(reply.headers, edits);
     return reply;
@@ -224,15 +230,15 @@ export function whole(response, edits, key, storeEdits) {
 /** Another's answer without its body. */
 export function bare(response, status, edits, key, storeEdits) {
   return tried(() => {
+    const reply = new Response(null, { status, headers: edit(new Headers(response.headers), edits) });
     if (key !== undefined) store(response, key, storeEdits);
     else response.body?.cancel().catch(() => {});
-    return new Response(null, { status, headers: edit(new Headers(response.headers), edits) });
+    return reply;
   });
 }
 
 function store(response, key, edits) {
-  const copy = response.clone();
-  const kept = new Response(copy.body, copy);
+  const kept = new Response(response.body, response);
   edit(kept.headers, edits);
   waitUntil(caches.default.put(key, kept).catch((error) => failed("the cache", error)));
 }

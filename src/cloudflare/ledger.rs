@@ -4,7 +4,6 @@
 //! only the newest stamp of each kind is kept; stamps older than anything that can still be alive
 //! are forgotten as new ones come.
 
-use crate::config::LONGEST_LIFETIME;
 use crate::ledger::{Entry, Moment, Page, Stamp};
 use serde::Deserialize;
 use worker::{
@@ -15,7 +14,7 @@ use worker::{
 /// always gets on.
 const MOST: usize = 2_000;
 
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS stamps (subject TEXT NOT NULL, soft INTEGER NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (subject, soft)) WITHOUT ROWID";
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS stamps (subject TEXT NOT NULL, soft INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (subject, soft)) WITHOUT ROWID";
 const INDEX: &str = "CREATE INDEX IF NOT EXISTS by_moment ON stamps (since)";
 
 /// The book.
@@ -30,6 +29,7 @@ struct Row {
     subject: String,
     soft: f64,
     since: f64,
+    until: f64,
 }
 
 #[derive(Deserialize)]
@@ -68,14 +68,14 @@ impl Ledger {
 
     fn stamp(&self, entry: &Entry) -> Result<()> {
         let moment = self.now()? + 1;
+        let until = moment.saturating_add(entry.lifetime);
         for subject in &entry.subjects {
             self.sql.exec(
-                "INSERT INTO stamps (subject, soft, since) VALUES (?, ?, ?) ON CONFLICT (subject, soft) DO UPDATE SET since = excluded.since",
-                vec![subject.as_str().into(), i32::from(entry.soft).into(), number(moment)?],
+                "INSERT INTO stamps (subject, soft, since, until) VALUES (?, ?, ?, ?) ON CONFLICT (subject, soft) DO UPDATE SET since = excluded.since, until = MAX(until, excluded.until)",
+                vec![subject.as_str().into(), i32::from(entry.soft).into(), number(moment)?, number(until)?],
             )?;
         }
-        let oldest = moment.saturating_sub(LONGEST_LIFETIME);
-        self.sql.exec("DELETE FROM stamps WHERE since < ?", vec![number(oldest)?])?;
+        self.sql.exec("DELETE FROM stamps WHERE until < ?", vec![number(moment)?])?;
         Ok(())
     }
 
@@ -84,12 +84,17 @@ impl Ledger {
         let bindings = vec![number(since)?, number(MOST as u64)?];
         let rows: Vec<Row> = self
             .sql
-            .exec("SELECT subject, soft, since FROM stamps WHERE since > ? ORDER BY since LIMIT ?", bindings)?
+            .exec("SELECT subject, soft, since, until FROM stamps WHERE since > ? ORDER BY since LIMIT ?", bindings)?
             .to_array()?;
         let more = rows.len() == MOST;
         let mut stamps: Vec<Stamp> = rows
             .into_iter()
-            .map(|row| Stamp { subject: row.subject, since: row.since as Moment, soft: row.soft != 0.0 })
+            .map(|row| Stamp {
+                subject: row.subject,
+                since: row.since as Moment,
+                soft: row.soft != 0.0,
+                until: row.until as Moment,
+            })
             .collect();
         let as_of = match (more, stamps.last()) {
             (true, Some(last)) => last.since - 1,

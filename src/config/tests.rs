@@ -97,6 +97,7 @@ fn meaningless_values_are_refused() {
         ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\nmethods = [\"get\"]\n", "route[0].methods"),
         ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\ntags = [\"a,b\"]\n", "route[0].tags"),
         ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\nsessions = true\n", "route[0].sessions"),
+        ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\ncache = { ttl = \"31d\" }\n", "route[0].cache.ttl"),
         ("[[route]]\nname = \"a\"\npath = \"/a\"\nredirect = { to = \"//e\" }\n", "route[0].redirect.to"),
         ("[[route]]\nname = \"a\"\npath = \"/a\"\nredirect = { to = \"/{id}\" }\n", "route[0].redirect.to"),
         (

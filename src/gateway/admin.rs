@@ -2,7 +2,7 @@
 
 use super::{Gateway, visit::Visit};
 use crate::cache::purge::Order;
-use crate::config::Config;
+use crate::config::{Config, LONGEST_STORED};
 use crate::error::Error;
 use crate::ledger::subject;
 use crate::observe;
@@ -55,7 +55,10 @@ impl Gateway {
     ) -> Result<Generated, Error> {
         let order = Order::parse(config, body).map_err(Error::Malformed)?;
         let (subjects, soft) = (order.subjects, order.soft);
-        let moment = self.stamp(platform, config, subjects.clone(), soft).await.map_err(|_| Error::LedgerDown)?;
+        let moment = self
+            .stamp(platform, config, subjects.clone(), soft, LONGEST_STORED)
+            .await
+            .map_err(|_| Error::LedgerDown)?;
         Ok(Generated::json(200, &receipt(config, platform.now(), moment, &subjects, soft)))
     }
 
@@ -106,7 +109,7 @@ impl Gateway {
                 return Err(Error::Malformed(sentence.into()));
             }
         };
-        let moment = self.end(platform, config, vec![ended.clone()], key.as_deref()).await?;
+        let moment = self.end(platform, config, ended.clone(), key.as_deref()).await?;
         visit.after.extend(key.map(|key| After::Delete { key }));
         Ok(Generated::json(200, &receipt(config, platform.now(), moment, &[ended], false)))
     }

@@ -57,10 +57,9 @@ impl Gateway {
     /// Reads every page that is new.
     pub(super) async fn read_book<P: Platform>(&self, platform: &P, config: &Config) -> Result<(), Down> {
         loop {
-            let asked = platform.now();
             let since = self.view.borrow().as_of();
             let read = platform.ledger_read(since, config.ledger.deadline).await;
-            let page = read.inspect_err(|_| self.book.paused_until.set(platform.now() + PAUSE))?;
+            let (asked, page) = read.inspect_err(|_| self.book.paused_until.set(platform.now() + PAUSE))?;
             self.learn(&page, asked);
             if !page.more {
                 self.book.behind.set(None);
@@ -72,34 +71,36 @@ impl Gateway {
         }
     }
 
-    /// Stamps, and knows of it at once in this isolate. The moment returned is the stamps'.
+    /// The ledger's present moment, with everything before it known here.
+    pub(super) async fn present<P: Platform>(&self, platform: &P, config: &Config) -> Result<Moment, Down> {
+        self.stamp(platform, config, Vec::new(), false, 0).await
+    }
+
+    /// Stamps, and knows of it at once in this isolate. The moment returned is the stamps'. What is
+    /// stamped can live for `lifetime` at most.
     pub(super) async fn stamp<P: Platform>(
         &self,
         platform: &P,
         config: &Config,
         subjects: Vec<String>,
         soft: bool,
+        lifetime: Millis,
     ) -> Result<Moment, Down> {
         let asked = platform.now();
-        let entry = Entry { subjects, soft, since: self.view.borrow().as_of() };
+        let entry = Entry { subjects, soft, lifetime, since: self.view.borrow().as_of() };
         let page = platform.ledger_stamp(&entry, config.ledger.deadline).await?;
         self.learn(&page, asked);
         let of_ours = page.stamps.iter().filter(|stamp| entry.subjects.contains(&stamp.subject));
-        let moment = of_ours.map(|stamp| stamp.since).max();
-        match moment {
-            Some(moment) => Ok(moment),
-            None => {
-                self.read_book(platform, config).await?;
-                Ok(self.view.borrow().as_of())
-            }
+        if let Some(moment) = of_ours.map(|stamp| stamp.since).max() {
+            return Ok(moment);
         }
+        if page.more {
+            self.read_book(platform, config).await?;
+        }
+        Ok(self.view.borrow().as_of())
     }
 
     fn learn(&self, page: &Page, asked: Millis) {
-        let mut view = self.view.borrow_mut();
-        view.learn(page, asked);
-        if !page.more {
-            view.forget(page.as_of.saturating_sub(config::LONGEST_LIFETIME));
-        }
+        self.view.borrow_mut().learn(page, asked);
     }
 }

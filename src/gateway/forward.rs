@@ -12,6 +12,9 @@ use crate::route::Place;
 use crate::session::Instruction;
 use crate::{path, steer};
 
+/// What an origin can be asked with; TRACE would show it what a visitor must not see.
+const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
+
 /// An answer that was asked for, with changes that belong to it.
 pub(super) struct Got<B> {
     pub(super) answer: Answer<B>,
@@ -59,6 +62,12 @@ impl Gateway {
     ) -> Result<Got<P::Body>, Error> {
         let edits = visit.to_origin(config, place, shared);
         let head = visit.head;
+        if matches!(head.method, "TRACE" | "CONNECT") {
+            return Err(Error::MethodNotAllowed(METHODS.map(str::to_owned).to_vec()));
+        }
+        if head.has_body && matches!(head.method, "GET" | "HEAD") {
+            return Err(Error::Malformed("a GET or HEAD request has no body: send it without one".into()));
+        }
         // Once more, elsewhere, and only what may be sent twice.
         let repeatable = head.is_idempotent() && !head.has_body && !head.is_websocket();
         let asked = platform.now();

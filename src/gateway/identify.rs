@@ -4,7 +4,7 @@ use super::{Gateway, join::join, visit::Visit};
 use crate::config::{Auth, Config, Route};
 use crate::error::Error;
 use crate::identity::{Identity, Source};
-use crate::ledger::subject;
+use crate::ledger::{Moment, subject};
 use crate::observe;
 use crate::platform::{After, Platform};
 use crate::session::{self, Absence, Draft, Instruction, Record, Token};
@@ -22,8 +22,7 @@ impl Gateway {
         if route.auth == Auth::None {
             return Identity::Anonymous(Absence::NotAsked);
         }
-        let name = session::cookie_name(&config.session.cookie, is_https(visit));
-        match session::token(visit.head.fields.get("cookie"), &name) {
+        match brought(config, visit) {
             Err(absence) => Identity::Anonymous(absence),
             Ok(token) => {
                 let identity = self.recognise(platform, config, visit, token.key()).await;
@@ -83,25 +82,32 @@ impl Gateway {
         instruction: Instruction,
     ) -> Result<String, Error> {
         let https = is_https(visit);
-        match instruction {
-            Instruction::Start(draft) => {
+        let brought = brought(config, visit).ok().map(|token| token.key());
+        let (cookie, ended) = match (instruction, brought) {
+            (Instruction::Start(draft), brought) => {
                 let (token, _) = self.start(platform, config, draft).await?;
-                if let Identity::User { key, .. } = visit.identity.clone() {
-                    self.end(platform, config, vec![subject::session(&key)], Some(&key)).await?;
-                    visit.after.push(After::Delete { key });
-                }
-                Ok(session::set_cookie(&token, &config.session, https))
+                let cookie = session::set_cookie(&token, &config.session, https);
+                (cookie, brought.map(|key| (subject::session(&key), key)))
             }
-            Instruction::End | Instruction::EndAll => {
-                if let Identity::User { record, key, .. } = visit.identity.clone() {
-                    let all = instruction == Instruction::EndAll;
-                    let ended = if all { subject::user(&record.user) } else { subject::session(&key) };
-                    self.end(platform, config, vec![ended], Some(&key)).await?;
-                    visit.after.push(After::Delete { key });
-                }
-                Ok(session::clear_cookie(&config.session, https))
+            // The session that was brought is ended even where it could not be looked up.
+            (Instruction::End, brought) => {
+                (session::clear_cookie(&config.session, https), brought.map(|key| (subject::session(&key), key)))
             }
+            (Instruction::EndAll, brought) => {
+                let ended = match (&visit.identity, brought) {
+                    (Identity::User { record, .. }, Some(key)) => Some((subject::user(&record.user), key)),
+                    (Identity::Anonymous(Absence::Down), Some(_)) => return Err(Error::IdentityDown),
+                    _ => None,
+                };
+                (session::clear_cookie(&config.session, https), ended)
+            }
+        };
+        if let Some((subject, key)) = ended {
+            self.end(platform, config, subject, Some(&key)).await?;
+            visit.after.retain(|task| !matches!(task, After::Renew { key: renewed, .. } if *renewed == key));
+            visit.after.push(After::Delete { key });
         }
+        Ok(cookie)
     }
 
     /// Starts a session: always with a new token, never with one that a visitor brought.
@@ -111,9 +117,8 @@ impl Gateway {
         config: &Config,
         draft: Draft,
     ) -> Result<(Token, Record), Error> {
-        self.read_book(platform, config).await.map_err(|_| Error::LedgerDown)?;
+        let created = self.present(platform, config).await.map_err(|_| Error::LedgerDown)?;
         let now = platform.now();
-        let created = self.view.borrow().as_of();
         let record = draft.record(created, now, &config.session);
         let token = Token::new(&platform.random::<32>());
         let value = serde_json::to_string(&record).map_err(|_| Error::Internal)?;
@@ -123,20 +128,28 @@ impl Gateway {
         Ok((token, record))
     }
 
-    /// Ends sessions by a stamp; here at once, elsewhere within `max_delay`.
+    /// Ends what a subject names by a stamp; here at once, elsewhere within `max_delay`.
     pub(super) async fn end<P: Platform>(
         &self,
         platform: &P,
         config: &Config,
-        subjects: Vec<String>,
+        subject: String,
         key: Option<&str>,
-    ) -> Result<u64, Error> {
-        let moment = self.stamp(platform, config, subjects, false).await.map_err(|_| Error::LedgerDown)?;
+    ) -> Result<Moment, Error> {
+        let lifetime = config.session.stamp_lifetime();
+        let stamped = self.stamp(platform, config, vec![subject], false, lifetime).await;
+        let moment = stamped.map_err(|_| Error::LedgerDown)?;
         if let Some(key) = key {
             self.memo.borrow_mut().forget(key);
         }
         Ok(moment)
     }
+}
+
+/// The token that the visitor brought.
+fn brought(config: &Config, visit: &Visit<'_>) -> Result<Token, Absence> {
+    let name = session::cookie_name(&config.session.cookie, is_https(visit));
+    session::token(visit.head.fields.get("cookie"), &name)
 }
 
 fn understood<P: Platform>(platform: &P, text: &str) -> Result<Record, Absence> {
@@ -149,6 +162,6 @@ fn understood<P: Platform>(platform: &P, text: &str) -> Result<Record, Absence> 
     })
 }
 
-pub(super) fn is_https(visit: &Visit<'_>) -> bool {
+fn is_https(visit: &Visit<'_>) -> bool {
     visit.head.url.scheme == "https"
 }

@@ -157,6 +157,20 @@ fn a_nominated_field_that_the_gateway_sets_is_still_set() {
 }
 
 #[test]
+fn no_two_users_are_told_as_one() {
+    for (user, told) in [
+        ("7", "7"),
+        ("zoë", "zo%C3%AB"),
+        ("zo%C3%AB", "zo%25C3%25AB"),
+        (" a", "%20a"),
+        ("a b", "a%20b"),
+        ("a@b", "a@b"),
+    ] {
+        assert_eq!(told_id(user), told);
+    }
+}
+
+#[test]
 fn a_loop_is_seen() {
     for (sent, seen) in [
         ("cdn-loop:usher", true),

@@ -35,7 +35,11 @@ fn a_stamp_on_the_session_the_user_or_everyone_ends_it() {
     for subject in ["session:k", "user:u", "everyone"] {
         let mut view = View::default();
         view.learn(
-            &Page { as_of: 10, stamps: vec![Stamp { subject: subject.into(), since: 10, soft: false }], more: false },
+            &Page {
+                as_of: 10,
+                stamps: vec![Stamp { subject: subject.into(), since: 10, soft: false, until: 99 }],
+                more: false,
+            },
             0,
         );
         assert_eq!(record(9, 5_000).check("k", 100, &view, &BOUNDS), Err(Absence::Revoked), "{subject}");

@@ -264,6 +264,17 @@ test("routes answer by host, redirect with parameters, say which methods they ta
   assert.equal((await usher.ask("/x", { headers: { host: "shop.tenant.example" } })).text, "a tenant");
 });
 
+test("what no origin can be asked is told so", async () => {
+  const count = a.heard.length;
+  const body = await usher.ask("/open/x", { method: "GET", body: "x" });
+  assert.equal(body.status, 400);
+  assert.match(body.text, /has no body/);
+  const trace = await usher.ask("/open/x", { method: "TRACE" });
+  assert.equal(trace.status, 405);
+  assert.match(trace.headers.allow, /GET/);
+  assert.equal(a.heard.length, count);
+});
+
 test("a guarded path cannot be reached by another spelling", async () => {
   const paths = ["/%6dembers/x", "//members/x", "/open/..%2fmembers/x", "/open/%2e%2e/members/x", "/open/..%252fmembers/x", "/members;a/x", "/open/..\\members/x", "/de//members/x"];
   for (const path of paths) {

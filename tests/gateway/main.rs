@@ -173,6 +173,33 @@ fn a_sign_out_holds_although_the_store_still_has_the_record_and_no_write_revives
 }
 
 #[test]
+fn a_sign_out_while_the_store_is_down_ends_the_session_all_the_same() {
+    let isolate = isolate();
+    let cookie = sign_in(&isolate, r#"{"user":"ada"}"#);
+    isolate.world.pass(10_000);
+    isolate.world.store_down.set(true);
+    isolate.world.origin(|_| Ok(Message::new(200, &[("usher-session", "end")], "bye")));
+    let out = isolate.get(&format!("{HOST}/auth/out"), &[("cookie", &cookie)]);
+    assert_eq!(out.status, 200);
+    assert!(out.field("set-cookie").unwrap().starts_with("__Host-usher=; "));
+    isolate.world.origin(|_| Ok(Message::new(200, &[("usher-session", "end_all")], "bye")));
+    let all = isolate.get(&format!("{HOST}/auth/out"), &[("cookie", &cookie)]);
+    assert_eq!((all.status, all.field("set-cookie")), (503, None), "whose sessions they are is not known");
+    isolate.world.store_down.set(false);
+    assert_eq!(identity(&isolate, &cookie), (401, "revoked".into()));
+}
+
+#[test]
+fn a_session_that_ends_while_it_is_renewed_is_not_written_back() {
+    let isolate = isolate();
+    let cookie = sign_in(&isolate, r#"{"user":"ada"}"#);
+    isolate.world.pass(2 * 3_600_000);
+    isolate.world.origin(|_| Ok(Message::new(200, &[("usher-session", "end")], "bye")));
+    isolate.get(&format!("{HOST}/auth/out"), &[("cookie", &cookie)]);
+    assert!(isolate.world.store.borrow().is_empty());
+}
+
+#[test]
 fn a_session_slides_with_use_and_writes_seldom() {
     let isolate = isolate();
     let cookie = sign_in(&isolate, r#"{"user":"ada"}"#);

@@ -239,11 +239,11 @@ impl Platform for Visit<'_> {
         Ok(())
     }
 
-    async fn ledger_read(&self, since: u64, _: Millis) -> Result<Page, Down> {
+    async fn ledger_read(&self, since: u64, _: Millis) -> Result<(Millis, Page), Down> {
         let world = self.world();
         world.ledger_reads.set(world.ledger_reads.get() + 1);
         up(world.ledger_down.get())?;
-        Ok(world.page(since))
+        Ok((world.now.get(), world.page(since)))
     }
 
     async fn ledger_stamp(&self, entry: &Entry, _: Millis) -> Result<Page, Down> {
@@ -251,7 +251,12 @@ impl Platform for Visit<'_> {
         up(world.ledger_down.get())?;
         let moment = world.page(0).as_of + 1;
         for subject in &entry.subjects {
-            world.stamps.borrow_mut().push(Stamp { subject: subject.clone(), since: moment, soft: entry.soft });
+            world.stamps.borrow_mut().push(Stamp {
+                subject: subject.clone(),
+                since: moment,
+                soft: entry.soft,
+                until: moment + entry.lifetime,
+            });
         }
         Ok(world.page(entry.since))
     }

@@ -1,7 +1,7 @@
 //! What a route may say.
 
 use super::super::super::path;
-use super::super::{Cache, Host, Locales, Pattern, Pool, Route, Segment, Target, base_url, raw};
+use super::super::{Cache, Host, LONGEST_STORED, Locales, Pattern, Pool, Route, Segment, Target, base_url, raw};
 use super::{Problems, quoted};
 use std::cmp::Ordering;
 
@@ -51,6 +51,12 @@ pub(super) fn route(raw: &raw::Route, at: &str, pools: &[Pool], locales: &Locale
     if raw.sessions && !matches!(target, Target::Pools(_)) {
         problems.add(key("sessions"), "found true on a route without `pool`; allowed: only where an origin answers");
     }
+    if raw.sessions && raw.auth == raw::Auth::None {
+        problems.add(
+            key("sessions"),
+            "found true where `auth` is \"none\"; allowed: where `auth` is \"optional\" or \"required\"",
+        );
+    }
     Route {
         name: raw.name.clone(),
         host,
@@ -62,7 +68,11 @@ pub(super) fn route(raw: &raw::Route, at: &str, pools: &[Pool], locales: &Locale
         sessions: raw.sessions,
         localized: raw.localized,
         cache: raw.cache.as_ref().map(|cache| Cache {
-            ttl: cache.ttl.as_deref().map(|ttl| problems.duration(key("cache.ttl"), ttl)),
+            ttl: cache.ttl.as_deref().map(|ttl| problems.duration(key("cache.ttl"), ttl)).inspect(|&ttl| {
+                if ttl > LONGEST_STORED {
+                    problems.add(key("cache.ttl"), "found more than 30d; allowed: at most 30d");
+                }
+            }),
             shared: cache.shared,
             query: cache.query.clone(),
         }),
