@@ -108,19 +108,29 @@ export async function stored(key) {
   }
 }
 
-// Simultaneous reads of one thing share one. The one that began it keeps its request alive until
-// it is done; those who joined have deadlines of their own, in case that request is gone.
+// Simultaneous reads of one thing share one. A request must not await what another began (the
+// runtime was seen to cancel it as hung), so those who join look again by timers of their own. When
+// the one that began seems to be gone, the next takes over.
 const flights = new Map();
 
-function shared(name, start, deadline) {
-  let flight = flights.get(name);
-  if (flight === undefined) {
-    flight = within(name.split(":")[0], start(), deadline);
-    flights.set(name, flight);
-    waitUntil(flight.then(() => flights.delete(name)));
-    return flight;
+async function shared(name, start, deadline) {
+  const patience = Date.now() + deadline / 4;
+  for (let pause = 1; ; pause = Math.min(2 * pause, 16)) {
+    const flight = flights.get(name);
+    if (flight === undefined || (Date.now() >= patience && !flight.done)) break;
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    if (flight.done) return flight.value;
   }
-  return within(name.split(":")[0], flight, deadline);
+  const flight = { done: false, value: undefined };
+  flights.set(name, flight);
+  const landed = within(name.split(":")[0], start(), deadline).then((value) => {
+    flight.done = true;
+    flight.value = value;
+    if (flights.get(name) === flight) flights.delete(name);
+    return value;
+  });
+  waitUntil(landed);
+  return landed;
 }
 
 function within(service, promise, deadline) {
