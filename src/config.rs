@@ -221,16 +221,14 @@ pub enum Unset {
     NotAUrl(String),
 }
 
-impl Session {
-    /// How long a stamp on a session is needed: nobody renews the session once the stamp is known,
-    /// so it is over after the idle time; the hour covers isolates that learn of the stamp late.
-    #[must_use]
-    pub fn stamp_lifetime(&self) -> Millis {
-        self.idle.saturating_add(3_600_000)
-    }
-}
-
 impl Config {
+    /// How long a stamp on sessions is needed. Once every isolate knows of it nobody renews what it
+    /// ended, and that is over after the idle time; the hour is for good measure.
+    #[must_use]
+    pub fn session_stamp_lifetime(&self) -> Millis {
+        self.session.idle + self.ledger.max_delay + self.ledger.max_outage + 3_600_000
+    }
+
     /// Checks the file as written.
     ///
     /// # Errors

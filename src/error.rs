@@ -39,7 +39,7 @@ pub enum Error {
     #[error("sessions cannot be checked now")]
     IdentityDown,
     /// The ledger did not take a stamp.
-    #[error("the ledger cannot be written now: nothing was stamped, try again")]
+    #[error("the ledger did not answer: it may not have been stamped, try again")]
     LedgerDown,
     /// A store that the operator asked for is down.
     #[error("the store cannot be reached now: try again")]

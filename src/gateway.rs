@@ -23,7 +23,7 @@ mod identify;
 mod join;
 mod visit;
 
-use crate::config::{Config, Target, Unset, raw::Raw};
+use crate::config::{Auth, Config, Target, Unset, raw::Raw};
 use crate::error::Error;
 use crate::head::{Edits, Fields, Head};
 use crate::ledger::View;
@@ -41,10 +41,11 @@ use visit::Visit;
 const OWN: &str = "/.usher/";
 
 /// One isolate's gateway: the configuration and what it remembers between requests.
-#[derive(Debug)]
 pub struct Gateway {
     config: Result<Config, String>,
     edition: String,
+    /// What users are hashed with in the log.
+    log_key: String,
     view: RefCell<View>,
     memo: RefCell<Memo>,
     book: book::Schedule,
@@ -56,6 +57,7 @@ impl Gateway {
     /// tells this build's static files from another's.
     #[must_use]
     pub fn new(raw: &Raw, edition: &str, var: impl Fn(&str) -> Option<String>) -> Self {
+        let log_key = var("ADMIN_TOKEN").unwrap_or_default();
         let config = Config::check(raw)
             .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
             .and_then(|config| config.resolved(var).map_err(|unset: Unset| unset.to_string()));
@@ -63,6 +65,7 @@ impl Gateway {
         Self {
             config,
             edition: edition.to_owned(),
+            log_key,
             view: RefCell::default(),
             memo: RefCell::new(Memo::new(entries, lifetime)),
             book: book::Schedule::default(),
@@ -171,7 +174,7 @@ impl Gateway {
             reply.after.push(After::ReadLedger);
         }
         if config.log_requests {
-            platform.log(&visit.line(config, reply.status, ms).text());
+            platform.log(&visit.line(config, &self.log_key, reply.status, ms).text());
         }
     }
 }
@@ -227,7 +230,9 @@ fn localized_location(config: &Config, visit: &Visit<'_>, place: &Place<'_, '_>)
 /// Fields that every streamed answer gets beside those of [`Gateway::finish`].
 fn dress(fields: &Fields<'_>, visit: &Visit<'_>, edits: &mut Edits) {
     headers::to_client(fields, visit.head.is_websocket(), edits);
-    if let Some(choice) = visit.choice {
-        headers::vary(fields, choice.reason.vary(), edits);
+    let mut names = visit.choice.map(|choice| choice.reason.vary()).unwrap_or_default().to_vec();
+    if visit.route.is_some_and(|route| route.auth != Auth::None) && !names.contains(&"Cookie") {
+        names.push("Cookie");
     }
+    headers::vary(fields, &names, edits);
 }

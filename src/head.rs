@@ -64,13 +64,14 @@ impl<'a> Url<'a> {
         (!authority.is_empty() && !authority.contains('@')).then_some(Self { scheme, authority, path, query })
     }
 
-    /// The host without its port.
+    /// The host without its port, and without the final dot that names the same host.
     #[must_use]
     pub fn host(&self) -> &'a str {
-        match self.authority.rsplit_once(':') {
+        let host = match self.authority.rsplit_once(':') {
             Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
             _ => self.authority,
-        }
+        };
+        host.strip_suffix('.').unwrap_or(host)
     }
 
     /// The parameters of the query, as written.

@@ -145,7 +145,7 @@ fn told_fields(head: &Head<'_>, told: &Told<'_>, edits: &mut Edits) {
         match told.shared {
             Some(Partition::Public) => {}
             Some(Partition::Roles(roles)) => edits.set("x-user-roles", &roles.join(",")),
-            Some(Partition::User(_)) | None => {
+            Some(Partition::User { .. }) | None => {
                 edits.set("x-user-id", &told_id(&record.user));
                 edits.set("x-user-roles", &record.roles.join(","));
             }
@@ -166,7 +166,7 @@ fn told_fields(head: &Head<'_>, told: &Told<'_>, edits: &mut Edits) {
     if let Some(region) = told.region {
         edits.set("x-region", region);
     }
-    if let Some(ip) = told.visitor.ip {
+    if let Some(ip) = told.visitor.ip.filter(|_| matches!(told.shared, None | Some(Partition::User { .. }))) {
         edits.set("x-forwarded-for", ip);
     }
     edits.set("x-forwarded-proto", head.url.scheme);
@@ -211,6 +211,20 @@ pub fn to_client(fields: &Fields<'_>, websocket: bool, edits: &mut Edits) {
             edits.remove(name);
         }
     }
+}
+
+/// `Cache-Control` of an answer to somebody signed in: whatever the origin says, nobody on the way
+/// may keep it for others.
+#[must_use]
+pub fn private(control: Option<&str>) -> String {
+    let control = control.unwrap_or_default();
+    let name = |member: &str| member.split('=').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if list(control).any(|member| matches!(name(member).as_str(), "private" | "no-store")) {
+        return control.to_owned();
+    }
+    let kept =
+        list(control).filter(|member| !matches!(name(member).as_str(), "public" | "s-maxage" | "proxy-revalidate"));
+    ["private"].into_iter().chain(kept).collect::<Vec<_>>().join(", ")
 }
 
 /// Adds what is missing to `Vary`.

@@ -165,6 +165,12 @@ impl View {
         self.age(now).is_some_and(|age| age <= bounds.max_outage.max(bounds.max_delay))
     }
 
+    /// Whether the view is of a reading that began at `moment` (this isolate's clock) or later.
+    #[must_use]
+    pub fn was_read_since(&self, moment: config::Millis) -> bool {
+        self.read.is_some_and(|read| read >= moment)
+    }
+
     fn age(&self, now: config::Millis) -> Option<config::Millis> {
         self.read.map(|read| now.saturating_sub(read))
     }

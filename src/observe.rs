@@ -79,10 +79,11 @@ impl Line<'_> {
     }
 }
 
-/// A user as the log knows them: the same user is the same word, and nobody reads who it is off it.
+/// A user as the log knows them: the same user is the same word, and only who has the key (the
+/// operator's token) can find out by trying who it is.
 #[must_use]
-pub fn user(id: &str) -> String {
-    let hash = hmac_sha256::Hash::hash(format!("usher-log:{id}").as_bytes());
+pub fn user(key: &str, id: &str) -> String {
+    let hash = hmac_sha256::HMAC::mac(id.as_bytes(), key.as_bytes());
     crate::headers::trace::hex(hash.get(..8).unwrap_or_default())
 }
 
@@ -106,8 +107,9 @@ mod tests {
 
     #[test]
     fn a_user_is_a_hash() {
-        assert_eq!(user("7"), user("7"));
-        assert_ne!(user("7"), user("8"));
-        assert_eq!(user("7").len(), 16);
+        assert_eq!(user("k", "7"), user("k", "7"));
+        assert_ne!(user("k", "7"), user("k", "8"));
+        assert_ne!(user("k", "7"), user("l", "7"));
+        assert_eq!(user("k", "7").len(), 16);
     }
 }

@@ -45,13 +45,15 @@ struct Found<'c> {
     prefix: Option<usize>,
 }
 
-/// A locale prefix counts only when the route behind it is localized.
+/// A locale prefix counts only when the route behind it is localized. One behind another is no
+/// path: `/en/ja/x` would reach by its second half what `/ja/x` guards.
 fn look<'c>(config: &'c Config, host: &str, path: &str, method: &str) -> Result<Found<'c>, Error> {
     if let Some(prefix) = locale_prefix(config, path) {
-        let inner = most_specific(config, host, after_first_segment(path), method);
-        match inner {
+        let inner = after_first_segment(path);
+        match most_specific(config, host, inner, method) {
             Ok(route) if !route.localized => {}
-            inner => return inner.map(|route| Found { route, prefix: Some(prefix) }),
+            Ok(_) if names_locale(config, inner).is_some() => return Err(Error::NotFound),
+            found => return found.map(|route| Found { route, prefix: Some(prefix) }),
         }
     }
     most_specific(config, host, path, method).map(|route| Found { route, prefix: None })
@@ -60,10 +62,13 @@ fn look<'c>(config: &'c Config, host: &str, path: &str, method: &str) -> Result<
 /// The locale that a path begins with, when prefixes are in use.
 #[must_use]
 pub fn locale_prefix(config: &Config, path: &str) -> Option<usize> {
+    names_locale(config, path).filter(|_| config.locales.prefix)
+}
+
+/// The locale that the first segment of a path is called, whatever that means here.
+#[must_use]
+pub fn names_locale(config: &Config, path: &str) -> Option<usize> {
     let first = path.strip_prefix('/')?.split('/').next()?;
-    if !config.locales.prefix || first.is_empty() {
-        return None;
-    }
     config.locales.supported.iter().position(|tag| tag.eq_ignore_ascii_case(first))
 }
 
@@ -72,17 +77,18 @@ fn after_first_segment(path: &str) -> &str {
     rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or("/")
 }
 
+/// The most specific route for host and path; only others for the very same ones may answer for a
+/// method it does not take, so that nothing slips past a guard by its method.
 fn most_specific<'c>(config: &'c Config, host: &str, path: &str, method: &str) -> Result<&'c Route, Error> {
+    let mut routes = config.routes.iter().filter(|r| r.host.matches(host) && r.path.matches(path).is_some()).peekable();
+    let first = *routes.peek().ok_or(Error::NotFound)?;
     let mut allowed: Vec<String> = Vec::new();
-    for route in config.routes.iter().filter(|r| r.host.matches(host) && r.path.matches(path).is_some()) {
+    for route in routes.take_while(|route| route.host == first.host && route.path.same_paths(&first.path)) {
         let listed = |method: &str| route.methods.iter().any(|known| known == method);
         if route.methods.is_empty() || listed(method) || (method == "HEAD" && listed("GET")) {
             return Ok(route);
         }
         allowed.extend(route.methods.iter().cloned());
-    }
-    if allowed.is_empty() {
-        return Err(Error::NotFound);
     }
     if allowed.iter().any(|method| method == "GET") {
         allowed.push("HEAD".into());
@@ -148,6 +154,9 @@ mod tests {
             ("https://www.example.com/admin", "sub /admin None"),
             ("https://example.com/admin", "admin /admin None"),
             ("https://x.org/%61dmin", "admin /admin None"),
+            ("https://x.org/users/7/", "user /users/7/ None"),
+            ("https://x.org./admin", "admin /admin None"),
+            ("https://api.example.com./users/7/posts", "posts /users/7/posts None"),
         ] {
             assert_eq!(name(url, "GET"), found, "{url}");
         }
@@ -161,6 +170,7 @@ mod tests {
             ("https://x.org/en/", "all / Some(0)"),
             ("https://x.org/fr/admin", "all /fr/admin None"),
             ("https://x.org/en/raw/x", "all /en/raw/x None"),
+            ("https://x.org/en/zh-Hant/admin", "404 nothing is here"),
         ] {
             assert_eq!(name(url, "GET"), found, "{url}");
         }
@@ -192,6 +202,7 @@ mod tests {
     fn a_method_that_no_route_takes_is_told_which_are() {
         assert_eq!(name("https://put.example/users/7/posts", "PUT"), "only /users/7/posts None");
         assert_eq!(name("https://api.example.com/users/7/posts", "HEAD"), "posts /users/7/posts None");
+        assert!(name("https://put.example/users/7/posts", "POST").starts_with("405 "), "not the catch-all's");
         let text = "[[route]]\nname = \"a\"\npath = \"/a\"\nmethods = [\"GET\", \"POST\"]\necho = true\n";
         let config = source::read(text, "test.toml").expect("a configuration").1;
         let ask = |path: &str, method: &str| {

@@ -52,8 +52,9 @@ pub fn region(regions: &[Region], visitor: &Visitor<'_>) -> Option<(usize, Reaso
         .or_else(|| (!regions.is_empty()).then_some((0, Reason::Default)))
 }
 
-/// The base URLs to try, in order: the pool of the visitor's region, then the pools nearest to the
-/// visitor (or to that region), then those without a place; within a pool from a random start.
+/// The base URLs to try, in order: one of the pool of the visitor's region, one of each pool that is
+/// next nearest to the visitor (or to that region), one of each without a place; then the others of
+/// each, for what stands together often falls together. Within a pool from a random start.
 #[must_use]
 pub fn origins<'c>(
     config: &'c Config,
@@ -75,18 +76,20 @@ pub fn origins<'c>(
     };
     let mut order = pools.to_vec();
     order.sort_by(|a, b| rank(*a).partial_cmp(&rank(*b)).unwrap_or(Ordering::Equal));
-    let mut urls = Vec::new();
-    for pool in order.iter().filter_map(|place| config.pools.get(*place)) {
-        let count = pool.origins.len().max(1);
-        let start = usize::try_from(random % count as u64).unwrap_or_default();
-        urls.extend(pool.origins.iter().cycle().skip(start).take(pool.origins.len()).filter_map(
-            |origin| match origin {
+    let pools: Vec<&[Setting]> =
+        order.iter().filter_map(|place| Some(config.pools.get(*place)?.origins.as_slice())).collect();
+    let most = pools.iter().map(|origins| origins.len()).max().unwrap_or_default();
+    let turns = (0..most).flat_map(|turn| pools.iter().map(move |origins| (turn, *origins)));
+    turns
+        .filter(|(turn, origins)| *turn < origins.len())
+        .filter_map(|(turn, origins)| {
+            let start = usize::try_from(random % origins.len() as u64).unwrap_or_default();
+            match origins.get((start + turn) % origins.len())? {
                 Setting::Url(url) => Some(url.as_str()),
                 Setting::Var(_) => None,
-            },
-        ));
-    }
-    urls
+            }
+        })
+        .collect()
 }
 
 /// Great-circle distance in radians (haversine formula).
@@ -179,7 +182,7 @@ mod tests {
         let config = config();
         let tokyo = visitor(Some("JP"), Some("AS"), Some((35.6, 139.7)));
         let order = origins(&config, &[3, 0, 1, 2], &tokyo, Some(2), 4);
-        assert_eq!(order, ["https://ap1", "https://eu2", "https://eu3", "https://eu1", "https://us1", "https://any1"]);
+        assert_eq!(order, ["https://ap1", "https://eu2", "https://us1", "https://any1", "https://eu3", "https://eu1"]);
         let unknown = visitor(None, None, None);
         assert_eq!(origins(&config, &[1, 0], &unknown, Some(0), 0)[0], "https://eu1");
         assert_eq!(origins(&config, &[3], &unknown, None, 9), ["https://any1"]);

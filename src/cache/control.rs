@@ -24,6 +24,8 @@ pub enum Unstored {
     Stale,
     /// More tags, or longer ones, than could be purged.
     Tags,
+    /// More bytes than are stored, by its own `Content-Length`.
+    Size,
     /// The ledger could not be read when it was asked for.
     Ledger,
 }
@@ -42,6 +44,7 @@ impl Unstored {
             Self::NoLifetime => "no-lifetime",
             Self::Stale => "stale",
             Self::Tags => "tags",
+            Self::Size => "size",
             Self::Ledger => "ledger",
         }
     }
@@ -118,6 +121,10 @@ pub fn lifetime(
     if fields.get("set-cookie").is_some() {
         return Err(Unstored::SetCookie);
     }
+    let length = fields.get("content-length").and_then(|length| length.parse::<u64>().ok());
+    if length.is_some_and(|length| length > LARGEST) {
+        return Err(Unstored::Size);
+    }
     let mut varies = list(fields.get("vary").unwrap_or_default());
     if !varies.all(|name| keyed.iter().any(|known| known.eq_ignore_ascii_case(name))) {
         return Err(Unstored::Vary);
@@ -144,6 +151,10 @@ fn expires(fields: &Fields<'_>, now: Millis) -> Option<Millis> {
     Some(at(expires).map_or(0, |expires| expires.saturating_sub(date)))
 }
 
+/// Bytes of an answer that is stored, at most: the store reads it as fast as the origin sends it,
+/// and what a slow visitor has not read yet waits in memory.
+const LARGEST: u64 = 25 << 20;
+
 /// Tags an answer may have at most.
 const MOST_TAGS: usize = 128;
 /// Bytes of a tag at most.
@@ -152,7 +163,7 @@ const LONGEST_TAG: usize = 256;
 /// The tags of an answer: the route's, `Cache-Tag` (commas) and `Surrogate-Key` (spaces).
 ///
 /// # Errors
-/// It has too many or too long ones: what could not be purged is not stored.
+/// It has too many, too long ones, or ones that no purge can name: what could not be purged is not stored.
 pub fn tags(fields: &Fields<'_>, route: &[String]) -> Result<Vec<String>, Unstored> {
     let comma = fields.get("cache-tag").unwrap_or_default().split(',');
     let space = fields.get("surrogate-key").unwrap_or_default().split([' ', ',']);
@@ -160,7 +171,8 @@ pub fn tags(fields: &Fields<'_>, route: &[String]) -> Result<Vec<String>, Unstor
     tags.extend(comma.chain(space).map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned));
     tags.sort();
     tags.dedup();
-    let good = tags.len() <= MOST_TAGS && tags.iter().all(|tag| tag.len() <= LONGEST_TAG);
+    let good = tags.len() <= MOST_TAGS
+        && tags.iter().all(|tag| tag.len() <= LONGEST_TAG && tag.bytes().all(|b| b.is_ascii_graphic()));
     if good { Ok(tags) } else { Err(Unstored::Tags) }
 }
 
@@ -221,6 +233,16 @@ mod tests {
             assert_eq!(ask(packed, Some(1_000), false), Err(reason), "{packed}");
         }
         assert!(ask("200\ncache-control:max-age=60\nvary:Accept-Encoding\n", None, false).is_ok());
+    }
+
+    #[test]
+    fn a_tag_that_no_purge_can_name_keeps_an_answer_from_being_stored() {
+        for bad in ["a b", "caf\u{e9}"] {
+            let packed = format!("200\ncache-tag:{bad}\n");
+            assert_eq!(tags(&answer(&packed).1, &[]), Err(Unstored::Tags));
+        }
+        assert_eq!(ask("200\ncache-control:max-age=60\ncontent-length:26214401\n", None, false), Err(Unstored::Size));
+        assert!(ask("200\ncache-control:max-age=60\ncontent-length:26214400\n", None, false).is_ok());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::cache::key::chosen_query;
 use crate::config::{Config, units};
 use crate::head::Url;
 use crate::ledger::subject;
+use crate::path;
 use crate::route;
 use serde_json::Value;
 
@@ -45,10 +46,19 @@ impl Order {
             subjects.push(subject::tag(tag));
         }
         for url in texts(fields.get("urls"), "urls")? {
-            subjects.push(subject::url(&resource(config, url, true).ok_or_else(|| bad("urls", url))?));
+            let names = resources(config, url).ok_or_else(|| bad("urls", url))?;
+            subjects.extend(names.iter().map(|name| subject::url(name)));
         }
         for prefix in texts(fields.get("prefixes"), "prefixes")? {
-            let resource = resource(config, prefix, false).ok_or_else(|| bad("prefixes", prefix))?;
+            let (authority, url) = whole(prefix).ok_or_else(|| bad("prefixes", prefix))?;
+            let url = Url::parse(&url).ok_or_else(|| bad("prefixes", prefix))?;
+            let path = plain(config, &url);
+            if path == "/" && url.path != "/" {
+                return Err(format!(
+                    "\"prefixes\": {prefix:?} is every page in one language, and a purge is of all languages: give a longer prefix, or \"everything\": true"
+                ));
+            }
+            let resource = format!("{authority}{path}");
             let trimmed = resource.strip_suffix('/').filter(|rest| rest.contains('/')).unwrap_or(&resource);
             subjects.push(subject::prefix(trimmed));
         }
@@ -80,23 +90,37 @@ fn bad(field: &str, text: &str) -> String {
     )
 }
 
-/// A URL or path in the form that stored answers carry: without scheme and locale prefix, and with
-/// the query that its route chooses.
-fn resource(config: &Config, text: &str, with_query: bool) -> Option<String> {
-    let whole = if text.starts_with('/') && !text.starts_with("//") {
-        format!("https://any.invalid{text}")
-    } else {
-        text.to_owned()
-    };
+/// A URL, or a path on every host, as authority (empty for every host) and whole URL.
+fn whole(text: &str) -> Option<(String, String)> {
+    let path = text.starts_with('/') && !text.starts_with("//");
+    let whole = if path { format!("https://any.invalid{text}") } else { text.to_owned() };
     let url = Url::parse(&whole).filter(|_| whole.bytes().all(|b| b.is_ascii_graphic()))?;
-    let authority = if text.starts_with('/') { String::new() } else { url.authority.to_ascii_lowercase() };
-    let place = route::find(config, &url, "GET").ok();
-    let path = place.as_ref().map_or(url.path, |place| &*place.path);
-    let query = match place.as_ref().and_then(|place| place.route.cache.as_ref()) {
-        Some(cache) if with_query => chosen_query(&url, cache),
-        _ => String::new(),
-    };
-    Some(format!("{authority}{path}{query}"))
+    let authority = if path { String::new() } else { url.authority.to_ascii_lowercase() };
+    Some((authority, whole))
+}
+
+/// The path in the form that stored answers carry: normal, without a locale prefix.
+fn plain(config: &Config, url: &Url<'_>) -> String {
+    let path = path::normal(url.path).map_or_else(|_| url.path.to_owned(), std::borrow::Cow::into_owned);
+    match route::locale_prefix(config, &path) {
+        Some(_) => route::find(config, url, "GET").map_or(path, |place| place.path.into_owned()),
+        None => path,
+    }
+}
+
+/// The names that stored answers of a URL may carry: with its query as it is, and as each route for
+/// this path chooses from it.
+fn resources(config: &Config, text: &str) -> Option<Vec<String>> {
+    let (authority, url) = whole(text)?;
+    let url = Url::parse(&url)?;
+    let path = plain(config, &url);
+    let as_is = url.query.filter(|query| !query.is_empty()).map(|query| format!("?{query}")).unwrap_or_default();
+    let caches = config.routes.iter().filter(|r| authority.is_empty() || r.host.matches(url.host()));
+    let caches = caches.filter(|route| route.path.matches(&path).is_some()).filter_map(|route| route.cache.as_ref());
+    let mut names: Vec<String> = caches.map(|cache| chosen_query(&url, cache)).chain([as_is]).collect();
+    names.sort();
+    names.dedup();
+    Some(names.into_iter().map(|query| format!("{authority}{path}{query}")).collect())
 }
 
 #[cfg(test)]
@@ -106,7 +130,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn config() -> Config {
-        let text = "[locale]\nsupported = [\"en\", \"ja\"]\n[[route]]\nname = \"a\"\npath = \"/*\"\necho = true\ncache = { query = [\"q\"] }\n";
+        let text = "[locale]\nsupported = [\"en\", \"ja\"]\n[[route]]\nname = \"a\"\npath = \"/*\"\nstatic = true\ncache = { query = [\"q\"] }\n";
         source::read(text, "test.toml").expect("a configuration").1
     }
 
@@ -119,6 +143,7 @@ mod tests {
         let subjects = [
             "tag:t",
             "url:a.example/x?q=1",
+            "url:a.example/x?q=1&z=2",
             "url:/y?q=2",
             "prefix:a.example/docs",
             "prefix:/p",
@@ -146,6 +171,7 @@ mod tests {
             ("{\"urls\":[\"about\"]}", "\"urls\": \"about\" is neither"),
             ("{\"urls\":[\"//e.com/x\"]}", "\"urls\": \"//e.com/x\" is neither"),
             ("{\"prefixes\":[\"ftp://x\"]}", "\"prefixes\": \"ftp://x\" is neither"),
+            ("{\"prefixes\":[\"/ja\"]}", "\"prefixes\": \"/ja\" is every page in one language"),
             ("{\"everything\":\"yes\"}", "\"everything\" must be true or false"),
             ("{\"everything\":true,\"soft\":1}", "\"soft\" must be true or false"),
         ] {

@@ -68,6 +68,6 @@ export class Ledger extends DurableObject {
       this.#inner = new usher.Ledger(this.ctx, this.env);
       this.#era = era;
     }
-    return this.#inner.fetch(request);
+    return enter(() => this.#inner.fetch(request));
   }
 }

@@ -14,8 +14,13 @@ function failed(service, error, code = DOWN) {
 
 /** A request's head as lines: see src/head.rs. */
 export function pack(request) {
-  let packed = `${request.url}\n${request.method}\n${request.body === null ? 0 : 1}\n`;
-  for (const [name, value] of request.headers) packed += `${name}:${value}\n`;
+  let fields = "";
+  let empty = false;
+  request.headers.forEach((value, name) => {
+    fields += `${name}:${value}\n`;
+    if (name === "content-length") empty = value === "0";
+  });
+  const packed = `${request.url}\n${request.method}\n${empty || request.body === null ? 0 : 1}\n${fields}`;
   const cf = request.cf;
   if (!cf) return packed + "\n";
   return (
@@ -27,7 +32,9 @@ export function pack(request) {
 /** An answer's head as lines. */
 export function head(response) {
   let packed = `${response.status}\n`;
-  for (const [name, value] of response.headers) packed += `${name}:${value}\n`;
+  response.headers.forEach((value, name) => {
+    packed += `${name}:${value}\n`;
+  });
   return packed;
 }
 
@@ -80,6 +87,8 @@ export async function ask(request, url, method, carry, edits, deadline) {
       headers: edit(carry > 0 ? new Headers(request.headers) : new Headers(), edits),
       body: carry > 1 ? request.body : undefined,
       redirect: "manual",
+      // Cloudflare's own cache below fetch knows neither partitions nor the ledger.
+      cache: "no-store",
       signal: controller.signal,
     });
   } catch (error) {
@@ -114,23 +123,21 @@ export async function stored(key) {
 const flights = new Map();
 
 async function shared(name, start, deadline) {
-  const patience = Date.now() + deadline / 4;
-  for (let pause = 1; ; pause = Math.min(2 * pause, 16)) {
-    const flight = flights.get(name);
-    if (flight === undefined || (Date.now() >= patience && !flight.done)) break;
-    await new Promise((resolve) => setTimeout(resolve, pause));
+  for (let flight = flights.get(name); flight !== undefined; flight = flights.get(name)) {
+    const patience = Date.now() + deadline / 4;
+    for (let pause = 1; !flight.done && Date.now() < patience; pause = Math.min(2 * pause, 16)) {
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
     if (flight.done) return flight.value;
+    if (flights.get(name) === flight) break;
   }
   const flight = { done: false, value: undefined };
   flights.set(name, flight);
-  const landed = within(name.split(":")[0], start(), deadline).then((value) => {
-    flight.done = true;
-    flight.value = value;
-    if (flights.get(name) === flight) flights.delete(name);
-    return value;
-  });
-  waitUntil(landed);
-  return landed;
+  const value = await within(name.split(":")[0], start(), deadline);
+  flight.done = true;
+  flight.value = value;
+  if (flights.get(name) === flight) flights.delete(name);
+  return value;
 }
 
 function within(service, promise, deadline) {
@@ -145,7 +152,7 @@ function within(service, promise, deadline) {
 
 /** A session's record as text, null when there is none. */
 export function sessionRead(key, deadline) {
-  return shared(`session:${key}`, () => env.SESSIONS.get(key), deadline);
+  return shared(`session:${key}`, async () => env.SESSIONS.get(key), deadline);
 }
 
 export async function sessionWrite(key, value, seconds) {

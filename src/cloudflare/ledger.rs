@@ -1,11 +1,14 @@
 //! The book: one Durable Object with SQLite storage.
 //!
-//! Its clock is milliseconds since 1970, but never repeats and never goes back. For each subject
+//! Its clock is milliseconds since 1970, but never repeats and never goes back, not even when the
+//! object wakes up on a machine whose clock is behind: what it may tell is written down first, some
+//! seconds ahead. For each subject
 //! only the newest stamp of each kind is kept; stamps older than anything that can still be alive
 //! are forgotten as new ones come.
 
 use crate::ledger::{Entry, Moment, Page, Stamp};
 use serde::Deserialize;
+use std::cell::Cell;
 use worker::{
     DurableObject, Env, Request, Response, Result, SqlStorage, SqlStorageValue, State, durable_object, wasm_bindgen,
 };
@@ -15,13 +18,24 @@ use worker::{
 const MOST: usize = 2_000;
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS stamps (subject TEXT NOT NULL, soft INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (subject, soft)) WITHOUT ROWID";
+/// One row: the moment up to which the clock may be told.
+const CLOCK: &str = "CREATE TABLE IF NOT EXISTS clock (row INTEGER PRIMARY KEY CHECK (row = 0), told INTEGER NOT NULL)";
+/// How far ahead that is written, in milliseconds: one write in so long a time at most.
+const AHEAD: Moment = 10_000;
 const INDEX: &str = "CREATE INDEX IF NOT EXISTS by_moment ON stamps (since)";
 
 /// The book.
 #[durable_object]
 pub struct Ledger {
     sql: SqlStorage,
-    ready: std::result::Result<(), String>,
+    /// The last moment told, and the one that is written down; or why there are no tables.
+    clock: std::result::Result<Cell<Told>, String>,
+}
+
+#[derive(Clone, Copy)]
+struct Told {
+    last: Moment,
+    written: Moment,
 }
 
 #[derive(Deserialize)]
@@ -33,21 +47,25 @@ struct Row {
 }
 
 #[derive(Deserialize)]
-struct Newest {
-    since: Option<f64>,
+struct Written {
+    told: f64,
 }
 
 impl DurableObject for Ledger {
     fn new(state: State, _: Env) -> Self {
         let sql = state.storage().sql();
-        let ready =
-            sql.exec(TABLE, None).and_then(|_| sql.exec(INDEX, None)).map(|_| ()).map_err(|error| error.to_string());
-        Self { sql, ready }
+        let opened = [TABLE, INDEX, CLOCK].iter().try_for_each(|statement| sql.exec(statement, None).map(|_| ()));
+        let written = opened.and_then(|()| sql.exec("SELECT told FROM clock", None)?.to_array::<Written>());
+        let clock = written.map_err(|error| error.to_string()).map(|rows| {
+            let told = rows.first().map_or(0, |row| row.told as Moment);
+            Cell::new(Told { last: told, written: told })
+        });
+        Self { sql, clock }
     }
 
     /// Takes an [`Entry`] as JSON, answers with a [`Page`] as JSON.
     async fn fetch(&self, mut request: Request) -> Result<Response> {
-        if let Err(error) = &self.ready {
+        if let Err(error) = &self.clock {
             return Response::error(format!("the table of stamps could not be made: {error}"), 500);
         }
         let entry: Entry = request.json().await?;
@@ -59,15 +77,24 @@ impl DurableObject for Ledger {
 }
 
 impl Ledger {
-    /// Now, by the book's clock: after every moment it has ever told.
-    fn now(&self) -> Result<Moment> {
-        let newest: Newest = self.sql.exec("SELECT MAX(since) AS since FROM stamps", None)?.one()?;
-        let newest = newest.since.map_or(0, |since| since as Moment);
-        Ok((js_sys::Date::now() as Moment).max(newest))
+    /// A moment that is not before any that was told: with `tick`, after all of them.
+    fn now(&self, tick: bool) -> Result<Moment> {
+        let clock = self.clock.as_ref().map_err(|error| worker::Error::from(error.as_str()))?;
+        let Told { last, mut written } = clock.get();
+        let now = (js_sys::Date::now() as Moment).max(last + Moment::from(tick));
+        if now > written {
+            written = now + AHEAD;
+            self.sql.exec(
+                "INSERT INTO clock (row, told) VALUES (0, ?) ON CONFLICT (row) DO UPDATE SET told = excluded.told",
+                vec![number(written)?],
+            )?;
+        }
+        clock.set(Told { last: now, written });
+        Ok(now)
     }
 
     fn stamp(&self, entry: &Entry) -> Result<()> {
-        let moment = self.now()? + 1;
+        let moment = self.now(true)?;
         let until = moment.saturating_add(entry.lifetime);
         for subject in &entry.subjects {
             self.sql.exec(
@@ -98,7 +125,7 @@ impl Ledger {
             .collect();
         let as_of = match (more, stamps.last()) {
             (true, Some(last)) => last.since - 1,
-            _ => self.now()?,
+            _ => self.now(false)?,
         };
         stamps.retain(|stamp| stamp.since <= as_of);
         Ok(Page { as_of, stamps, more })

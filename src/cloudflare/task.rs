@@ -27,11 +27,18 @@ struct Sleeping {
     waits: usize,
 }
 
-#[derive(Default)]
 struct Tasks {
     sleeping: HashMap<u32, Sleeping>,
     last: u32,
     sweep_at: usize,
+}
+
+impl Default for Tasks {
+    /// Numbers begin anywhere, so that what waits for a task of a dead instance finds none here.
+    fn default() -> Self {
+        let last = getrandom::u32().unwrap_or_default();
+        Self { sleeping: HashMap::new(), last, sweep_at: 0 }
+    }
 }
 
 thread_local! {

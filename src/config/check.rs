@@ -36,6 +36,15 @@ impl Problems {
         )
     }
 
+    /// A wait that ends: at least 10 ms, at most `longest`.
+    fn deadline(&mut self, key: impl Into<String>, text: &str, longest: Millis) -> Millis {
+        let good = units::duration(text).filter(|deadline| (10..=longest).contains(deadline));
+        self.take(
+            key,
+            good.ok_or_else(|| format!("found {text:?}; allowed: 10ms to {}s, such as \"5s\"", longest / 1_000)),
+        )
+    }
+
     /// The place of `name` among `known`, with a hint when it is nearly one of them.
     fn place<'a>(&mut self, key: impl Into<String>, name: &str, known: impl Iterator<Item = &'a str>) -> usize {
         let known: Vec<&str> = known.collect();
@@ -63,6 +72,12 @@ pub(super) fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
     let regions = regions(&raw.region, &mut problems);
     let pools = pools(&raw.pool, &regions, &mut problems);
     let session = session(&raw.session, &mut problems);
+    if locales.cookie == session.cookie {
+        problems.add(
+            "locale.cookie",
+            format!("found {:?}, which is the session's cookie; allowed: another", locales.cookie),
+        );
+    }
     let mut routes: Vec<Route> = Vec::with_capacity(raw.route.len());
     for (place, written) in raw.route.iter().enumerate() {
         let route = route(written, &format!("route[{place}]"), &pools, &locales, &mut problems);
@@ -92,7 +107,7 @@ pub(super) fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
     let ledger = Ledger {
         max_delay: problems.duration("ledger.max_delay", &raw.ledger.max_delay),
         max_outage: problems.duration("ledger.max_outage", &raw.ledger.max_outage),
-        deadline: problems.duration("ledger.deadline", &raw.ledger.deadline),
+        deadline: problems.deadline("ledger.deadline", &raw.ledger.deadline, 30_000),
     };
     if problems.0.is_empty() {
         Ok(Config { session, ledger, locales, log_requests: raw.log.requests, regions, pools, routes })
@@ -125,7 +140,7 @@ fn session(raw: &raw::Session, problems: &mut Problems) -> Session {
         absolute,
         memo: problems.duration("session.memo", &raw.memo),
         memo_entries: raw.memo_entries,
-        deadline: problems.duration("session.deadline", &raw.deadline),
+        deadline: problems.deadline("session.deadline", &raw.deadline, 30_000),
         sign_in: raw.sign_in.clone(),
     }
 }

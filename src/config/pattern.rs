@@ -95,17 +95,19 @@ impl Pattern {
             None => (body, false),
         };
         let mut segments: Vec<Segment> = Vec::new();
-        for part in body.split('/') {
+        // A final slash makes no other path: see `matches`.
+        for part in body.strip_suffix('/').unwrap_or(body).split('/').filter(|_| !body.is_empty()) {
             let segment = match part.strip_prefix('{').map(|name| name.strip_suffix('}')) {
                 Some(Some(name)) if is_name(name) => Segment::Parameter(name.to_owned()),
                 Some(_) => return Err(bad("a parameter is {name}, of letters, digits and '_'")),
                 None if part.contains(['{', '}', '*', '?', '#']) => {
                     return Err(bad("'{', '}', '*', '?' and '#' have no place inside a segment"));
                 }
+                None if part.is_empty() => return Err(bad("a segment is not empty")),
                 None => {
                     let slashed = format!("/{part}");
                     let literal = path::normal(&slashed).map_err(|e| bad(&e.to_string()))?;
-                    if path::otherwise(&literal).is_some_and(|read| !part.is_empty() && read != literal) {
+                    if path::otherwise(&literal).is_some() {
                         return Err(bad("a segment must be readable in one way only"));
                     }
                     Segment::Literal(literal.trim_start_matches('/').to_owned())
@@ -119,10 +121,12 @@ impl Pattern {
         Ok(Self { segments, rest })
     }
 
-    /// The parameters of `path` (normal form) when it is meant.
+    /// The parameters of `path` (normal form) when it is meant, with or without a final slash: what
+    /// guards `/account` guards `/account/`.
     #[must_use]
     pub fn matches<'p>(&self, path: &'p str) -> Option<Vec<(&str, &'p str)>> {
-        let mut parts = path.strip_prefix('/')?.split('/');
+        let body = path.strip_prefix('/')?;
+        let mut parts = body.strip_suffix('/').unwrap_or(body).split('/').filter(|_| !body.is_empty());
         let mut parameters = Vec::new();
         for segment in &self.segments {
             let part = parts.next()?;

@@ -45,7 +45,7 @@ fn a_fault_names_file_line_key_what_was_found_and_what_is_allowed() {
         ),
         (
             "[[route]]\nname = \"a\"\npath = \"/\"\necho = true\n\n[[route]]\nname = \"b\"\npath = \"/b\"\necho = true\ndeadline = \"10\"\n",
-            "usher.toml:10: `route[1].deadline`: found \"10\"; allowed: a whole number and a unit (ms, s, m, h, d), at most 366d, such as \"5s\"\n",
+            "usher.toml:10: `route[1].deadline`: found \"10\"; allowed: 10ms to 600s, such as \"5s\"\n",
         ),
         (
             "[[pool]]\nname = \"app\"\norigins = [\n  \"https://a.example\",\n  \"ftp://b.example\",\n]\n[[route]]\nname = \"a\"\npath = \"/\"\npool = \"ap\"\n",
@@ -89,6 +89,11 @@ fn meaningless_values_are_refused() {
         ("[[pool]]\nname = \"p\"\norigins = [\"https://u:p@x.example\"]\n", "pool[0].origins[0]"),
         ("[[pool]]\nname = \"p\"\norigins = [\"https://x\"]\nregion = \"eu\"\n", "pool[0].region"),
         ("[[route]]\nname = \"a\"\npath = \"a\"\necho = true\n", "route[0].path"),
+        ("[[route]]\nname = \"a\"\npath = \"/a//b\"\necho = true\n", "route[0].path"),
+        ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\ncache = {}\n", "route[0].cache"),
+        ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\ndeadline = \"11m\"\n", "route[0].deadline"),
+        ("[ledger]\ndeadline = \"0s\"\n", "ledger.deadline"),
+        ("[session]\ncookie = \"lang\"\n", "locale.cookie"),
         ("[[route]]\nname = \"a\"\npath = \"/a*\"\necho = true\n", "route[0].path"),
         ("[[route]]\nname = \"a\"\npath = \"/{x}/{x}\"\necho = true\n", "route[0].path"),
         ("[[route]]\nname = \"a\"\npath = \"/.usher/x\"\necho = true\n", "route[0].path"),
@@ -97,7 +102,7 @@ fn meaningless_values_are_refused() {
         ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\nmethods = [\"get\"]\n", "route[0].methods"),
         ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\ntags = [\"a,b\"]\n", "route[0].tags"),
         ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\nsessions = true\n", "route[0].sessions"),
-        ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\ncache = { ttl = \"31d\" }\n", "route[0].cache.ttl"),
+        ("[[route]]\nname = \"a\"\npath = \"/a\"\nstatic = true\ncache = { ttl = \"31d\" }\n", "route[0].cache.ttl"),
         ("[[route]]\nname = \"a\"\npath = \"/a\"\nredirect = { to = \"//e\" }\n", "route[0].redirect.to"),
         ("[[route]]\nname = \"a\"\npath = \"/a\"\nredirect = { to = \"/{id}\" }\n", "route[0].redirect.to"),
         (
@@ -119,6 +124,7 @@ fn two_routes_that_claim_the_same_requests_are_refused() {
     assert!(clash("path = \"/{a}/x\"", "path = \"/{b}/x\""));
     assert!(clash("path = \"/x\"\nmethods = [\"GET\", \"PUT\"]", "path = \"/x\"\nmethods = [\"PUT\"]"));
     assert!(clash("path = \"/%78\"", "path = \"/x\""));
+    assert!(clash("path = \"/x/\"", "path = \"/x\""));
     assert!(!clash("path = \"/x\"\nmethods = [\"GET\"]", "path = \"/x\""));
     assert!(!clash("path = \"/x\"\nmethods = [\"GET\"]", "path = \"/x\"\nmethods = [\"PUT\"]"));
     assert!(!clash("path = \"/x\"", "path = \"/x\"\nhost = \"a.example\""));

@@ -39,8 +39,13 @@ impl Gateway {
             return Ok(());
         }
         let paused = now < self.book.paused_until.get();
+        // A reading that others began may be too old for this request; then it reads for itself.
+        let since = now.saturating_sub(config.ledger.max_delay);
         if !paused && self.read_book(platform, config).await.is_ok() {
-            return Ok(());
+            let young = self.view.borrow().was_read_since(since);
+            if young || self.present(platform, config).await.is_ok() {
+                return Ok(());
+            }
         }
         let usable = self.view.borrow().outlasts(platform.now(), &config.ledger);
         if !paused {

@@ -7,6 +7,7 @@ use crate::cache::{self, Key, Partition, Status, validate};
 use crate::config::{self, Config, Target};
 use crate::error::Error;
 use crate::head::{self, Edits, Fields};
+use crate::headers;
 use crate::identity::Identity;
 use crate::platform::{Answer, Content, Platform, Reply, Store};
 use crate::route::Place;
@@ -29,7 +30,10 @@ impl Gateway {
             }
             Ok((policy, partition)) => {
                 let edition = if matches!(place.route.target, Target::Static) { self.edition.as_str() } else { "-" };
-                let key = Key::new(&visit.head.url, &place.path, policy, edition, visit.language(config), &partition);
+                // A pool's origin is told whether the path said the language; its links may say so too.
+                let said = place.prefix.is_some() && matches!(place.route.target, Target::Pools(_));
+                let locale = visit.language(config).map(|tag| if said { format!("{tag}~") } else { tag.to_owned() });
+                let key = Key::new(&visit.head.url, &place.path, policy, edition, locale.as_deref(), &partition);
                 self.looked_up(platform, config, visit, place, policy, &partition, &key).await
             }
         }
@@ -91,7 +95,7 @@ impl Gateway {
         visit.cache = Status::Forward { reason, detail, stored: stored.as_ref().map(|_| ()).map_err(|why| why.word()) };
         let store = stored.ok().map(|stored| {
             let mut edits = got.edits.clone();
-            crate::headers::to_client(&fields, false, &mut edits);
+            headers::to_client(&fields, false, &mut edits);
             stored.edit(now, &mut edits);
             Store { key: key.url.clone(), edits }
         });
@@ -101,14 +105,13 @@ impl Gateway {
     }
 }
 
-/// An answer that was just asked for. `shared` says that it passed the
-/// cache.
+/// An answer that was just asked for. `shared` says that it passed the cache.
 fn passed<B>(got: Got<B>, visit: &Visit<'_>, shared: bool) -> Reply<B> {
-    let Got { answer, mut edits, .. } = got;
+    let Got { answer, mut edits, personal } = got;
     let (status, fields) = head::answer(&answer.packed);
     dress(&fields, visit, &mut edits);
-    if shared {
-        ours(visit, &mut edits);
+    if !personal {
+        ours(visit, fields.get("cache-control"), &mut edits);
     }
     let same = shared && status == 200 && visit.head.is_safe() && validate::not_modified(&visit.head.fields, &fields);
     reply(if same { 304 } else { status }, edits, answer.body, visit)
@@ -120,7 +123,7 @@ fn hit<B>(stored: &Stored, answer: Answer<B>, visit: &Visit<'_>, now: config::Mi
     let mut edits = Edits::new();
     restore(stored, &fields, now, &mut edits);
     dress(&fields, visit, &mut edits);
-    ours(visit, &mut edits);
+    ours(visit, stored.control.as_deref(), &mut edits);
     let same = status == 200 && validate::not_modified(&visit.head.fields, &fields);
     reply(if same { 304 } else { status }, edits, answer.body, visit)
 }
@@ -138,9 +141,9 @@ fn restore(stored: &Stored, fields: &Fields<'_>, now: config::Millis, edits: &mu
 }
 
 /// What is answered to somebody signed in is kept by no cache on the way.
-fn ours(visit: &Visit<'_>, edits: &mut Edits) {
+fn ours(visit: &Visit<'_>, control: Option<&str>, edits: &mut Edits) {
     if matches!(visit.identity, Identity::User { .. }) {
-        edits.set("cache-control", "private, no-cache");
+        edits.set("cache-control", &headers::private(control));
     }
 }
 

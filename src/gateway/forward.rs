@@ -10,7 +10,7 @@ use crate::platform::{Answer, Ask, Carry, Failure, Platform};
 use crate::respond::Generated;
 use crate::route::Place;
 use crate::session::Instruction;
-use crate::{path, steer};
+use crate::{path, route, steer};
 
 /// What an origin can be asked with; TRACE would show it what a visitor must not see.
 const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
@@ -81,7 +81,12 @@ impl Gateway {
             let carry = if head.has_body { Carry::Everything } else { Carry::Fields };
             let ask = Ask { url: &url, method: head.method, carry, edits: &edits, deadline };
             match platform.fetch(&ask).await {
-                Ok(answer) => return self.heard(platform, config, visit, place, answer).await,
+                Ok(answer) => match head::answer(&answer.packed).0 {
+                    // How Cloudflare says that it could not reach an origin.
+                    520..=523 | 525..=527 | 530 => failure = Error::OriginUnreachable,
+                    524 => return Err(Error::OriginTimeout),
+                    _ => return self.heard(platform, config, visit, place, answer).await,
+                },
                 Err(Failure::Unreachable) => failure = Error::OriginUnreachable,
                 Err(Failure::Timeout) => return Err(Error::OriginTimeout),
             }
@@ -140,7 +145,10 @@ async fn file<P: Platform>(
         languages.push(Some(language));
         languages.extend([default].into_iter().filter(|default| *default != Some(language)));
     }
-    languages.push(None);
+    // `/ja/x` as it stands is what `/x` guards in Japanese.
+    if !(place.route.localized && route::names_locale(config, &place.path).is_some()) {
+        languages.push(None);
+    }
     for language in languages {
         let prefix = language.map(|tag| format!("/{tag}")).unwrap_or_default();
         visit.attempts += 1;

@@ -136,7 +136,7 @@ impl Gateway {
         subject: String,
         key: Option<&str>,
     ) -> Result<Moment, Error> {
-        let lifetime = config.session.stamp_lifetime();
+        let lifetime = config.session_stamp_lifetime();
         let stamped = self.stamp(platform, config, vec![subject], false, lifetime).await;
         let moment = stamped.map_err(|_| Error::LedgerDown)?;
         if let Some(key) = key {

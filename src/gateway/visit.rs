@@ -100,7 +100,7 @@ impl<'a> Visit<'a> {
     }
 
     /// The log's line.
-    pub(super) fn line<'l>(&'l self, config: &'l Config, status: u16, ms: Millis) -> Line<'l> {
+    pub(super) fn line<'l>(&'l self, config: &'l Config, log_key: &str, status: u16, ms: Millis) -> Line<'l> {
         Line {
             id: &self.request_id,
             trace: self.trace.id(),
@@ -110,7 +110,7 @@ impl<'a> Visit<'a> {
             route: self.route.map(|route| route.name.as_str()),
             status,
             identity: self.identity.word(),
-            user: self.identity.record().map(|record| observe::user(&record.user)),
+            user: self.identity.record().map(|record| observe::user(log_key, &record.user)),
             locale: self.language(config),
             locale_by: self.choice.map(|choice| choice.reason.word()),
             country: self.visitor.country,

@@ -87,7 +87,7 @@ fn a_forged_field_is_removed_or_replaced_by_the_truth() {
         "transfer-encoding",
     ];
     let sent: String = forged.iter().map(|name| format!("{name}:forged\n")).collect();
-    for shared in [None, Some(Partition::Public), Some(Partition::User("7".into()))] {
+    for shared in [None, Some(Partition::Public), Some(Partition::user("7", &[]))] {
         for identity in [NOBODY, user()] {
             let fields = crossed(sent.trim_end(), &identity, shared.as_ref());
             assert!(!fields.iter().any(|(_, value)| value.contains("forged")), "{fields:?}");
@@ -130,7 +130,7 @@ fn an_origin_whose_answer_is_shared_is_told_no_more_than_its_sharers_have_in_com
     for (shared, id, roles) in [
         (Partition::Public, None, None),
         (Partition::roles(&["b".into(), "a".into()]), None, Some("a,b")),
-        (Partition::User("7".into()), Some("7"), Some("a,b")),
+        (Partition::user("7", &[]), Some("7"), Some("a,b")),
     ] {
         let fields = crossed(sent, &user(), Some(&shared));
         assert_eq!((value(&fields, "x-user-id"), value(&fields, "x-user-roles")), (id, roles), "{shared:?}");
@@ -167,6 +167,19 @@ fn no_two_users_are_told_as_one() {
         ("a@b", "a@b"),
     ] {
         assert_eq!(told_id(user), told);
+    }
+}
+
+#[test]
+fn an_answer_to_somebody_signed_in_is_nobody_elses() {
+    for (said, made) in [
+        (None, "private"),
+        (Some("public, max-age=60"), "private, max-age=60"),
+        (Some("Public, S-MaxAge=9, max-age=0, must-revalidate"), "private, max-age=0, must-revalidate"),
+        (Some("no-store"), "no-store"),
+        (Some("private, max-age=5"), "private, max-age=5"),
+    ] {
+        assert_eq!(private(said), made);
     }
 }
 

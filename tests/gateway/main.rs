@@ -33,6 +33,10 @@ fn isolate() -> Isolate {
     Isolate::new(&world(), EVERY_ROUTE)
 }
 
+fn isolate_of(world: &Rc<World>) -> Isolate {
+    Isolate::new(world, EVERY_ROUTE)
+}
+
 const OPERATOR: (&str, &str) = ("authorization", "Bearer secret");
 
 fn sign_in(isolate: &Isolate, draft: &str) -> String {
@@ -93,6 +97,81 @@ fn a_purge_holds_here_at_once_and_elsewhere_within_max_delay() {
     purge(&here, r#"{"everything":true}"#);
     here.world.pass(2_000);
     assert_eq!(met(&there, "/stored/x"), "usher; fwd=miss; stored; detail=purged");
+}
+
+#[test]
+fn a_ledger_of_many_pages_is_read_to_its_end() {
+    let here = isolate();
+    let there = here.beside(EVERY_ROUTE);
+    met(&there, "/stored/x");
+    for n in 0..10 {
+        purge(&here, &format!(r#"{{"tags":["t{n}"]}}"#));
+    }
+    purge(&here, r#"{"tags":["route"]}"#);
+    here.world.pass(2_000);
+    assert_eq!(met(&there, "/stored/x"), "usher; fwd=miss; stored; detail=purged");
+    assert!(met(&isolate_of(&here.world), "/stored/x").contains("fwd=miss"), "a new isolate reads it all at once");
+}
+
+#[test]
+fn an_answer_to_somebody_signed_in_is_marked_as_theirs() {
+    let isolate = isolate();
+    let cookie = sign_in(&isolate, r#"{"user":"ada"}"#);
+    isolate.world.origin(|_| Ok(Message::new(200, &[("cache-control", "public, s-maxage=9, max-age=60")], "hello")));
+    for path in ["/members/x", "/optional/x", "/private/x", "/private/x"] {
+        let answer = isolate.get(&format!("{HOST}{path}"), &[("cookie", &cookie)]);
+        assert_eq!(answer.field("cache-control"), Some("private, max-age=60"), "{path}");
+        assert!(answer.field("vary").is_some_and(|vary| vary.contains("Cookie")), "{path}");
+    }
+    let open = isolate.get(&format!("{HOST}/open/x?lang=en"), &[]);
+    assert_eq!((open.field("cache-control"), open.field("vary")), (Some("public, s-maxage=9, max-age=60"), None));
+}
+
+#[test]
+fn a_user_whose_roles_changed_is_given_nothing_made_for_the_old_ones() {
+    let isolate = isolate();
+    isolate.world.origin(|told| {
+        Ok(Message::new(200, &[("cache-control", "max-age=60")], told.field("x-user-roles").unwrap_or("-")))
+    });
+    let admin = sign_in(&isolate, r#"{"user":"ada","roles":["admin"]}"#);
+    let plain = sign_in(&isolate, r#"{"user":"ada","roles":["member"]}"#);
+    for (cookie, roles) in [(&admin, "admin"), (&plain, "member"), (&admin, "admin")] {
+        assert_eq!(isolate.get(&format!("{HOST}/private/x"), &[("cookie", cookie)]).body, roles);
+    }
+}
+
+#[test]
+fn http_and_https_share_no_stored_answer() {
+    let isolate = isolate();
+    let ask = |scheme: &str| {
+        isolate.get(&format!("{scheme}://www.example.com/stored/x"), &[]).field("cache-status").unwrap().to_owned()
+    };
+    assert_eq!((ask("http"), ask("https")), ("usher; fwd=miss; stored".into(), "usher; fwd=miss; stored".into()));
+}
+
+#[test]
+fn cloudflares_word_for_an_origin_that_is_not_there_is_understood() {
+    let isolate = isolate();
+    for (said, status, attempts) in [(522, 502, 2), (530, 502, 2), (524, 504, 1), (503, 503, 1)] {
+        isolate.world.heard.borrow_mut().clear();
+        isolate.world.origin(move |_| Ok(Message::new(said, &[], "<html>")));
+        assert_eq!(isolate.get(&format!("{HOST}/fallback/x"), &[]).status, status);
+        assert_eq!(isolate.world.heard.borrow().len(), attempts, "{said}");
+    }
+}
+
+#[test]
+fn a_localized_file_is_guarded_as_the_path_it_stands_for() {
+    let guarded = "[[route]]\nname = \"m\"\npath = \"/m/*\"\nstatic = true\nauth = \"required\"\n[[route]]\nname = \"all\"\npath = \"/*\"\nstatic = true\n";
+    for prefix in ["true", "false"] {
+        let toml = format!("[locale]\nsupported = [\"en\", \"ja\"]\nprefix = {prefix}\n{guarded}");
+        let isolate = Isolate::new(&world(), &toml);
+        isolate.world.files.borrow_mut().insert("/ja/m/x".into(), Message::new(200, &[], "for members"));
+        for path in ["/ja/m/x", "/en/ja/m/x", "/m/x", "/m", "/m/", "/en/m/"] {
+            let answer = isolate.get(&format!("{HOST}{path}"), &[]);
+            assert!(matches!(answer.status, 401 | 404), "{prefix} {path}: {}", answer.status);
+        }
+    }
 }
 
 #[test]

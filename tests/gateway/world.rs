@@ -100,8 +100,12 @@ impl World {
 
     fn page(&self, since: u64) -> Page {
         let stamps: Vec<Stamp> = self.stamps.borrow().iter().filter(|stamp| stamp.since > since).cloned().collect();
-        let as_of = stamps.iter().map(|stamp| stamp.since).max().unwrap_or(0).max(self.now.get());
-        Page { as_of, stamps, more: false }
+        let newest = |stamps: &[Stamp]| stamps.iter().map(|stamp| stamp.since).max().unwrap_or(0);
+        // Small pages, so that readers turn them.
+        match stamps.get(..3).filter(|_| stamps.len() > 3) {
+            Some(some) => Page { as_of: newest(some), stamps: some.to_vec(), more: true },
+            None => Page { as_of: newest(&stamps).max(self.now.get()), stamps, more: false },
+        }
     }
 }
 
@@ -249,7 +253,8 @@ impl Platform for Visit<'_> {
     async fn ledger_stamp(&self, entry: &Entry, _: Millis) -> Result<Page, Down> {
         let world = self.world();
         up(world.ledger_down.get())?;
-        let moment = world.page(0).as_of + 1;
+        let newest = world.stamps.borrow().last().map_or(0, |stamp| stamp.since);
+        let moment = newest.max(world.now.get()) + 1;
         for subject in &entry.subjects {
             world.stamps.borrow_mut().push(Stamp {
                 subject: subject.clone(),

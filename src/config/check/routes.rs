@@ -1,12 +1,16 @@
 //! What a route may say.
 
 use super::super::super::path;
-use super::super::{Cache, Host, LONGEST_STORED, Locales, Pattern, Pool, Route, Segment, Target, base_url, raw};
+use super::super::{
+    Cache, Host, LONGEST_STORED, Locales, Millis, Pattern, Pool, Route, Segment, Target, base_url, raw,
+};
 use super::{Problems, quoted};
 use std::cmp::Ordering;
 
 /// Where a route's deadline stands when it says nothing.
 const DEADLINE: &str = "30s";
+/// The longest wait for an origin's answer to begin, in milliseconds.
+const LONGEST_DEADLINE: Millis = 600_000;
 
 pub(super) fn route(raw: &raw::Route, at: &str, pools: &[Pool], locales: &Locales, problems: &mut Problems) -> Route {
     let key = |name: &str| format!("{at}.{name}");
@@ -51,6 +55,9 @@ pub(super) fn route(raw: &raw::Route, at: &str, pools: &[Pool], locales: &Locale
     if raw.sessions && !matches!(target, Target::Pools(_)) {
         problems.add(key("sessions"), "found true on a route without `pool`; allowed: only where an origin answers");
     }
+    if raw.cache.is_some() && !matches!(target, Target::Pools(_) | Target::Static) {
+        problems.add(key("cache"), "found on a route that asks nobody; allowed: with `pool` or `static`");
+    }
     if raw.sessions && raw.auth == raw::Auth::None {
         problems.add(
             key("sessions"),
@@ -64,7 +71,7 @@ pub(super) fn route(raw: &raw::Route, at: &str, pools: &[Pool], locales: &Locale
         methods: raw.methods.clone(),
         auth: raw.auth,
         target,
-        deadline: problems.duration(key("deadline"), raw.deadline.as_deref().unwrap_or(DEADLINE)),
+        deadline: problems.deadline(key("deadline"), raw.deadline.as_deref().unwrap_or(DEADLINE), LONGEST_DEADLINE),
         sessions: raw.sessions,
         localized: raw.localized,
         cache: raw.cache.as_ref().map(|cache| Cache {
@@ -127,7 +134,7 @@ fn target(raw: &raw::Route, at: &str, path: &Pattern, pools: &[Pool], problems: 
 
 fn redirects(redirect: &raw::Redirect, at: &str, path: &Pattern, problems: &mut Problems) {
     let local = path::is_local(&redirect.to);
-    if !local && base_url(redirect.to.split('?').next().unwrap_or_default()).is_none() {
+    if !local && base_url(&redirect.to.split('?').next().unwrap_or_default().replace(['{', '}'], "")).is_none() {
         problems.add(
             format!("{at}.redirect.to"),
             format!("found {:?}; allowed: a path on this host or an http(s) URL", redirect.to.as_str()),
