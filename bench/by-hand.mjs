@@ -98,6 +98,7 @@ export async function forward(request, url, env, headers) {
       headers,
       body: request.body,
       redirect: "manual",
+      cache: "no-store",
       signal: controller.signal,
     });
   } finally {
@@ -110,6 +111,7 @@ export function incoming(headers, facts, started) {
   for (const name of INTERNAL) headers.delete(name);
   headers.set("x-request-id", facts.ids.id);
   if (!headers.has("content-language")) headers.set("content-language", facts.locale);
+  headers.set("cache-control", "private");
   headers.append("vary", "Accept-Language, Cookie");
   headers.append("cache-status", "usher; fwd=bypass; detail=route");
   headers.append("server-timing", `usher-identity;dur=0, usher-origin;dur=${Date.now() - started}`);

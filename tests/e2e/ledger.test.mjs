@@ -37,6 +37,11 @@ test("two isolates share one ledger: a purge and a sign-out hold here at once an
   const registry = dir();
   const one = await gateway({ state: dir(), vars: vars(), registry, name: "usher" });
   t.after(() => one.stop());
+  // More stamps than one page of the book holds, for the other to read when it starts.
+  for (let n = 0; n < 5; n += 1) {
+    const tags = Array.from({ length: 1_000 }, (_, m) => `bulk-${n}-${m}`);
+    assert.equal((await one.admin("/.usher/purge", { tags })).status, 200);
+  }
   const two = await gateway({ state: dir(), vars: vars(), registry, name: "usher-two", ledger: "usher" });
   t.after(() => two.stop());
 
