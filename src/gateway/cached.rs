@@ -1,9 +1,10 @@
 //! Passing the cache: look up, ask when there is nothing good, store what may be stored.
 
-use super::{Gateway, dress, forward::Got, visit::Visit};
+use super::forward::{Got, Passage};
+use super::{Gateway, dress, visit::Visit};
 use crate::cache::control::Unstored;
 use crate::cache::stored::{Lookup, Stored};
-use crate::cache::{self, Key, Partition, Status, validate};
+use crate::cache::{self, Key, Status, validate};
 use crate::config::{self, Config, Target};
 use crate::error::Error;
 use crate::head::{self, Edits, Fields};
@@ -25,7 +26,8 @@ impl Gateway {
             Err(bypass) => {
                 visit.cache = Status::Bypass(bypass.word());
                 let query = visit.head.url.query.map(|query| format!("?{query}")).unwrap_or_default();
-                let got = self.ask(platform, config, visit, place, &query, None).await?;
+                let passage = Passage { place, query: &query, shared: None };
+                let got = self.ask(platform, config, visit, &passage).await?;
                 Ok(passed(got, visit, false))
             }
             Ok((policy, partition)) => {
@@ -34,22 +36,22 @@ impl Gateway {
                 let said = place.prefix.is_some() && matches!(place.route.target, Target::Pools(_));
                 let locale = visit.language(config).map(|tag| if said { format!("{tag}~") } else { tag.to_owned() });
                 let key = Key::new(&visit.head.url, &place.path, policy, edition, locale.as_deref(), &partition);
-                self.looked_up(platform, config, visit, place, policy, &partition, &key).await
+                let passage = Passage { place, query: &key.query, shared: Some(&partition) };
+                self.looked_up(platform, config, visit, &passage, policy, &key).await
             }
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call site, each a fact of the request")]
     async fn looked_up<'a, P: Platform>(
         &self,
         platform: &P,
         config: &'a Config,
         visit: &mut Visit<'a>,
-        place: &Place<'a, 'a>,
+        passage: &Passage<'_, 'a>,
         policy: &config::Cache,
-        partition: &Partition,
         key: &Key,
     ) -> Result<Reply<P::Body>, Error> {
+        let place = passage.place;
         let readable = self.current(platform, config).await.is_ok();
         let found = if readable { platform.cache_read(&key.url).await } else { None };
         let now = platform.now();
@@ -66,7 +68,7 @@ impl Gateway {
         };
         let unstored = |why| Status::Forward { reason, detail, stored: Err(why) };
         let made = self.view.borrow().as_of();
-        let asked = self.ask(platform, config, visit, place, &key.query, Some(partition)).await;
+        let asked = self.ask(platform, config, visit, passage).await;
         let got = match (asked, stale) {
             (Ok(got), _) => got,
             (Err(Error::OriginUnreachable | Error::OriginTimeout), Some((stored, answer))) => {

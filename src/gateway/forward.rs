@@ -15,6 +15,15 @@ use crate::{path, route, steer};
 /// What an origin can be asked with; TRACE would show it what a visitor must not see.
 const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 
+/// What is asked of whoever the route's target is.
+pub(super) struct Passage<'q, 'a> {
+    pub(super) place: &'q Place<'a, 'a>,
+    /// With its `?`, or empty.
+    pub(super) query: &'q str,
+    /// Among whom the answer is shared, when it passes the cache.
+    pub(super) shared: Option<&'q Partition>,
+}
+
 /// An answer that was asked for, with changes that belong to it.
 pub(super) struct Got<B> {
     pub(super) answer: Answer<B>,
@@ -24,24 +33,21 @@ pub(super) struct Got<B> {
 }
 
 impl Gateway {
-    /// Asks whoever the route's target is. `query` has its `?`; `shared` says among whom the
-    /// answer is shared, when it passes the cache.
+    /// Asks whoever the route's target is.
     pub(super) async fn ask<'a, P: Platform>(
         &self,
         platform: &P,
         config: &'a Config,
         visit: &mut Visit<'a>,
-        place: &Place<'a, 'a>,
-        query: &str,
-        shared: Option<&Partition>,
+        passage: &Passage<'_, 'a>,
     ) -> Result<Got<P::Body>, Error> {
         let asked = platform.now();
-        let got = match &place.route.target {
-            Target::Static => file(platform, config, visit, place).await,
+        let got = match &passage.place.route.target {
+            Target::Static => file(platform, config, visit, passage.place).await,
             Target::Pools(pools) => {
                 let region = visit.region.map(|(place, _)| place);
                 let origins = steer::origins(config, pools, &visit.visitor, region, visit.dice);
-                self.origin(platform, config, visit, place, &origins, query, shared).await
+                self.origin(platform, config, visit, passage, &origins).await
             }
             _ => Err(Error::Internal),
         };
@@ -49,17 +55,15 @@ impl Gateway {
         got
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call site, each a fact of the request")]
     async fn origin<'a, P: Platform>(
         &self,
         platform: &P,
         config: &Config,
         visit: &mut Visit<'a>,
-        place: &Place<'_, '_>,
+        passage: &Passage<'_, 'a>,
         origins: &[&'a str],
-        query: &str,
-        shared: Option<&Partition>,
     ) -> Result<Got<P::Body>, Error> {
+        let Passage { place, query, shared } = *passage;
         let edits = visit.to_origin(config, place, shared);
         let head = visit.head;
         if matches!(head.method, "TRACE" | "CONNECT") {
