@@ -21,8 +21,8 @@ const artefact = join(root, "target", target, profile, "usher.wasm");
 if (!existsSync(artefact)) {
   console.error(`usher: compiling the gateway for the first time (about ${deploy ? "three minutes" : "two minutes"}) ...`);
 }
-const first = existsSync(artefact) ? ["--quiet"] : [];
-run("cargo", ["rustc", ...first, "--locked", "--lib", "--crate-type", "cdylib", "--target", target, "--profile", profile]);
+const progress = existsSync(artefact) ? ["--quiet"] : [];
+run("cargo", ["rustc", ...progress, "--locked", "--lib", "--crate-type", "cdylib", "--target", target, "--profile", profile]);
 
 // Into a folder beside it first: a running `wrangler dev` must never bundle half a build.
 const fresh = join(root, "build.new");
