@@ -195,7 +195,7 @@ pub fn is_loop(fields: &Fields<'_>) -> bool {
 #[must_use]
 pub fn request_id(sent: Option<&str>, random: &[u8; 16]) -> String {
     let sane = |id: &&str| {
-        (8..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
     };
     sent.filter(sane).map_or_else(|| trace::hex(random), str::to_owned)
 }

@@ -100,6 +100,21 @@ fn a_purge_holds_here_at_once_and_elsewhere_within_max_delay() {
 }
 
 #[test]
+fn with_no_delay_allowed_a_purge_holds_everywhere_at_once() {
+    let toml = EVERY_ROUTE.replace("max_delay = \"2s\"", "max_delay = \"0s\"");
+    let here = Isolate::new(&world(), &toml);
+    let there = here.beside(&toml);
+    met(&there, "/stored/x");
+    assert!(met(&there, "/stored/x").starts_with("usher; hit"));
+    purge(&here, r#"{"tags":["route"]}"#);
+    assert_eq!(met(&there, "/stored/x"), "usher; fwd=miss; stored; detail=purged");
+    let cookie = sign_in(&here, r#"{"user":"ada"}"#);
+    assert_eq!(identity(&there, &cookie).0, 200);
+    here.ask("DELETE", &format!("{HOST}/.usher/sessions"), &[OPERATOR], r#"{"user":"ada"}"#);
+    assert_eq!(identity(&there, &cookie), (401, "revoked".into()));
+}
+
+#[test]
 fn a_ledger_of_many_pages_is_read_to_its_end() {
     let here = isolate();
     let there = here.beside(EVERY_ROUTE);
