@@ -1,11 +1,18 @@
 //! May this be stored, is it fresh, under which key and tags? (RFC 9111, RFC 9211)
 
 pub mod control;
+pub mod freshness;
 pub mod key;
 pub mod purge;
+pub mod range;
 pub mod status;
+pub mod store;
 pub mod stored;
+pub mod structured;
+pub mod tag;
+pub mod uncacheable;
 pub mod validate;
+pub mod vary;
 
 pub use key::{Key, Partition};
 pub use status::Status;
@@ -22,10 +29,8 @@ pub enum Bypass {
     Route,
     /// Only GET and HEAD are answered from store.
     Method,
-    /// `Authorization` (RFC 9111 3.5).
-    Authorization,
-    /// `Range` is passed on.
-    Range,
+    /// A condition that only the origin can judge.
+    Condition,
     /// A web socket.
     Upgrade,
     /// Somebody is signed in and the route does not say who may share.
@@ -39,8 +44,7 @@ impl Bypass {
         match self {
             Self::Route => "route",
             Self::Method => "method",
-            Self::Authorization => "authorization",
-            Self::Range => "range",
+            Self::Condition => "condition",
             Self::Upgrade => "upgrade",
             Self::NotShared => "not-shared",
         }
@@ -56,11 +60,8 @@ pub fn admits<'c>(route: &'c Route, head: &Head<'_>, identity: &Identity) -> Res
     if !matches!(head.method, "GET" | "HEAD") {
         return Err(Bypass::Method);
     }
-    if head.fields.get("authorization").is_some() {
-        return Err(Bypass::Authorization);
-    }
-    if head.fields.get("range").is_some() {
-        return Err(Bypass::Range);
+    if validate::is_for_the_origin(&head.fields) {
+        return Err(Bypass::Condition);
     }
     if head.is_websocket() {
         return Err(Bypass::Upgrade);
@@ -72,4 +73,20 @@ pub fn admits<'c>(route: &'c Route, head: &Head<'_>, identity: &Identity) -> Res
         (Some(_), None) => return Err(Bypass::NotShared),
     };
     Ok((cache, partition))
+}
+
+/// A route with a pool and this `cache`, for the tests of the topics.
+#[cfg(test)]
+fn route(toml: &str) -> Route {
+    let text = format!(
+        "[[pool]]\nname = \"p\"\norigins = [\"http://p\"]\n[[route]]\nname = \"a\"\npath = \"/*\"\npool = \"p\"\n[route.cache]\n{toml}\n"
+    );
+    let (_, config) = crate::config::source::read(&text, "test.toml").expect("a configuration");
+    config.routes.into_iter().next().expect("a route")
+}
+
+/// A route's `cache`, for the tests of the topics.
+#[cfg(test)]
+fn policy(toml: &str) -> Cache {
+    route(toml).cache.expect("a cache")
 }

@@ -23,7 +23,10 @@ thread_local! {
         console_error_panic_hook::set_once();
         // The build checked this very text; if it cannot be read, nothing is served.
         let raw = serde_json::from_str(CONFIG).unwrap_or_default();
-        Rc::new(Gateway::new(&raw, EDITION, host::variable))
+        let gateway = Gateway::new(&raw, EDITION, host::variable);
+        let memory = gateway.memory();
+        host::remembers(memory.all as f64, memory.object as f64);
+        Rc::new(gateway)
     };
 }
 

@@ -36,6 +36,8 @@ pub struct Config {
     pub session: Session,
     /// How soon a stamp holds everywhere.
     pub ledger: Ledger,
+    /// What an isolate remembers of the cache.
+    pub memory: Memory,
     /// The languages spoken.
     pub locales: Locales,
     /// Whether each request writes one line.
@@ -76,6 +78,15 @@ pub struct Ledger {
     pub max_outage: Millis,
     /// How long the book may take.
     pub deadline: Millis,
+}
+
+/// Checked `[cache]`, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Memory {
+    /// Of all answers together.
+    pub all: u64,
+    /// Of one.
+    pub object: u64,
 }
 
 /// Checked `[locale]`. Every `usize` is a place in `supported`.
@@ -162,6 +173,8 @@ pub struct Route {
     pub deadline: Millis,
     /// Whether `Usher-Session` is honoured.
     pub sessions: bool,
+    /// Whether the origin's answers may purge.
+    pub purges: bool,
     /// Whether the locale is negotiated.
     pub localized: bool,
     /// Whether answers may be stored.
@@ -202,11 +215,48 @@ pub enum Target {
 pub struct Cache {
     /// Lifetime of an answer that states none.
     pub ttl: Option<Millis>,
+    /// Whether a lifetime may be guessed from `Last-Modified`.
+    pub heuristic: bool,
+    /// Longest lifetime of an answer with a status of 400 and above.
+    pub negative: Millis,
+    /// How long a stale answer serves while it is asked for anew.
+    pub stale_while_revalidate: Option<Millis>,
+    /// How long a stale answer serves while the origin fails.
+    pub stale_if_error: Option<Millis>,
+    /// Bytes of the largest answer that is stored.
+    pub max_body: u64,
     /// Who may be given an answer made for a signed-in visitor.
     pub shared: Option<Shared>,
     /// Query parameters that make a different answer; all when `None`.
     pub query: Option<Vec<String>>,
+    /// Query parameters that make no different answer; `utm_*` is a prefix.
+    pub ignore: Vec<String>,
+    /// Whether the order of query parameters makes no different answer.
+    pub sort: bool,
+    /// Whether a visitor's `Cache-Control` is obeyed.
+    pub request_directives: bool,
 }
+
+/// Query parameters that tell where a visitor came from, and nothing of what they want to see.
+pub const TRACKERS: [&str; 17] = [
+    "utm_*",
+    "gclid",
+    "gclsrc",
+    "gbraid",
+    "wbraid",
+    "dclid",
+    "fbclid",
+    "msclkid",
+    "yclid",
+    "ttclid",
+    "twclid",
+    "li_fat_id",
+    "igshid",
+    "mc_cid",
+    "mc_eid",
+    "_hsenc",
+    "_hsmi",
+];
 
 /// A var or secret without which nothing can be served.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

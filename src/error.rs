@@ -44,6 +44,9 @@ pub enum Error {
     /// A store that the operator asked for is down.
     #[error("the store cannot be reached now: try again")]
     StoreDown,
+    /// Only what is stored was wanted, and nothing is (RFC 9111 5.2.1.7).
+    #[error("only what is stored was wanted, and nothing that may serve is")]
+    NotStored,
     /// The origin could not be reached.
     #[error("the origin cannot be reached")]
     OriginUnreachable,
@@ -84,7 +87,7 @@ impl Error {
             Self::Internal => 500,
             Self::OriginUnreachable => 502,
             Self::Misconfigured | Self::IdentityDown | Self::LedgerDown | Self::StoreDown => 503,
-            Self::OriginTimeout => 504,
+            Self::OriginTimeout | Self::NotStored => 504,
             Self::Loop => 508,
         }
     }
@@ -122,6 +125,8 @@ mod tests {
 
     #[test]
     fn a_visitors_fault_is_a_4xx_and_nobody_elses_is() {
+        // The RFC's one exception: 5.2.1.7 of RFC 9111 wants a 504 where only what is stored was wanted.
+        assert_eq!((Error::NotStored.status(), Error::NotStored.blame()), (504, Blame::Visitor));
         for error in [
             Error::Malformed(String::new()),
             Error::AmbiguousPath,

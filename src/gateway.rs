@@ -17,13 +17,17 @@ mod admin;
 mod book;
 mod cached;
 mod demo;
+mod fetched;
 mod forward;
 mod health;
 mod identify;
+mod invalidate;
 mod join;
+mod refresh;
 mod visit;
 
-use crate::config::{Auth, Config, Target, Unset, raw::Raw};
+use crate::cache::{store::Unstored, uncacheable::Marks};
+use crate::config::{Auth, Config, Memory, Millis, Target, Unset, raw::Raw};
 use crate::error::Error;
 use crate::head::{Edits, Fields, Head};
 use crate::ledger::View;
@@ -37,6 +41,9 @@ use crate::{headers, path};
 use std::cell::{Cell, RefCell};
 use visit::Visit;
 
+/// Why an answer with tags that could not be purged is not stored.
+const TAGS: &str = "an answer has at most 128 tags of 256 visible ASCII characters each";
+
 /// Usher's own pages are below this path.
 const OWN: &str = "/.usher/";
 
@@ -48,6 +55,11 @@ pub struct Gateway {
     log_key: String,
     view: RefCell<View>,
     memo: RefCell<Memo>,
+    /// What could not be shared a moment ago.
+    uncacheable: RefCell<Marks>,
+    counters: RefCell<observe::Counters>,
+    /// The minute, and how many unknown sessions were ended in it.
+    unknown_ended: Cell<(Millis, u32)>,
     book: book::Schedule,
     health: Cell<Option<health::Verdict>>,
 }
@@ -68,9 +80,18 @@ impl Gateway {
             log_key,
             view: RefCell::default(),
             memo: RefCell::new(Memo::new(entries, lifetime)),
+            uncacheable: RefCell::default(),
+            counters: RefCell::default(),
+            unknown_ended: Cell::default(),
             book: book::Schedule::default(),
             health: Cell::new(None),
         }
+    }
+
+    /// How much an isolate may remember of the cache.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        self.config.as_ref().map_or(Memory { all: 0, object: 0 }, |config| config.memory)
     }
 
     /// Answers one request, whose packed head this is.
@@ -90,7 +111,11 @@ impl Gateway {
             Err(sentence) => {
                 platform.log(&observe::event("error", sentence));
                 let (page, request_id) = (respond::wants_page(&head.fields), visit.request_id.as_str());
-                made(respond::error(&Error::Misconfigured, &Asker { page, language: "en", request_id, sign_in: None }))
+                let asker = Asker { page, language: "en", request_id, sign_in: None };
+                let mut answer = respond::error(&Error::Misconfigured, &asker);
+                answer.edits.set("x-request-id", request_id);
+                answer.edits.set("cache-status", &visit.cache.field(None));
+                made(answer)
             }
         }
     }
@@ -103,6 +128,10 @@ impl Gateway {
                 After::ReadLedger => self.read_book(platform, config).await,
                 After::Renew { key, value, seconds } => platform.session_write(key, value, *seconds).await,
                 After::Delete { key } => platform.session_delete(key).await,
+                After::Refresh(refresh) => {
+                    self.refresh(platform, config, refresh).await;
+                    Ok(())
+                }
             };
             if done.is_err() {
                 let what = match task {
@@ -110,6 +139,7 @@ impl Gateway {
                         "the ledger could not be read behind an answer; the next request that needs it reads again"
                     }
                     After::Renew { .. } => "a session could not be renewed; its next use tries again",
+                    After::Refresh(_) => continue,
                     After::Delete { .. } => "an ended session's record could not be removed; its stamp keeps it ended",
                 };
                 platform.log(&observe::event("warning", what));
@@ -155,7 +185,15 @@ impl Gateway {
     /// What every answer gets on its way out, and the log's line.
     fn finish<P: Platform>(&self, platform: &P, config: &Config, mut visit: Visit<'_>, reply: &mut Reply<P::Body>) {
         reply.edits.set("x-request-id", &visit.request_id);
-        reply.edits.append("cache-status", &visit.cache.field());
+        let explains = admin::explains(platform, &visit);
+        reply.edits.append("cache-status", &visit.cache.field(visit.cache_key.as_deref().filter(|_| explains)));
+        if visit.cache.why() == Some(Unstored::Tags.word()) {
+            platform.log(&observe::event("warning", &format!("not stored: {}: {TAGS}", visit.head.url.path)));
+            if explains {
+                reply.edits.set("x-usher-warning", TAGS);
+            }
+        }
+        self.counters.borrow_mut().count(&visit.cache);
         if matches!(reply.content, Content::Text(_)) {
             if let Some(choice) = visit.choice {
                 headers::vary(&Fields::default(), choice.reason.vary(), &mut reply.edits);

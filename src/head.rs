@@ -64,14 +64,14 @@ impl<'a> Url<'a> {
         (!authority.is_empty() && !authority.contains('@')).then_some(Self { scheme, authority, path, query })
     }
 
-    /// The host without its port, and without the final dot that names the same host.
+    /// The host without its port, and without final dots, which name the same host.
     #[must_use]
     pub fn host(&self) -> &'a str {
         let host = match self.authority.rsplit_once(':') {
             Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
             _ => self.authority,
         };
-        host.strip_suffix('.').unwrap_or(host)
+        host.trim_end_matches('.')
     }
 
     /// The parameters of the query, as written.
@@ -213,6 +213,11 @@ impl Edits {
     /// Adds a line to a field.
     pub fn append(&mut self, name: &str, value: &str) {
         self.line('+', name, Some(value));
+    }
+
+    /// Makes these changes as well, after those there are.
+    pub fn extend(&mut self, others: &Self) {
+        self.0.push_str(&others.0);
     }
 
     /// A value can never begin a line of its own: whatever is not printable ASCII is

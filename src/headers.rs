@@ -29,43 +29,63 @@ const HOP_BY_HOP: [&str; 11] = [
 ];
 
 /// Fields that tell an origin who is asking for what, and that only the gateway may say.
-const FORGEABLE: [&str; 21] = [
+const FORGEABLE: [&str; 27] = [
     "client-ip",
+    "fastly-client-ip",
     "forwarded",
+    "forwarded-for",
     "front-end-https",
+    "proxy",
+    "remote-user",
     "tracestate",
     "true-client-ip",
     "x-client-ip",
     "x-cluster-client-ip",
     "x-country",
+    "x-forwarded",
     "x-host",
-    "x-http-method",
-    "x-http-method-override",
     "x-locale",
     "x-method-override",
-    "x-original-host",
-    "x-original-uri",
-    "x-original-url",
+    "x-override-url",
+    "x-proxyuser-ip",
     "x-real-ip",
     "x-region",
     "x-request-id",
     "x-rewrite-url",
+    "x-scheme",
     "x-shard",
+    "x-url-scheme",
+    "x-user",
+    "x-wap-profile",
 ];
 
-const FORGEABLE_PREFIXES: [&str; 6] = ["x-user-", "x-usher-", "x-forwarded-", "usher-", "cf-", "mf-"];
+const FORGEABLE_PREFIXES: [&str; 11] = [
+    "cf-",
+    "mf-",
+    "usher-",
+    "x-authenticated-",
+    "x-envoy-",
+    "x-forwarded-",
+    "x-http-",
+    "x-original-",
+    "x-remote-",
+    "x-user-",
+    "x-usher-",
+];
 
 /// What an origin says to the gateway alone.
-const INTERNAL: [&str; 10] = [
+const INTERNAL: [&str; 12] = [
     "cache-group-invalidation",
     "cache-groups",
     "cache-tag",
     "cdn-cache-control",
     "endpoint-load-metrics",
+    "purge-cache-tag",
     "surrogate-control",
     "surrogate-key",
     "usher-session",
     "usher-stored",
+    "usher-variants",
     "xkey",
 ];
 
@@ -211,6 +231,24 @@ pub fn to_client(fields: &Fields<'_>, websocket: bool, edits: &mut Edits) {
             edits.remove(name);
         }
     }
+}
+
+/// Takes the session's cookie out of what an origin sets, and says whether it was there: only the
+/// gateway hands out tokens.
+pub fn sets_session(fields: &Fields<'_>, cookie: &str, edits: &mut Edits) -> bool {
+    let ours = |line: &str| {
+        let name = line.split('=').next().unwrap_or_default().trim();
+        name == cookie || name.strip_prefix("__Host-") == Some(cookie)
+    };
+    let lines = || fields.iter().filter(|(name, _)| *name == "set-cookie").map(|(_, line)| line);
+    if !lines().any(ours) {
+        return false;
+    }
+    edits.remove("set-cookie");
+    for line in lines().filter(|line| !ours(line)) {
+        edits.append("set-cookie", line);
+    }
+    true
 }
 
 /// `Cache-Control` of an answer to somebody signed in: whatever the origin says, nobody on the way

@@ -123,6 +123,8 @@ pub struct View {
     as_of: Moment,
     read: Option<config::Millis>,
     known: HashMap<String, Since>,
+    /// So many are known when those are next forgotten that nothing needs any more.
+    sweep_at: usize,
 }
 
 impl View {
@@ -140,8 +142,10 @@ impl View {
             *place = (*place).max(stamp.since);
             since.until = since.until.max(stamp.until);
         }
-        if !page.stamps.is_empty() {
+        // Now and then, so that a book of many stamps does not cost each new page a walk through it.
+        if self.known.len() >= self.sweep_at {
             self.known.retain(|_, since| since.until >= page.as_of);
+            self.sweep_at = 2 * self.known.len().max(512);
         }
         self.as_of = self.as_of.max(page.as_of);
         if !page.more {
@@ -181,6 +185,7 @@ impl View {
         subjects
             .into_iter()
             .filter_map(|subject| self.known.get(subject))
+            .filter(|since| since.until >= self.as_of)
             .map(|since| {
                 if made < since.hard {
                     Validity::Void

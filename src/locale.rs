@@ -20,6 +20,8 @@ pub enum Reason {
     Country,
     /// Nothing.
     Default,
+    /// No other is spoken here.
+    Only,
 }
 
 impl Reason {
@@ -34,6 +36,7 @@ impl Reason {
             Self::Header => "header",
             Self::Country => "country",
             Self::Default => "default",
+            Self::Only => "only",
         }
     }
 
@@ -42,7 +45,7 @@ impl Reason {
     #[must_use]
     pub fn vary(self) -> &'static [&'static str] {
         match self {
-            Self::Path | Self::Query => &[],
+            Self::Path | Self::Query | Self::Only => &[],
             Self::Cookie | Self::Session => &["Cookie"],
             Self::Header | Self::Country | Self::Default => &["Accept-Language", "Cookie"],
         }
@@ -78,6 +81,9 @@ pub struct Wishes<'a> {
 /// Chooses among the supported locales. Whatever is sent, the answer is one of them.
 #[must_use]
 pub fn choose(locales: &Locales, wishes: &Wishes<'_>) -> Choice {
+    if locales.supported.len() == 1 && wishes.path.is_none() {
+        return Choice { locale: 0, reason: Reason::Only };
+    }
     let named = |wish: Option<&str>| wish.and_then(|tag| lookup(locales, tag, |_| true));
     let country = || {
         let country = wishes.country?;

@@ -1,7 +1,9 @@
 //! What is written about a request? One JSON line with the reasons, and no secrets: no cookie, no
 //! token, no query, and users only as a hash.
 
+use crate::cache::Status;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// One request's line. Times are milliseconds.
 #[derive(Debug, Default, Serialize)]
@@ -87,6 +89,29 @@ pub fn user(key: &str, id: &str) -> String {
     crate::headers::trace::hex(hash.get(..8).unwrap_or_default())
 }
 
+/// How often requests met the cache in which way, in this isolate.
+#[derive(Debug, Default)]
+pub struct Counters(BTreeMap<(&'static str, &'static str), u64>);
+
+impl Counters {
+    /// Counts one request.
+    pub fn count(&mut self, status: &Status) {
+        *self.0.entry((status.word(), status.why().unwrap_or_default())).or_default() += 1;
+    }
+
+    /// As Prometheus reads it (text format 0.0.4).
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::from(
+            "# HELP usher_cache_requests_total Requests of this isolate, by how they met the cache and why.\n# TYPE usher_cache_requests_total counter\n",
+        );
+        for ((met, why), count) in &self.0 {
+            text.push_str(&format!("usher_cache_requests_total{{met=\"{met}\",why=\"{why}\"}} {count}\n"));
+        }
+        text
+    }
+}
+
 /// A line about something else than one request.
 #[must_use]
 pub fn event(level: &str, message: &str) -> String {
@@ -103,6 +128,17 @@ mod tests {
         assert_eq!(line.text().lines().count(), 1);
         let read: serde_json::Value = serde_json::from_str(&line.text()).expect("JSON");
         assert_eq!(read["path"], "/a\"\n\u{2028}");
+    }
+
+    #[test]
+    fn requests_are_counted_by_how_they_met_the_cache() {
+        let mut counters = Counters::default();
+        for status in [Status::Bypass("route"), Status::Bypass("route"), Status::Generated] {
+            counters.count(&status);
+        }
+        let text = counters.text();
+        assert!(text.contains("\nusher_cache_requests_total{met=\"bypass\",why=\"route\"} 2\n"), "{text}");
+        assert!(text.ends_with("{met=\"generated\",why=\"\"} 1\n"), "{text}");
     }
 
     #[test]

@@ -16,6 +16,9 @@ pub enum Bad {
     /// A control character, plain or encoded.
     #[error("the path has a control character")]
     Control,
+    /// A segment `.` or `..`, in any spelling.
+    #[error("the path has a segment '.' or '..': send it resolved")]
+    Dots,
     /// No leading slash.
     #[error("the path does not begin with '/'")]
     Relative,
@@ -24,7 +27,8 @@ pub enum Bad {
 /// The path with unreserved characters decoded and the digits of the rest in upper case.
 ///
 /// # Errors
-/// A path that is relative, has a stray `%`, or has a control character in any spelling.
+/// A path that is relative, has a stray `%`, or has a control character or a dot segment in any
+/// spelling.
 pub fn normal(path: &str) -> Result<Cow<'_, str>, Bad> {
     if !path.starts_with('/') {
         return Err(Bad::Relative);
@@ -33,7 +37,7 @@ pub fn normal(path: &str) -> Result<Cow<'_, str>, Bad> {
         return Err(Bad::Control);
     }
     if !path.contains('%') {
-        return Ok(Cow::Borrowed(path));
+        return if has_dots(path) { Err(Bad::Dots) } else { Ok(Cow::Borrowed(path)) };
     }
     let mut pieces = path.split('%');
     let mut out = String::with_capacity(path.len());
@@ -51,7 +55,12 @@ pub fn normal(path: &str) -> Result<Cow<'_, str>, Bad> {
         }
         out.push_str(rest);
     }
-    Ok(Cow::Owned(out))
+    if has_dots(&out) { Err(Bad::Dots) } else { Ok(Cow::Owned(out)) }
+}
+
+/// Whether whoever fetches this path would resolve it into another.
+fn has_dots(path: &str) -> bool {
+    path.contains("/.") && path.split('/').any(|segment| matches!(segment, "." | ".."))
 }
 
 /// How an origin that decodes twice, merges slashes, drops `;parameters` and resolves dots would
@@ -148,6 +157,10 @@ mod tests {
             ("/a%00", Err(Bad::Control)),
             ("/a%0d%0aX:1", Err(Bad::Control)),
             ("/a\u{7f}", Err(Bad::Control)),
+            ("/a/../b", Err(Bad::Dots)),
+            ("/a/%2e%2E", Err(Bad::Dots)),
+            ("/.", Err(Bad::Dots)),
+            ("/.well-known/..x", Ok("/.well-known/..x")),
             ("a", Err(Bad::Relative)),
             ("", Err(Bad::Relative)),
         ] {

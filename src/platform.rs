@@ -1,5 +1,6 @@
 //! All that the gateway needs of the world, in our types.
 
+use crate::cache::Key;
 use crate::config::Millis;
 use crate::head::Edits;
 use crate::ledger::{Entry, Page};
@@ -34,6 +35,17 @@ pub struct Answer<B> {
     pub packed: String,
     /// The answer itself, body and all.
     pub body: B,
+}
+
+/// What came of waiting for another request for the same.
+#[derive(Debug)]
+pub enum Joined<B> {
+    /// Its answer, as it is being stored.
+    Answer(Answer<B>),
+    /// The origin gave none.
+    Failed(Failure),
+    /// Its answer is nobody else's, or it is gone.
+    Alone,
 }
 
 /// What of the visitor's request goes along to an origin.
@@ -102,7 +114,25 @@ pub trait Platform {
     /// A static file, by path.
     fn file(&self, path: &str) -> impl Future<Output = Result<Answer<Self::Body>, Failure>>;
 
-    /// A stored answer.
+    /// A stored answer that this isolate remembers, at once.
+    fn memory(&self, key: &str) -> Option<Answer<Self::Body>>;
+
+    /// Takes it on to ask for what others may want as well; `false` when another request already has.
+    fn claim(&self, flight: &str) -> bool;
+
+    /// Waits for what the request that claimed it finds out.
+    fn join(&self, flight: &str, patience: Millis) -> impl Future<Output = Joined<Self::Body>>;
+
+    /// Says that there will be nothing to share.
+    fn release(&self, flight: &str, failure: Option<Failure>);
+
+    /// Takes an answer out of the store of this place.
+    fn forget(&self, key: &str);
+
+    /// Stores a copy of an answer that no visitor gets.
+    fn keep(&self, answer: Self::Body, store: &Store);
+
+    /// A stored answer of this place.
     fn cache_read(&self, key: &str) -> impl Future<Output = Option<Answer<Self::Body>>>;
 
     /// The request's body as text, at most `most` bytes.
@@ -133,15 +163,53 @@ pub enum Content<B> {
     Whole(B),
     /// Another's answer without its body (304, HEAD).
     Bare(B),
+    /// Of another's answer these bytes, both included (206).
+    Part(B, u64, u64),
 }
 
 /// A copy to store of the answer being given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
+    /// What was claimed with [`Platform::claim`], or nothing.
+    pub flight: String,
     /// The URL it has in the store.
     pub key: String,
     /// From the origin's answer to the stored one.
     pub edits: Edits,
+    /// Bytes at most; of what turns out to be longer nothing is stored.
+    pub most: u64,
+    /// What stands at the resource's own URL when this is one of its variants.
+    pub variants: Option<Variants>,
+}
+
+/// What stands in the store for a resource that has variants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variants {
+    /// The resource's URL in the store.
+    pub key: String,
+    /// Its only field and value.
+    pub edits: Edits,
+}
+
+/// A stale answer that is to be asked for anew behind the visitor's back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refresh {
+    /// What was claimed.
+    pub flight: String,
+    /// Its key.
+    pub key: Key,
+    /// The URL in the store where it was found.
+    pub found: String,
+    /// A place in the configuration's routes.
+    pub route: usize,
+    /// The path the origin is asked for.
+    pub path: String,
+    /// Whom to ask, in this order.
+    pub origins: Vec<String>,
+    /// From the visitor's request to what the origin is asked: none of it is the visitor's own.
+    pub edits: Edits,
+    /// What the origin is told then.
+    pub told: Vec<(String, String)>,
 }
 
 /// Work that is not waited for.
@@ -163,4 +231,6 @@ pub enum After {
         /// The session's key.
         key: String,
     },
+    /// Ask for a stale answer anew.
+    Refresh(Box<Refresh>),
 }

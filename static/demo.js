@@ -2,6 +2,16 @@
 const by = (id) => document.getElementById(id);
 const show = (id, text) => (by(id).textContent = text);
 
+/** What goes wrong is said where people look for an answer. */
+const tell = (work) => async (event) => {
+  try {
+    await work(event);
+  } catch (error) {
+    by("status").className = "status miss";
+    show("status", `That did not work: ${error.message}`);
+  }
+};
+
 /** The pretended place goes along as the header that `wrangler dev` reads `request.cf` from. */
 function ask(path, options = {}) {
   const place = by("country").value;
@@ -13,6 +23,7 @@ const found = /^(x-user-|x-locale|x-country|x-region|x-request-id|x-forwarded-|t
 
 async function look() {
   const answer = await ask("/echo/");
+  if (!answer.ok) throw new Error(`/echo/ answered ${answer.status}`);
   const { forwarded, decided } = await answer.json();
   const user = forwarded.headers["x-user-id"] && decodeURIComponent(forwarded.headers["x-user-id"]);
   show("way-visitor", [decided.country ?? "unknown", decided.colo].filter(Boolean).join(" via "));
@@ -44,7 +55,8 @@ async function load() {
   const hit = /; hit/.test(status);
   show("status", `Cache-Status: ${status}`);
   by("status").className = `status ${hit ? "hit" : "miss"}`;
-  show("way-cache", hit ? "hit" : "miss, asked and stored");
+  show("way-cache", hit ? "hit" : /; stored/.test(status) ? "miss, asked and stored" : "asked, not stored");
+  if (!answer.ok) throw new Error(`/about answered ${answer.status}`);
   const item = document.createElement("li");
   item.textContent = hit ? "hit" : "miss";
   item.className = item.textContent;
@@ -73,24 +85,26 @@ function mark() {
   for (const button of by("languages").children) button.setAttribute("aria-pressed", String(button.value === language()));
 }
 
-by("languages").addEventListener("click", async ({ target }) => {
+by("languages").addEventListener("click", tell(async ({ target }) => {
   if (target.tagName !== "BUTTON") return;
   document.cookie = target.value ? `lang=${target.value}; path=/; max-age=31536000; samesite=lax` : "lang=; path=/; max-age=0";
   mark();
   await look();
   if (!by("page").hidden) await load();
-});
+}));
 
 for (const id of ["sign-in", "sign-out"]) {
-  by(id).addEventListener("submit", async (event) => {
+  by(id).addEventListener("submit", tell(async (event) => {
     event.preventDefault();
-    await ask(by(id).action, { method: "POST", body: new URLSearchParams(new FormData(by(id))) });
+    const answer = await ask(by(id).action, { method: "POST", body: new URLSearchParams(new FormData(by(id))) });
+    // A redirect that is not followed has no status that a script may see.
+    if (answer.type !== "opaqueredirect" && !answer.ok) throw new Error((await answer.json()).detail);
     await look();
-  });
+  }));
 }
 
-by("country").addEventListener("change", look);
-by("load").addEventListener("click", load);
-by("purge").addEventListener("click", purge);
+by("country").addEventListener("change", tell(look));
+by("load").addEventListener("click", tell(load));
+by("purge").addEventListener("click", tell(purge));
 mark();
-look();
+tell(look)();

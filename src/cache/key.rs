@@ -82,33 +82,45 @@ impl Key {
         let partition = partition.name();
         let locale = locale.unwrap_or("-");
         let scheme = url.scheme;
-        let url = format!("https://usher.invalid/{edition}/{scheme}/{locale}/{partition}/{resource}");
+        let url = format!("{STORE}{edition}/{scheme}/{locale}/{partition}/{resource}");
         Self { url, resource, query, partition }
+    }
+
+    /// The URL in the store of one of several variants. No edition looks like a slot's number.
+    #[must_use]
+    pub fn slot(&self, slot: usize) -> String {
+        format!("{STORE}v{slot}/{}", self.url.strip_prefix(STORE).unwrap_or_default())
     }
 }
 
-/// The parameters that make a different answer, as sent, with the `?`.
+/// Where stored answers seem to be.
+const STORE: &str = "https://usher.invalid/";
+
+/// The parameters that make a different answer, in the order the origin is asked, with the `?`.
 #[must_use]
 pub fn chosen_query(url: &Url<'_>, cache: &Cache) -> String {
-    let query = match (&cache.query, url.query) {
-        (_, None) => return String::new(),
-        (None, Some(query)) => query.to_owned(),
-        (Some(chosen), Some(query)) => {
-            let kept = |pair: &&str| chosen.iter().any(|name| pair.split('=').next() == Some(name));
-            query.split('&').filter(kept).collect::<Vec<_>>().join("&")
-        }
+    let Some(query) = url.query.filter(|query| !query.is_empty()) else { return String::new() };
+    let name = |pair: &str| pair.split('=').next().unwrap_or_default().to_owned();
+    let kept = |pair: &&str| match &cache.query {
+        Some(chosen) => chosen.contains(&name(pair)),
+        None => !cache.ignore.iter().any(|ignored| match ignored.strip_suffix('*') {
+            Some(prefix) => pair.starts_with(prefix),
+            None => name(pair) == *ignored,
+        }),
     };
-    if query.is_empty() { query } else { format!("?{query}") }
+    let mut pairs: Vec<&str> = query.split('&').filter(kept).collect();
+    if cache.sort {
+        // By name alone: of one name the order may mean something.
+        pairs.sort_by_key(|pair| name(pair));
+    }
+    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::policy;
     use super::*;
     use proptest::prelude::*;
-
-    fn cache(query: Option<&[&str]>) -> Cache {
-        Cache { ttl: None, shared: None, query: query.map(|names| names.iter().map(|n| (*n).to_owned()).collect()) }
-    }
 
     #[test]
     fn the_key_names_resource_locale_partition_and_edition() {
@@ -116,16 +128,35 @@ mod tests {
         let key = Key::new(
             &url,
             "/x",
-            &cache(Some(&["a", "b"])),
+            &policy("query = [\"a\", \"b\"]"),
             "e1",
             Some("ja"),
             &Partition::user("zoë/1", &["b".into(), "a".into()]),
         );
-        assert_eq!(key.url, "https://usher.invalid/e1/https/ja/user:zo%C3%AB%2F1:a%2Cb/a.example:8443/x?b=2&a=1");
-        assert_eq!((key.resource.as_str(), key.query.as_str()), ("a.example:8443/x?b=2&a=1", "?b=2&a=1"));
-        let plain = Key::new(&url, "/x", &cache(Some(&[])), "-", None, &Partition::Public);
+        assert_eq!(key.url, "https://usher.invalid/e1/https/ja/user:zo%C3%AB%2F1:a%2Cb/a.example:8443/x?a=1&b=2");
+        assert_eq!((key.resource.as_str(), key.query.as_str()), ("a.example:8443/x?a=1&b=2", "?a=1&b=2"));
+        let plain = Key::new(&url, "/x", &policy("query = []"), "-", None, &Partition::Public);
         assert_eq!(plain.url, "https://usher.invalid/-/https/-/public/a.example:8443/x");
-        assert_eq!(chosen_query(&url, &cache(None)), "?b=2&a=1&utm=9");
+        assert_eq!(plain.slot(3), "https://usher.invalid/v3/-/https/-/public/a.example:8443/x");
+    }
+
+    #[test]
+    fn the_query_is_what_makes_a_different_answer() {
+        for (query, toml, chosen) in [
+            ("b=2&a=1", "", "?a=1&b=2"),
+            ("b=2&a=1", "sort = false", "?b=2&a=1"),
+            ("b=2&a=2&b=1", "", "?a=2&b=2&b=1"),
+            ("utm_source=x&q=1&gclid=7&utm=2", "", "?q=1&utm=2"),
+            ("utm_source=x&q=1", "ignore = []", "?q=1&utm_source=x"),
+            ("utm_source=x&q=1", "ignore = [\"q\"]", "?utm_source=x"),
+            ("a&b=&&c", "", "?&a&b=&c"),
+            ("q=1&Q=2", "query = [\"q\"]", "?q=1"),
+            ("fbclid=1", "", ""),
+            ("", "", ""),
+        ] {
+            let url = Url { scheme: "https", authority: "a", path: "/", query: Some(query) };
+            assert_eq!(chosen_query(&url, &policy(toml)), chosen, "{query} {toml}");
+        }
     }
 
     proptest! {
@@ -133,7 +164,7 @@ mod tests {
         #[test]
         fn different_visitors_have_different_keys(a in "\\PC{1,12}", b in "\\PC{1,12}", roles in prop::collection::vec("[!-+.-~]{1,6}", 0..3)) {
             let url = Url { scheme: "https", authority: "a", path: "/x", query: None };
-            let key = |partition: &Partition| Key::new(&url, "/x", &cache(None), "-", None, partition).url;
+            let key = |partition: &Partition| Key::new(&url, "/x", &policy(""), "-", None, partition).url;
             prop_assert_eq!(a == b, key(&Partition::user(&a, &roles)) == key(&Partition::user(&b, &roles)));
             prop_assert_ne!(key(&Partition::user(&a, &roles)), key(&Partition::roles(&roles)));
             prop_assert_ne!(key(&Partition::roles(&roles)), key(&Partition::Public));

@@ -1,6 +1,7 @@
 //! What does the operator want purged?
 
-use crate::cache::key::chosen_query;
+use super::key::chosen_query;
+use super::tag;
 use crate::config::{Config, units};
 use crate::head::Url;
 use crate::ledger::subject;
@@ -40,7 +41,7 @@ impl Order {
         };
         let mut subjects = Vec::new();
         for tag in texts(fields.get("tags"), "tags")? {
-            if tag.is_empty() || tag.len() > 256 || !tag.bytes().all(|b| b.is_ascii_graphic() && b != b',') {
+            if !tag::is_good(tag) {
                 return Err(format!("\"tags\": {tag:?} can be no tag: 1 to 256 visible ASCII characters without ','"));
             }
             subjects.push(subject::tag(tag));
@@ -95,8 +96,10 @@ fn whole(text: &str) -> Option<(String, String)> {
     let path = text.starts_with('/') && !text.starts_with("//");
     let whole = if path { format!("https://any.invalid{text}") } else { text.to_owned() };
     let url = Url::parse(&whole).filter(|_| whole.bytes().all(|b| b.is_ascii_graphic()))?;
-    let authority = if path { String::new() } else { url.authority.to_ascii_lowercase() };
-    Some((authority, whole))
+    path::normal(url.path).ok()?;
+    let port = if url.scheme == "https" { ":443" } else { ":80" };
+    let authority = url.authority.strip_suffix(port).unwrap_or(url.authority).to_ascii_lowercase();
+    Some((if path { String::new() } else { authority }, whole))
 }
 
 /// The path in the form that stored answers carry: normal, without a locale prefix.
@@ -109,8 +112,9 @@ fn plain(config: &Config, url: &Url<'_>) -> String {
 }
 
 /// The names that stored answers of a URL may carry: with its query as it is, and as each route for
-/// this path chooses from it.
-fn resources(config: &Config, text: &str) -> Option<Vec<String>> {
+/// this path chooses from it; `None` when it is neither a URL nor a path.
+#[must_use]
+pub fn resources(config: &Config, text: &str) -> Option<Vec<String>> {
     let (authority, url) = whole(text)?;
     let url = Url::parse(&url)?;
     let path = plain(config, &url);
@@ -138,7 +142,7 @@ mod tests {
     fn an_order_names_what_stored_answers_are_called() {
         let order = Order::parse(
             &config(),
-            r#"{"tags":["t"],"urls":["https://A.example/ja/x?q=1&z=2","/y?q=2"],"prefixes":["https://a.example/docs/","/p","/"],"everything":true,"soft":true}"#,
+            r#"{"tags":["t"],"urls":["https://A.example/ja/x?q=1&z=2","/y?q=2"],"prefixes":["https://a.example:443/docs/","/p","/"],"everything":true,"soft":true}"#,
         );
         let subjects = [
             "tag:t",
@@ -168,6 +172,8 @@ mod tests {
             ("{\"tags\":\"a\"}", "\"tags\" must be a list of strings"),
             ("{\"tags\":[1]}", "\"tags\" must be a list of strings"),
             ("{\"tags\":[\"a b\"]}", "\"tags\": \"a b\" can be no tag"),
+            ("{\"urls\":[\"/%zz\"]}", "\"urls\": \"/%zz\" is neither"),
+            ("{\"prefixes\":[\"/a/../b\"]}", "\"prefixes\": \"/a/../b\" is neither"),
             ("{\"urls\":[\"about\"]}", "\"urls\": \"about\" is neither"),
             ("{\"urls\":[\"//e.com/x\"]}", "\"urls\": \"//e.com/x\" is neither"),
             ("{\"prefixes\":[\"ftp://x\"]}", "\"prefixes\": \"ftp://x\" is neither"),

@@ -1,8 +1,11 @@
-//! What is kept beside a stored answer, and is the answer still good?
+//! What is kept beside a stored answer, and is the answer still good? (RFC 9111 4)
 
-use super::control::{self, Lifetime, Unstored};
-use super::{Key, key::Partition};
-use crate::config::{Cache, Millis};
+use super::control::{Directives, Wanted};
+use super::key::{Key, Partition};
+use super::status::Forward;
+use super::store::Received;
+use super::vary;
+use crate::config::{LONGEST_STORED, Millis};
 use crate::head::{Edits, Fields};
 use crate::ledger::{Moment, Validity, View, subject};
 use serde::{Deserialize, Serialize};
@@ -10,16 +13,20 @@ use serde::{Deserialize, Serialize};
 /// The field of a stored answer that holds [`Stored`]; it never leaves the gateway.
 pub const FIELD: &str = "usher-stored";
 
-/// What is kept beside a stored answer.
+/// A stale answer is kept this long to be asked after, and to serve while the origin cannot be
+/// reached (RFC 9111 4.2.4: "disconnected").
+const KEPT: Millis = 86_400_000;
+
+/// What is kept beside a stored answer. Times are milliseconds (since 1970 by this place's clock).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored {
     /// The ledger was read up to here when the origin was asked.
     pub made: Moment,
-    /// When it was received (milliseconds since 1970).
+    /// When it was received.
     pub received: Millis,
-    /// Fresh until (milliseconds since 1970).
+    /// Fresh until.
     pub until: Millis,
-    /// How old it was when received, in milliseconds.
+    /// How old it was when received.
     pub age: Millis,
     /// Checked again on the way out.
     pub partition: String,
@@ -29,73 +36,154 @@ pub struct Stored {
     pub tags: Vec<String>,
     /// The origin's `Cache-Control`, which the store's own replaces.
     pub control: Option<String>,
+    /// The origin's `Expires`.
+    pub expires: Option<String>,
+    /// What it varies on beside what is in the key.
+    pub vary: Vec<String>,
+    /// Which of its variants it is.
+    pub chosen: String,
+    /// Serves so long after `until` while it is asked for anew.
+    while_revalidate: Millis,
+    /// Serves so long after `until` while the origin fails.
+    if_error: Millis,
+    /// Serves while the origin cannot be reached.
+    if_disconnected: bool,
+    /// Serves stale to whoever asks for it (`max-stale`).
+    if_wanted: bool,
+    /// May be given to requests with `Authorization`.
+    shareable: bool,
 }
 
-/// What was found in the store.
+/// What a stored answer is good for now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup {
-    /// May be served.
+    /// It serves.
     Fresh(Stored),
-    /// May be served only while the origin is down.
-    Stale(Stored),
-    /// Must not be served; the word says why.
+    /// The origin is to be asked first, or, where [`Stored`] allows it, afterwards.
+    Stale(Stored, Forward),
+    /// It must not be served; the word says why.
     Void(&'static str),
 }
 
+/// What decides beside the answer itself.
+pub struct Question<'a> {
+    /// Where the answer was found.
+    pub key: &'a Key,
+    /// What is no longer valid.
+    pub view: &'a View,
+    /// The time.
+    pub now: Millis,
+    /// The visitor's directives.
+    pub wanted: Wanted,
+    /// Whether the request has `Authorization`.
+    pub authorized: bool,
+    /// The variant that the request chooses by these names.
+    pub chosen: &'a dyn Fn(&[String]) -> String,
+}
+
 impl Stored {
-    /// What to keep beside an answer.
-    ///
-    /// # Errors
-    /// Why it is not stored.
-    #[expect(clippy::too_many_arguments, reason = "each is one fact of the decision, and it is made in one place")]
-    pub fn of(
-        status: u16,
-        fields: &Fields<'_>,
-        key: &Key,
-        cache: &Cache,
-        tags: &[String],
-        fixed: bool,
-        keyed: &[&str],
-        made: Moment,
-        now: Millis,
-    ) -> Result<Self, Unstored> {
-        let Lifetime { remaining, age } = control::lifetime(status, fields, cache, fixed, keyed, now)?;
-        Ok(Self {
-            made,
-            received: now,
-            until: now.saturating_add(remaining),
+    pub(super) fn new(
+        received: &Received<'_>,
+        said: &Directives,
+        lifetime: Millis,
+        age: Millis,
+        varies: Vec<String>,
+        tags: Vec<String>,
+    ) -> Self {
+        let Received { fields, policy, key, .. } = *received;
+        let firm = said.must_revalidate || said.no_cache;
+        let window = |stated: Option<u64>, route: Option<Millis>| {
+            let window = stated.map(|seconds| seconds * 1_000).or(route).unwrap_or(0);
+            if firm { 0 } else { window.min(LONGEST_STORED) }
+        };
+        Self {
+            made: received.made,
+            received: received.received,
+            until: received.received.saturating_add(lifetime.saturating_sub(age)),
             age,
             partition: key.partition.clone(),
             resource: key.resource.clone(),
-            tags: control::tags(fields, tags)?,
+            tags,
             control: fields.get("cache-control").map(str::to_owned),
-        })
+            expires: fields.get("expires").map(str::to_owned),
+            chosen: if varies.is_empty() { String::new() } else { vary::chosen(&varies, received.told) },
+            vary: varies,
+            while_revalidate: window(said.stale_while_revalidate, policy.stale_while_revalidate),
+            if_error: window(said.stale_if_error, policy.stale_if_error),
+            // `s-maxage` says `proxy-revalidate` as well (RFC 9111 5.2.2.10).
+            if_disconnected: !firm && said.s_maxage.is_none(),
+            if_wanted: !firm && said.s_maxage.is_none(),
+            shareable: said.is_shareable(),
+        }
+    }
+
+    /// Whether nothing could ever be done with it.
+    pub(super) fn is_worthless(&self, fields: &Fields<'_>) -> bool {
+        self.until <= self.received
+            && fields.get("etag").is_none()
+            && fields.get("last-modified").is_none()
+            && self.while_revalidate == 0
+            && self.if_error == 0
     }
 
     /// The changes that turn the origin's answer, without what stays here, into the stored one.
-    pub fn edit(&self, now: Millis, edits: &mut Edits) {
+    pub fn edit(&self, withheld: &[String], edits: &mut Edits) {
+        for name in withheld {
+            edits.remove(name);
+        }
         edits.remove("age");
         edits.remove("expires");
-        let seconds = self.until.saturating_sub(now).div_ceil(1_000);
-        edits.set("cache-control", &format!("public, max-age={seconds}"));
+        let grace = KEPT.max(self.while_revalidate).max(self.if_error);
+        let kept = (self.until - self.received).saturating_add(grace).min(LONGEST_STORED);
+        edits.set("cache-control", &format!("public, max-age={}", kept.div_ceil(1_000)));
         edits.set(FIELD, &serde_json::to_string(self).unwrap_or_default());
     }
 
-    /// Judges a stored answer found under `key`.
+    /// Undoes what was changed for the store: the origin's answer again.
+    pub fn restore(&self, edits: &mut Edits) {
+        for (name, value) in [("cache-control", &self.control), ("expires", &self.expires)] {
+            match value {
+                Some(value) => edits.set(name, value),
+                None => edits.remove(name),
+            }
+        }
+        edits.remove(FIELD);
+    }
+
+    /// Judges a stored answer.
     #[must_use]
-    pub fn judge(fields: &Fields<'_>, key: &Key, view: &View, now: Millis) -> Lookup {
+    pub fn judge(fields: &Fields<'_>, question: &Question<'_>) -> Lookup {
+        let Question { key, view, now, wanted, authorized, chosen } = *question;
         let Some(stored) = fields.get(FIELD).and_then(|json| serde_json::from_str::<Self>(json).ok()) else {
             return Lookup::Void("unreadable");
         };
         if stored.partition != key.partition || stored.resource != key.resource {
             return Lookup::Void("mismatch");
         }
-        match stored.validity(view) {
-            Validity::Void => Lookup::Void("purged"),
-            Validity::Stale => Lookup::Stale(stored),
-            Validity::Valid if now >= stored.until => Lookup::Stale(stored),
-            Validity::Valid => Lookup::Fresh(stored),
+        if !stored.vary.is_empty() && stored.chosen != chosen(&stored.vary) {
+            return Lookup::Void("variant");
         }
+        if authorized && !stored.shareable {
+            return Lookup::Void("authorization");
+        }
+        let validity = stored.validity(view);
+        if validity == Validity::Void {
+            return Lookup::Void("purged");
+        }
+        let seconds = |limit: u64| limit.saturating_mul(1_000);
+        let fresh = validity == Validity::Valid && now < stored.until;
+        let current = stored.current_age(now);
+        let too_old = wanted.max_age.is_some_and(|most| most == 0 || current > seconds(most));
+        let too_short = wanted.min_fresh.is_some_and(|least| stored.until.saturating_sub(now) < seconds(least));
+        if wanted.no_cache || (fresh && (too_old || too_short)) {
+            return Lookup::Stale(stored, Forward::Request);
+        }
+        let stale_by = now.saturating_sub(stored.until);
+        let wanted_stale = validity == Validity::Valid
+            && stored.if_wanted
+            && !too_old
+            && wanted.max_stale.is_some_and(|most| stale_by <= seconds(most));
+        if fresh || wanted_stale { Lookup::Fresh(stored) } else { Lookup::Stale(stored, Forward::Stale) }
     }
 
     fn validity(&self, view: &View) -> Validity {
@@ -111,17 +199,40 @@ impl Stored {
         view.validity(self.made, subjects.iter().map(String::as_str))
     }
 
-    /// Seconds since the origin made it (RFC 9111 4.2.3).
+    /// Whether it serves at `now` while it is asked for anew behind the answer (RFC 5861 3).
+    #[must_use]
+    pub fn serves_while_revalidating(&self, now: Millis) -> bool {
+        self.while_revalidate > 0 && now < self.until.saturating_add(self.while_revalidate)
+    }
+
+    /// Whether it serves at `now` although the origin answers with an error (RFC 5861 4).
+    #[must_use]
+    pub fn serves_on_error(&self, now: Millis) -> bool {
+        self.if_error > 0 && now < self.until.saturating_add(self.if_error)
+    }
+
+    /// Whether it serves at `now` although the origin cannot be reached (RFC 9111 4.2.4).
+    #[must_use]
+    pub fn serves_disconnected(&self, now: Millis) -> bool {
+        self.serves_on_error(now) || (self.if_disconnected && now < self.until.saturating_add(KEPT))
+    }
+
+    /// Milliseconds since the origin made it (RFC 9111 4.2.3).
+    fn current_age(&self, now: Millis) -> Millis {
+        now.saturating_sub(self.received) + self.age
+    }
+
+    /// Whole seconds since the origin made it.
     #[must_use]
     pub fn age(&self, now: Millis) -> u64 {
-        (now.saturating_sub(self.received) + self.age) / 1_000
+        self.current_age(now) / 1_000
     }
 
     /// Whole seconds it stays fresh; negative when it no longer is.
     #[must_use]
     pub fn time_to_live(&self, now: Millis) -> i64 {
         let left = i128::from(self.until) - i128::from(now);
-        i64::try_from(left / 1_000).unwrap_or_default()
+        i64::try_from(left.div_euclid(1_000)).unwrap_or_default()
     }
 
     /// Whether this partition is everybody's.
@@ -132,99 +243,4 @@ impl Stored {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::head::{Url, answer};
-    use crate::ledger::{Page, Stamp};
-
-    fn key(path: &str) -> Key {
-        let url = Url { scheme: "https", authority: "a.example", path, query: Some("q=1") };
-        Key::new(&url, path, &Cache { ttl: None, shared: None, query: None }, "-", Some("en"), &Partition::Public)
-    }
-
-    fn stored(path: &str, made: Moment) -> Stored {
-        let (status, fields) = answer("200\ncache-control:max-age=60\ncache-tag:t1\n");
-        let cache = Cache { ttl: None, shared: None, query: None };
-        Stored::of(status, &fields, &key(path), &cache, &["site".into()], false, &[], made, 1_000)
-            .expect("may be stored")
-    }
-
-    fn view(subject: &str, since: Moment, soft: bool) -> View {
-        let mut view = View::default();
-        view.learn(
-            &Page {
-                as_of: since,
-                stamps: vec![Stamp { subject: subject.into(), since, soft, until: 99 }],
-                more: false,
-            },
-            0,
-        );
-        view
-    }
-
-    fn packed(meta: &Stored, origin: &Fields<'_>) -> String {
-        let mut edits = Edits::new();
-        meta.edit(1_000, &mut edits);
-        let fields: String = edits.applied(origin).iter().map(|(n, v)| format!("{n}:{v}\n")).collect();
-        format!("200\n{fields}")
-    }
-
-    fn judged(path: &str, view: &View, now: Millis) -> Lookup {
-        let meta = stored(path, 10);
-        let (_, origin) = answer("200\ncache-control:max-age=60\ncache-tag:t1\nage:0\n");
-        let packed = packed(&meta, &origin);
-        Stored::judge(&answer(&packed).1, &key(path), view, now)
-    }
-
-    #[test]
-    fn every_name_of_a_stored_answer_can_void_it() {
-        for subject in [
-            "everything",
-            "tag:t1",
-            "tag:site",
-            "url:a.example/x/y?q=1",
-            "url:/x/y?q=1",
-            "prefix:/",
-            "prefix:/x",
-            "prefix:/x/y",
-            "prefix:a.example/",
-            "prefix:a.example/x",
-        ] {
-            assert_eq!(judged("/x/y", &view(subject, 11, false), 2_000), Lookup::Void("purged"), "{subject}");
-            assert!(matches!(judged("/x/y", &view(subject, 11, true), 2_000), Lookup::Stale(_)), "{subject}");
-            assert!(matches!(judged("/x/y", &view(subject, 10, false), 2_000), Lookup::Fresh(_)), "{subject}");
-        }
-        for subject in
-            ["tag:t", "url:a.example/x/y", "prefix:/x/", "prefix:/x/y/z", "prefix:b.example/", "prefix:/xx", "user:t1"]
-        {
-            assert!(matches!(judged("/x/y", &view(subject, 11, false), 2_000), Lookup::Fresh(_)), "{subject}");
-        }
-    }
-
-    #[test]
-    fn an_answer_is_stale_at_the_moment_its_lifetime_ends() {
-        let none = View::default();
-        assert!(matches!(judged("/x", &none, 60_999), Lookup::Fresh(_)));
-        assert!(matches!(judged("/x", &none, 61_000), Lookup::Stale(_)));
-    }
-
-    #[test]
-    fn a_copy_of_another_partition_is_never_served() {
-        let meta = stored("/x", 1);
-        let (_, origin) = answer("200\n");
-        let packed = packed(&meta, &origin);
-        let other = Key { partition: "user-1".into(), ..key("/x") };
-        assert_eq!(Stored::judge(&answer(&packed).1, &other, &View::default(), 1_000), Lookup::Void("mismatch"));
-        assert_eq!(
-            Stored::judge(&answer("200\nusher-stored:{}\n").1, &other, &View::default(), 1_000),
-            Lookup::Void("unreadable")
-        );
-    }
-
-    #[test]
-    fn age_and_lifetime_are_whole_seconds() {
-        let meta = Stored { age: 5_000, ..stored("/x", 1) };
-        assert_eq!((meta.age(1_000), meta.age(3_999)), (5, 7));
-        assert_eq!((meta.time_to_live(1_000), meta.time_to_live(62_000)), (60, -1));
-    }
-}
+mod tests;

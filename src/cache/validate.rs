@@ -1,6 +1,7 @@
 //! Does the visitor have it already? (RFC 9110 13)
 
-use crate::head::{Fields, list};
+use super::freshness::date;
+use crate::head::{Edits, Fields, list};
 
 /// Whether a stored or received 200 is to be answered with 304: `If-None-Match` decides when it
 /// is there (weak comparison, RFC 9110 8.8.3.2), else `If-Modified-Since`.
@@ -9,7 +10,8 @@ pub fn not_modified(request: &Fields<'_>, answer: &Fields<'_>) -> bool {
     match (request.get("if-none-match"), request.get("if-modified-since")) {
         (Some(wanted), _) if wanted.trim() == "*" => true,
         (Some(wanted), _) => answer.get("etag").is_some_and(|known| list(wanted).any(|etag| weak(etag) == weak(known))),
-        (None, Some(since)) => match (date(since), answer.get("last-modified").and_then(date)) {
+        // What was not said to be modified was made when its `Date` says (RFC 9111 4.3.2).
+        (None, Some(since)) => match (date(since), answer.get("last-modified").or(answer.get("date")).and_then(date)) {
             (Some(since), Some(modified)) => modified <= since,
             _ => false,
         },
@@ -21,12 +23,44 @@ fn weak(etag: &str) -> &str {
     etag.strip_prefix("W/").unwrap_or(etag)
 }
 
-fn date(text: &str) -> Option<std::time::SystemTime> {
-    httpdate::parse_http_date(text).ok()
+/// Conditions of a visitor's that Usher answers itself: the origin is asked for everything.
+pub const CONDITIONS: [&str; 2] = ["if-none-match", "if-modified-since"];
+
+/// Whether a request has conditions that only the origin can judge (RFC 9111 4.3.2).
+#[must_use]
+pub fn is_for_the_origin(request: &Fields<'_>) -> bool {
+    request.get("if-match").is_some() || request.get("if-unmodified-since").is_some()
 }
 
-/// Fields of a request that would make an origin answer with less than everything.
-pub const CONDITIONS: [&str; 4] = ["if-none-match", "if-modified-since", "if-match", "if-unmodified-since"];
+/// Asks whether a stored answer is still good (RFC 9111 4.3.1); says whether there is anything to
+/// ask by.
+pub fn conditions(stored: &Fields<'_>, edits: &mut Edits) -> bool {
+    let (etag, modified) = (stored.get("etag"), stored.get("last-modified"));
+    if let Some(etag) = etag {
+        edits.set("if-none-match", etag);
+    }
+    if let Some(modified) = modified {
+        edits.set("if-modified-since", modified);
+    }
+    etag.is_some() || modified.is_some()
+}
+
+/// Whether a 304 is about the stored answer: a strong tag it names must be the stored one's (RFC
+/// 9111 4.3.4).
+#[must_use]
+pub fn is_about(stored: &Fields<'_>, fresh: &Fields<'_>) -> bool {
+    fresh.get("etag").is_none_or(|etag| etag.starts_with("W/") || stored.get("etag") == Some(etag))
+}
+
+/// Fields of a 304 that say nothing of the stored body (RFC 9111 3.2).
+const OF_THE_BODY: [&str; 4] = ["content-encoding", "content-length", "content-range", "transfer-encoding"];
+
+/// Brings a stored answer up to date with a 304 (RFC 9111 3.2, 4.3.4).
+pub fn update(fresh: &Fields<'_>, edits: &mut Edits) {
+    for (name, value) in fresh.iter().filter(|(name, _)| !OF_THE_BODY.contains(name)) {
+        edits.set(name, value);
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -59,6 +93,33 @@ mod tests {
         ] {
             let (request, reply) = (format!("200\n{request}\n"), format!("200\n{reply}\n"));
             assert_eq!(not_modified(&answer(&request).1, &answer(&reply).1), same, "{request}{reply}");
+        }
+    }
+
+    #[test]
+    fn a_stored_answer_is_asked_after_by_its_validators() {
+        let asked = |packed: &str| {
+            let mut edits = Edits::new();
+            let any = conditions(&answer(packed).1, &mut edits);
+            (any, edits.packed().to_owned())
+        };
+        assert_eq!(asked("200\nx:y\n"), (false, String::new()));
+        assert_eq!(asked("200\netag:W/\"a\"\n"), (true, "=if-none-match:W/\"a\"\n".into()));
+        let both = "200\netag:\"a\"\nlast-modified:d\n";
+        assert_eq!(asked(both), (true, "=if-none-match:\"a\"\n=if-modified-since:d\n".into()));
+    }
+
+    #[test]
+    fn a_304_updates_what_it_says_and_nothing_of_the_body() {
+        let stored = answer("200\netag:\"a\"\nx-a:1\nx-b:1\ncontent-length:5\n").1;
+        let fresh = answer("304\nx-a:2\ncontent-length:0\ncontent-encoding:gzip\ncache-control:max-age=9\n").1;
+        let mut edits = Edits::new();
+        update(&fresh, &mut edits);
+        let merged: Vec<String> = edits.applied(&stored).iter().map(|(n, v)| format!("{n}:{v}")).collect();
+        assert_eq!(merged, ["etag:\"a\"", "x-b:1", "content-length:5", "x-a:2", "cache-control:max-age=9"]);
+        for (etag, about) in [("x:y", true), ("etag:\"a\"", true), ("etag:\"b\"", false), ("etag:W/\"b\"", true)] {
+            let packed = format!("304\n{etag}\n");
+            assert_eq!(is_about(&stored, &answer(&packed).1), about, "{etag}");
         }
     }
 }

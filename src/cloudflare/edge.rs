@@ -3,7 +3,7 @@
 use super::{host, task::wait};
 use crate::config::Millis;
 use crate::ledger::{Entry, Page};
-use crate::platform::{After, Answer, Ask, Carry, Content, Down, Failure, Platform, Reply, Unreadable};
+use crate::platform::{After, Answer, Ask, Carry, Content, Down, Failure, Joined, Platform, Reply, Store, Unreadable};
 use std::cell::RefCell;
 use wasm_bindgen::prelude::*;
 
@@ -117,6 +117,42 @@ impl Platform for Edge {
         answered(wait(host::file(path)).await)
     }
 
+    fn memory(&self, key: &str) -> Option<Answer<JsValue>> {
+        let value = host::recall(key);
+        if value.is_undefined() { None } else { answered(value).ok() }
+    }
+
+    fn claim(&self, flight: &str) -> bool {
+        host::claim(flight)
+    }
+
+    async fn join(&self, flight: &str, patience: Millis) -> Joined<JsValue> {
+        let value = wait(host::join(flight, patience as f64)).await;
+        match failure(&value) {
+            None => answered(value).map_or(Joined::Alone, Joined::Answer),
+            Some(1) => Joined::Failed(Failure::Unreachable),
+            Some(2) => Joined::Failed(Failure::Timeout),
+            Some(_) => Joined::Alone,
+        }
+    }
+
+    fn release(&self, flight: &str, failure: Option<Failure>) {
+        let code = match failure {
+            None => 0,
+            Some(Failure::Unreachable) => 1,
+            Some(Failure::Timeout) => 2,
+        };
+        host::release(flight, code);
+    }
+
+    fn forget(&self, key: &str) {
+        host::forget(key);
+    }
+
+    fn keep(&self, answer: JsValue, store: &Store) {
+        host::keep(&answer, &how(store));
+    }
+
     async fn cache_read(&self, key: &str) -> Option<Answer<JsValue>> {
         let value = wait(host::stored(key)).await;
         if value.is_undefined() { None } else { answered(value).ok() }
@@ -132,17 +168,21 @@ impl Platform for Edge {
     }
 }
 
+/// How a copy is stored, in one string: no part of it can hold a NUL.
+fn how(store: &Store) -> String {
+    let (key, edits) = store.variants.as_ref().map_or(("", ""), |all| (all.key.as_str(), all.edits.packed()));
+    format!("{}\0{}\0{}\0{}\0{key}\0{edits}", store.flight, store.key, store.edits.packed(), store.most)
+}
+
 /// A reply as a `Response`, and what is to be done behind it.
 pub(super) fn respond(reply: Reply<JsValue>) -> (JsValue, Vec<After>) {
     let Reply { status, edits, content, store, after } = reply;
-    let (key, copy) = match &store {
-        Some(store) => (Some(store.key.as_str()), Some(store.edits.packed())),
-        None => (None, None),
-    };
+    let store = store.as_ref().map(how);
     let response = match content {
         Content::Text(text) => host::made(status, edits.packed(), &text),
-        Content::Whole(body) => host::whole(&body, edits.packed(), key, copy),
-        Content::Bare(body) => host::bare(&body, status, edits.packed(), key, copy),
+        Content::Whole(body) => host::whole(&body, edits.packed(), store.as_deref()),
+        Content::Bare(body) => host::bare(&body, status, edits.packed(), store.as_deref()),
+        Content::Part(body, first, last) => host::part(&body, edits.packed(), first as f64, last as f64),
     };
     (response, after)
 }

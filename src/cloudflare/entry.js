@@ -8,6 +8,7 @@ import { DurableObject } from "cloudflare:workers";
 import * as usher from "../../build/usher.js";
 import module from "../../build/usher_bg.wasm";
 import { behind, pack } from "./host.js";
+import { scatter } from "./store.js";
 
 usher.initSync({ module });
 let era = 0;
@@ -18,6 +19,7 @@ function enter(call, ...args) {
     return call(...args);
   } catch (error) {
     era += 1;
+    scatter();
     usher.__wbg_reset_state();
     console.error(JSON.stringify({ level: "error", message: `the gateway panicked and starts anew: ${error}` }));
     throw error;

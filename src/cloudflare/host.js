@@ -3,14 +3,8 @@
 // Every promise handed to the gateway resolves; a failure is a number:
 //   1 = down or unreachable, 2 = too late, 3 = too large, 4 = broken.
 import { env, waitUntil } from "cloudflare:workers";
-
-const [DOWN, LATE, LARGE, BROKEN] = [1, 2, 3, 4];
-
-/** Notes why a service failed; the gateway is told only that it did. */
-function failed(service, error, code = DOWN) {
-  console.warn(JSON.stringify({ level: "warning", message: `${service} failed: ${error}` }));
-  return code;
-}
+import { edit, failed, lines, unbodied, BROKEN, DOWN, LARGE, LATE } from "./message.js";
+import { keep } from "./store.js";
 
 /** A request's head as lines: see src/head.rs. */
 export function pack(request) {
@@ -20,7 +14,11 @@ export function pack(request) {
     fields += `${name}:${value}\n`;
     if (name === "content-length") empty = value === "0";
   });
-  const packed = `${request.url}\n${request.method}\n${empty || request.body === null ? 0 : 1}\n${fields}`;
+  // Host names are the same in any case; the runtime hands over the client's spelling.
+  const { url } = request;
+  const slash = url.indexOf("/", url.indexOf("://") + 3);
+  const target = url.slice(0, slash).toLowerCase() + url.slice(slash);
+  const packed = `${target}\n${request.method}\n${empty || request.body === null ? 0 : 1}\n${fields}`;
   const cf = request.cf;
   if (!cf) return packed + "\n";
   return (
@@ -31,28 +29,7 @@ export function pack(request) {
 
 /** An answer's head as lines. */
 export function head(response) {
-  let packed = `${response.status}\n`;
-  response.headers.forEach((value, name) => {
-    packed += `${name}:${value}\n`;
-  });
-  return packed;
-}
-
-function edit(headers, edits) {
-  for (let at = 0; at < edits.length; ) {
-    const end = edits.indexOf("\n", at);
-    if (edits[at] === "-") {
-      headers.delete(edits.slice(at + 1, end));
-    } else {
-      const colon = edits.indexOf(":", at);
-      const name = edits.slice(at + 1, colon);
-      const value = edits.slice(colon + 1, end);
-      if (edits[at] === "=") headers.set(name, value);
-      else headers.append(name, value);
-    }
-    at = end + 1;
-  }
-  return headers;
+  return response.packed ?? lines(response.status, response.headers);
 }
 
 /** A var or secret; only strings count. */
@@ -104,16 +81,6 @@ export async function file(path) {
     return await env.ASSETS.fetch(`https://static.invalid${path}`, { redirect: "manual" });
   } catch (error) {
     return failed("ASSETS", error);
-  }
-}
-
-/** A stored answer, or undefined. */
-export async function stored(key) {
-  try {
-    return await caches.default.match(key);
-  } catch (error) {
-    failed("the cache", error);
-    return undefined;
   }
 }
 
@@ -212,8 +179,6 @@ export async function body(request, most) {
   }
 }
 
-const unbodied = new Set([101, 204, 205, 304]);
-
 // What the runtime refuses to make a response of (a status it does not know, say) must not reach
 // the gateway as an exception: it would end every request in it.
 function tried(make) {
@@ -230,14 +195,18 @@ export function made(status, edits, text) {
   return tried(() => new Response(unbodied.has(status) ? null : text, { status, headers: edit(new Headers(), edits) }));
 }
 
-/** Another's answer with changes; a copy goes to the store when `key` is given. */
-export function whole(response, edits, key, storeEdits) {
+/** Another's answer with changes; a copy is kept when `store` says how (see `keep`). */
+export function whole(response, edits, store) {
   return tried(() => {
     if (response.webSocket) {
       const { webSocket } = response;
       return new Response(null, { status: 101, webSocket, headers: edit(new Headers(response.headers), edits) });
     }
-    if (key !== undefined) store(response.clone(), key, storeEdits);
+    if (response.packed !== undefined) {
+      if (store !== undefined) keep(response, store);
+      return new Response(response.body, { status: response.status, headers: edit(new Headers(response.headers), edits) });
+    }
+    if (store !== undefined) keep(response.clone(), store);
     const reply = new Response(response.body, response);
     edit(reply.headers, edits);
     return reply;
@@ -245,17 +214,40 @@ export function whole(response, edits, key, storeEdits) {
 }
 
 /** Another's answer without its body. */
-export function bare(response, status, edits, key, storeEdits) {
+export function bare(response, status, edits, store) {
   return tried(() => {
     const reply = new Response(null, { status, headers: edit(new Headers(response.headers), edits) });
-    if (key !== undefined) store(response, key, storeEdits);
-    else response.body?.cancel().catch(() => {});
+    if (store !== undefined) keep(response, store);
+    else if (response.packed === undefined) response.body?.cancel().catch(() => {});
     return reply;
   });
 }
 
-function store(response, key, edits) {
-  const kept = new Response(response.body, response);
-  edit(kept.headers, edits);
-  waitUntil(caches.default.put(key, kept).catch((error) => failed("the cache", error)));
+/** These bytes of another's answer, both included. */
+export function part(response, edits, first, last) {
+  return tried(() => {
+    const headers = edit(new Headers(response.headers), edits);
+    if (response.body instanceof Uint8Array) return new Response(response.body.subarray(first, last + 1), { status: 206, headers });
+    const { readable, writable } = new FixedLengthStream(last - first + 1);
+    waitUntil(slice(response.body, writable, first, last + 1).catch(() => {}));
+    return new Response(readable, { status: 206, headers });
+  });
+}
+
+async function slice(body, writable, from, to) {
+  const [reader, writer] = [body.getReader(), writable.getWriter()];
+  try {
+    for (let at = 0; at < to; ) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      const end = at + value.byteLength;
+      if (end > from) await writer.write(value.subarray(Math.max(0, from - at), Math.min(value.byteLength, to - at)));
+      at = end;
+    }
+    await writer.close();
+  } catch (error) {
+    await writer.abort(error);
+  } finally {
+    await reader.cancel();
+  }
 }

@@ -12,7 +12,6 @@ extern "C" {
     pub(super) fn later(task: u32);
     pub(super) fn ask(request: &JsValue, url: &str, method: &str, carry: u32, edits: &str, deadline: f64) -> Promise;
     pub(super) fn file(path: &str) -> Promise;
-    pub(super) fn stored(key: &str) -> Promise;
     #[wasm_bindgen(js_name = sessionRead)]
     pub(super) fn session_read(key: &str, deadline: f64) -> Promise;
     #[wasm_bindgen(js_name = sessionWrite)]
@@ -25,12 +24,19 @@ extern "C" {
     pub(super) fn ledger_stamp(entry: &str, deadline: f64) -> Promise;
     pub(super) fn body(request: &JsValue, most: u32) -> Promise;
     pub(super) fn made(status: u16, edits: &str, text: &str) -> JsValue;
-    pub(super) fn whole(response: &JsValue, edits: &str, key: Option<&str>, store_edits: Option<&str>) -> JsValue;
-    pub(super) fn bare(
-        response: &JsValue,
-        status: u16,
-        edits: &str,
-        key: Option<&str>,
-        store_edits: Option<&str>,
-    ) -> JsValue;
+    pub(super) fn whole(response: &JsValue, edits: &str, store: Option<&str>) -> JsValue;
+    pub(super) fn bare(response: &JsValue, status: u16, edits: &str, store: Option<&str>) -> JsValue;
+    pub(super) fn part(response: &JsValue, edits: &str, first: f64, last: f64) -> JsValue;
+}
+
+#[wasm_bindgen(raw_module = "../src/cloudflare/store.js")]
+extern "C" {
+    pub(super) fn remembers(all: f64, object: f64);
+    pub(super) fn recall(key: &str) -> JsValue;
+    pub(super) fn stored(key: &str) -> Promise;
+    pub(super) fn forget(key: &str);
+    pub(super) fn claim(flight: &str) -> bool;
+    pub(super) fn release(flight: &str, failure: u32);
+    pub(super) fn join(flight: &str, patience: f64) -> Promise;
+    pub(super) fn keep(answer: &JsValue, store: &str);
 }

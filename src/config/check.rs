@@ -4,7 +4,8 @@
 mod routes;
 
 use super::{
-    Config, Coordinates, Ledger, Locales, Millis, Pool, Problem, Region, Route, Session, Setting, base_url, raw, units,
+    Config, Coordinates, Ledger, Locales, Memory, Millis, Pool, Problem, Region, Route, Session, Setting, base_url,
+    raw, units,
 };
 use routes::{overlaps, route};
 
@@ -32,6 +33,18 @@ impl Problems {
                 format!(
                     "found {text:?}; allowed: a whole number and a unit (ms, s, m, h, d), at most 366d, such as \"5s\""
                 )
+            }),
+        )
+    }
+
+    /// Bytes, at most `most`.
+    fn size(&mut self, key: impl Into<String>, text: &str, most: u64) -> u64 {
+        let good = units::size(text).filter(|&bytes| bytes <= most);
+        let allowed = most >> 20;
+        self.take(
+            key,
+            good.ok_or_else(|| {
+                format!("found {text:?}; allowed: a whole number and a unit (B, KiB, MiB), at most {allowed}MiB, such as \"64KiB\"")
             }),
         )
     }
@@ -109,8 +122,12 @@ pub(super) fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
         max_outage: problems.duration("ledger.max_outage", &raw.ledger.max_outage),
         deadline: problems.deadline("ledger.deadline", &raw.ledger.deadline, 30_000),
     };
+    let memory = Memory {
+        all: problems.size("cache.memory", &raw.cache.memory, 64 << 20),
+        object: problems.size("cache.memory_object", &raw.cache.memory_object, 1 << 20),
+    };
     if problems.0.is_empty() {
-        Ok(Config { session, ledger, locales, log_requests: raw.log.requests, regions, pools, routes })
+        Ok(Config { session, ledger, memory, locales, log_requests: raw.log.requests, regions, pools, routes })
     } else {
         Err(problems.0)
     }
@@ -128,6 +145,10 @@ fn session(raw: &raw::Session, problems: &mut Problems) -> Session {
     } else if idle > absolute {
         problems.add("session.idle", "found more than `absolute`; allowed: at most as long as `absolute`");
     }
+    let memo = problems.duration("session.memo", &raw.memo);
+    if memo > idle / 2 {
+        problems.add("session.memo", "found more than half of `idle`, so that a session in use would not be renewed; allowed: at most half of `idle`");
+    }
     if !(1..=100_000).contains(&raw.memo_entries) {
         problems.add("session.memo_entries", format!("found {}; allowed: 1 to 100000", raw.memo_entries));
     }
@@ -138,7 +159,7 @@ fn session(raw: &raw::Session, problems: &mut Problems) -> Session {
         cookie: raw.cookie.clone(),
         idle,
         absolute,
-        memo: problems.duration("session.memo", &raw.memo),
+        memo,
         memo_entries: raw.memo_entries,
         deadline: problems.deadline("session.deadline", &raw.deadline, 30_000),
         sign_in: raw.sign_in.clone(),

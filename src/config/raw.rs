@@ -14,6 +14,8 @@ pub struct Raw {
     pub session: Session,
     /// `[ledger]`
     pub ledger: Ledger,
+    /// `[cache]`
+    pub cache: Memory,
     /// `[locale]`
     pub locale: Locale,
     /// `[log]`
@@ -75,6 +77,22 @@ pub struct Ledger {
 impl Default for Ledger {
     fn default() -> Self {
         Self { max_delay: "5s".into(), max_outage: "60s".into(), deadline: "2s".into() }
+    }
+}
+
+/// `[cache]`: the first level, which is an isolate's own memory.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Memory {
+    /// Bytes of all answers that an isolate remembers; the least recently used leave first.
+    pub memory: String,
+    /// Bytes of the largest answer that it remembers.
+    pub memory_object: String,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { memory: "16MiB".into(), memory_object: "64KiB".into() }
     }
 }
 
@@ -203,6 +221,10 @@ pub struct Route {
     /// Whether the origin may start and end sessions (`Usher-Session`).
     #[serde(default)]
     pub sessions: bool,
+    /// Whether the origin's answers to unsafe requests may purge (`Cache-Group-Invalidation`,
+    /// `Purge-Cache-Tag`).
+    #[serde(default)]
+    pub purges: bool,
     /// Whether the locale is negotiated here.
     #[serde(default = "yes")]
     pub localized: bool,
@@ -280,15 +302,49 @@ fn plain() -> String {
 }
 
 /// `cache = { ttl = "5m", shared = "public", query = ["page"] }`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cache {
     /// Lifetime of an answer that states none; of static files always.
     pub ttl: Option<String>,
+    /// Whether an answer that states no lifetime gets a tenth of its age since `Last-Modified`.
+    pub heuristic: bool,
+    /// Longest lifetime of an answer with a status of 400 and above.
+    pub negative: String,
+    /// How long a stale answer serves while it is asked for anew, unless the origin says.
+    pub stale_while_revalidate: Option<String>,
+    /// How long a stale answer serves while the origin fails, unless the origin says.
+    pub stale_if_error: Option<String>,
+    /// Bytes of the largest answer that is stored.
+    pub max_body: String,
     /// Who may be given an answer made for a signed-in visitor.
     pub shared: Option<Shared>,
     /// Query parameters that make a different answer; all when left out.
     pub query: Option<Vec<String>>,
+    /// Query parameters that make no different answer; known trackers when left out.
+    pub ignore: Option<Vec<String>>,
+    /// Whether the order of query parameters makes no different answer.
+    pub sort: bool,
+    /// Whether a visitor's `Cache-Control` is obeyed.
+    pub request_directives: bool,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self {
+            ttl: None,
+            heuristic: false,
+            negative: "10m".into(),
+            stale_while_revalidate: None,
+            stale_if_error: None,
+            max_body: "25MiB".into(),
+            shared: None,
+            query: None,
+            ignore: None,
+            sort: true,
+            request_directives: true,
+        }
+    }
 }
 
 /// `shared` of a route's cache.

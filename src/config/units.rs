@@ -1,4 +1,4 @@
-//! Durations as people write them: `250ms`, `5s`, `10m`, `12h`, `7d`.
+//! Durations and sizes as people write them: `250ms`, `5s`, `10m`, `12h`, `7d`; `64KiB`, `25MiB`.
 
 /// Milliseconds of a duration, or `None` when it is not one (or longer than 366 days).
 #[must_use]
@@ -15,6 +15,20 @@ pub fn duration(text: &str) -> Option<u64> {
     };
     let longest = 366 * 86_400_000;
     count.parse::<u64>().ok()?.checked_mul(scale).filter(|&ms| ms <= longest)
+}
+
+/// Bytes of a size as people write it: `512B`, `64KiB`, `25MiB`; at most 1 GiB.
+#[must_use]
+pub fn size(text: &str) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (count, unit) = text.split_at_checked(digits)?;
+    let scale = match unit {
+        "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        _ => return None,
+    };
+    count.parse::<u64>().ok()?.checked_mul(scale).filter(|&bytes| bytes <= 1 << 30)
 }
 
 /// The name nearest to `found` among `known`, when it is near enough to be a slip of the finger.
@@ -71,6 +85,23 @@ mod tests {
             ("99999999999999999999d", None),
         ] {
             assert_eq!(duration(text), ms, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_a_whole_number_and_a_unit() {
+        for (text, bytes) in [
+            ("0B", Some(0)),
+            ("64KiB", Some(65_536)),
+            ("25MiB", Some(26_214_400)),
+            ("1024MiB", Some(1 << 30)),
+            ("1025MiB", None),
+            ("64", None),
+            ("64KB", None),
+            ("KiB", None),
+            ("1.5MiB", None),
+        ] {
+            assert_eq!(size(text), bytes, "{text:?}");
         }
     }
 

@@ -33,6 +33,11 @@ impl Gateway {
             ("sessions", "POST") => self.start_session(platform, config, visit).await,
             ("sessions", "DELETE") => self.end_sessions(platform, config, visit).await,
             ("sessions", _) => allow(&["POST", "DELETE"]),
+            ("metrics", "GET" | "HEAD") => {
+                operator(platform, visit)?;
+                Ok(Generated::new(200, "text/plain; version=0.0.4", self.counters.borrow().text()))
+            }
+            ("metrics", _) => allow(&["GET", "HEAD"]),
             _ => match page.strip_prefix("demo/").filter(|_| platform.var("USHER_DEMO").as_deref() == Some("on")) {
                 Some(page) => self.demo(platform, config, visit, page).await,
                 None => Err(Error::NotFound),
@@ -95,14 +100,18 @@ impl Gateway {
         let field = |name: &str| body.get(name).and_then(serde_json::Value::as_str);
         let token = field("token")
             .map(|token| Token::parse(token).map(|token| token.key()).ok_or("\"token\" is no session token"));
-        let key = match token.or_else(|| field("session").map(|key| Ok(key.to_owned()))).transpose() {
+        let session = field("session").map(|key| {
+            let good = key.len() == 43 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+            if good { Ok(key.to_owned()) } else { Err("\"session\" is no session's key") }
+        });
+        let key = match token.or(session).transpose() {
             Ok(key) => key,
             Err(sentence) => return Err(Error::Malformed(sentence.into())),
         };
         let everyone = body.get("everyone").and_then(serde_json::Value::as_bool) == Some(true);
         let ended = match (&key, field("user"), everyone, body.as_object().map(serde_json::Map::len)) {
             (Some(key), None, false, Some(1)) => subject::session(key),
-            (None, Some(user), false, Some(1)) => subject::user(user),
+            (None, Some(user), false, Some(1)) if !user.is_empty() => subject::user(user),
             (None, None, true, Some(1)) => subject::EVERYONE.into(),
             _ => {
                 let sentence = "say whose sessions end, by exactly one of \"token\", \"session\", \"user\" (strings) or \"everyone\": true";
@@ -146,11 +155,21 @@ fn operator<P: Platform>(platform: &P, visit: &Visit<'_>) -> Result<(), Error> {
     Err(Error::NotTheOperator)
 }
 
-/// Whether the bearer token is the operator's. Hashes are compared, in constant time, so that
-/// neither the token nor its length can be timed.
+/// Whether the bearer token is the operator's.
 fn is_operator<P: Platform>(platform: &P, visit: &Visit<'_>) -> bool {
     let sent = visit.head.fields.get("authorization").and_then(|value| value.split_once(' '));
     let sent = sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+    is_token(platform, sent)
+}
+
+/// Whether the operator asks what was decided, on any page: `Usher-Explain: <ADMIN_TOKEN>`.
+pub(super) fn explains<P: Platform>(platform: &P, visit: &Visit<'_>) -> bool {
+    let sent = visit.head.fields.get("usher-explain");
+    sent.is_some() && is_token(platform, sent)
+}
+
+/// Hashes are compared, in constant time, so that neither the token nor its length can be timed.
+fn is_token<P: Platform>(platform: &P, sent: Option<&str>) -> bool {
     match (sent, platform.var("ADMIN_TOKEN").filter(|token| !token.is_empty())) {
         (Some(sent), Some(known)) => {
             let hash = |text: &str| hmac_sha256::Hash::hash(text.as_bytes());

@@ -1,17 +1,32 @@
-//! Passing the cache: look up, ask when there is nothing good, store what may be stored.
+//! Passing the cache: look up, and answer from store where that is good enough.
 
+use super::fetched::Errand;
 use super::forward::{Got, Passage};
-use super::{Gateway, dress, visit::Visit};
-use crate::cache::control::Unstored;
-use crate::cache::stored::{Lookup, Stored};
-use crate::cache::{self, Key, Status, validate};
-use crate::config::{self, Config, Target};
+use super::{Gateway, dress, made, visit::Visit};
+use crate::cache::control::Wanted;
+use crate::cache::range::{self, Part};
+use crate::cache::status::{Forward, Level};
+use crate::cache::stored::{Lookup, Question, Stored};
+use crate::cache::vary::{self, Variants};
+use crate::cache::{self, Bypass, Key, Partition, Status, validate};
+use crate::config::{Config, Millis, Target};
 use crate::error::Error;
-use crate::head::{self, Edits, Fields};
+use crate::head::{self, Edits};
 use crate::headers;
 use crate::identity::Identity;
-use crate::platform::{Answer, Content, Platform, Reply, Store};
+use crate::platform::{Answer, Content, Platform, Reply};
+use crate::respond::Generated;
 use crate::route::Place;
+use std::cell::OnceCell;
+
+/// What was found in store.
+pub(super) struct Found<B> {
+    pub(super) lookup: Lookup,
+    pub(super) answer: Answer<B>,
+    pub(super) level: Level,
+    /// The URL where it was.
+    pub(super) url: String,
+}
 
 impl Gateway {
     /// Answers from store, or asks, and says which in `Cache-Status`.
@@ -23,23 +38,45 @@ impl Gateway {
         place: &Place<'a, 'a>,
     ) -> Result<Reply<P::Body>, Error> {
         match cache::admits(place.route, visit.head, &visit.identity) {
-            Err(bypass) => {
-                visit.cache = Status::Bypass(bypass.word());
-                let query = visit.head.url.query.map(|query| format!("?{query}")).unwrap_or_default();
-                let passage = Passage { place, query: &query, shared: None };
-                let got = self.ask(platform, config, visit, &passage).await?;
-                Ok(passed(got, visit, false))
-            }
+            Err(bypass) => self.past(platform, config, visit, place, bypass).await,
             Ok((policy, partition)) => {
                 let edition = if matches!(place.route.target, Target::Static) { self.edition.as_str() } else { "-" };
                 // A pool's origin is told whether the path said the language; its links may say so too.
                 let said = place.prefix.is_some() && matches!(place.route.target, Target::Pools(_));
                 let locale = visit.language(config).map(|tag| if said { format!("{tag}~") } else { tag.to_owned() });
                 let key = Key::new(&visit.head.url, &place.path, policy, edition, locale.as_deref(), &partition);
-                let passage = Passage { place, query: &key.query, shared: Some(&partition) };
-                self.looked_up(platform, config, visit, &passage, policy, &key).await
+                let fields = &visit.head.fields;
+                let errand = Errand {
+                    place,
+                    policy,
+                    partition: &partition,
+                    key: &key,
+                    wanted: if policy.request_directives { Wanted::of(fields) } else { Wanted::default() },
+                    authorized: fields.get("authorization").is_some(),
+                    ranged: visit.head.method == "GET" && fields.get("range").is_some(),
+                    told: OnceCell::new(),
+                };
+                visit.cache_key = Some(key.url.clone());
+                self.looked_up(platform, config, visit, &errand).await
             }
         }
+    }
+
+    /// Goes past the cache; a change that succeeds makes what is stored invalid.
+    async fn past<'a, P: Platform>(
+        &self,
+        platform: &P,
+        config: &'a Config,
+        visit: &mut Visit<'a>,
+        place: &Place<'a, 'a>,
+        bypass: Bypass,
+    ) -> Result<Reply<P::Body>, Error> {
+        visit.cache = Status::Bypass(bypass.word());
+        let query = visit.head.url.query.map(|query| format!("?{query}")).unwrap_or_default();
+        let passage = Passage { place, query: &query, shared: None, conditions: &Edits::default() };
+        let got = self.ask(platform, config, visit, &passage).await?;
+        self.invalidate(platform, config, visit, place, &got.answer.packed).await;
+        Ok(passed(got, visit, false))
     }
 
     async fn looked_up<'a, P: Platform>(
@@ -47,68 +84,102 @@ impl Gateway {
         platform: &P,
         config: &'a Config,
         visit: &mut Visit<'a>,
-        passage: &Passage<'_, 'a>,
-        policy: &config::Cache,
-        key: &Key,
+        errand: &Errand<'_, 'a>,
     ) -> Result<Reply<P::Body>, Error> {
-        let place = passage.place;
         let readable = self.current(platform, config).await.is_ok();
-        let found = if readable { platform.cache_read(&key.url).await } else { None };
+        let (variants, found) = if readable { self.find(platform, config, visit, errand).await } else { (None, None) };
         let now = platform.now();
-        let lookup =
-            found.as_ref().map(|answer| Stored::judge(&head::answer(&answer.packed).1, key, &self.view.borrow(), now));
-        let (reason, detail, stale) = match (lookup, found) {
-            (Some(Lookup::Fresh(stored)), Some(answer)) => {
-                visit.cache = Status::Hit(stored.time_to_live(now));
+        let at = found.as_ref().map(|found| found.url.clone());
+        let (reason, detail, stale) = match found {
+            Some(Found { lookup: Lookup::Fresh(stored), answer, level, .. }) => {
+                let stale = (now >= stored.until).then_some("max-stale");
+                visit.cache = Status::Hit { ttl: stored.time_to_live(now), level, stale };
                 return Ok(hit(&stored, answer, visit, now));
             }
-            (Some(Lookup::Stale(stored)), Some(answer)) => ("stale", None, Some((stored, answer))),
-            (Some(Lookup::Void(why)), _) => ("miss", Some(why), None),
-            _ => ("miss", None, None),
-        };
-        let unstored = |why| Status::Forward { reason, detail, stored: Err(why) };
-        let made = self.view.borrow().as_of();
-        let asked = self.ask(platform, config, visit, passage).await;
-        let got = match (asked, stale) {
-            (Ok(got), _) => got,
-            (Err(Error::OriginUnreachable | Error::OriginTimeout), Some((stored, answer))) => {
-                visit.cache = Status::HitStale(stored.time_to_live(now));
+            Some(Found { lookup: Lookup::Stale(stored, Forward::Stale), answer, level, url })
+                if stored.serves_while_revalidating(now) && matches!(errand.place.route.target, Target::Pools(_)) =>
+            {
+                self.revalidate_later(platform, config, visit, errand, url);
+                visit.cache = Status::Hit { ttl: stored.time_to_live(now), level, stale: Some("revalidating") };
                 return Ok(hit(&stored, answer, visit, now));
             }
-            (Err(error), _) => {
-                visit.cache = unstored(if error == Error::NotFound { "status" } else { "origin-down" });
-                return Err(error);
-            }
+            Some(Found { lookup: Lookup::Stale(stored, reason), answer, .. }) => (reason, None, Some((stored, answer))),
+            Some(Found { lookup: Lookup::Void("variant"), .. }) => (Forward::VaryMiss, None, None),
+            Some(Found { lookup: Lookup::Void(why), .. }) => (Forward::Miss, Some(why), None),
+            None if variants.is_some() => (Forward::VaryMiss, None, None),
+            None => (Forward::Miss, None, None),
         };
-        let (status, fields) = head::answer(&got.answer.packed);
-        let fixed = matches!(place.route.target, Target::Static);
-        let keyed: &[&str] = if place.route.localized {
-            &["accept-encoding", "cookie", "x-locale", "accept-language"]
-        } else {
-            &["accept-encoding", "cookie"]
+        if errand.wanted.only_if_cached {
+            visit.cache = Status::Refused;
+            return Err(Error::NotStored);
+        }
+        let miss =
+            super::fetched::Miss { reason, detail, found: at.filter(|_| stale.is_some()), stale, variants, readable };
+        self.fetched(platform, config, visit, errand, miss).await
+    }
+
+    /// What is stored for this request, and which variants are.
+    async fn find<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &Visit<'_>,
+        errand: &Errand<'_, '_>,
+    ) -> (Option<Variants>, Option<Found<P::Body>>) {
+        let Some((answer, level)) = stored(platform, &errand.key.url).await else { return (None, None) };
+        let fields = head::answer(&answer.packed).1;
+        let Some(variants) = Variants::of(&fields) else {
+            let lookup = self.judge(platform, config, visit, errand, &answer);
+            return (None, Some(Found { lookup, answer, level, url: errand.key.url.clone() }));
         };
-        let now = platform.now();
-        let stored = match () {
-            () if visit.head.method != "GET" => Err(Unstored::Method),
-            () if got.personal => Err(Unstored::SetCookie),
-            () if !readable => Err(Unstored::Ledger),
-            () => Stored::of(status, &fields, key, policy, &place.route.tags, fixed, keyed, made, now),
+        let slot = variants.slot(&vary::chosen(&variants.names, errand.told(config, visit)));
+        let Some(url) = slot.map(|slot| errand.key.slot(slot)) else { return (Some(variants), None) };
+        let Some((answer, level)) = stored(platform, &url).await else { return (Some(variants), None) };
+        let lookup = self.judge(platform, config, visit, errand, &answer);
+        (Some(variants), Some(Found { lookup, answer, level, url }))
+    }
+
+    /// Whether a stored answer is good for this request.
+    pub(super) fn judge<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &Visit<'_>,
+        errand: &Errand<'_, '_>,
+        answer: &Answer<P::Body>,
+    ) -> Lookup {
+        let question = Question {
+            key: errand.key,
+            view: &self.view.borrow(),
+            now: platform.now(),
+            wanted: errand.wanted,
+            authorized: errand.authorized,
+            chosen: &|names| vary::chosen(names, errand.told(config, visit)),
         };
-        visit.cache = Status::Forward { reason, detail, stored: stored.as_ref().map(|_| ()).map_err(|why| why.word()) };
-        let store = stored.ok().map(|stored| {
-            let mut edits = got.edits.clone();
-            headers::to_client(&fields, false, &mut edits);
-            stored.edit(now, &mut edits);
-            Store { key: key.url.clone(), edits }
-        });
-        let mut reply = passed(got, visit, true);
-        reply.store = store;
-        Ok(reply)
+        Stored::judge(&head::answer(&answer.packed).1, &question)
     }
 }
 
+/// A stored answer, from the nearest level that has it.
+pub(super) async fn stored<P: Platform>(platform: &P, url: &str) -> Option<(Answer<P::Body>, Level)> {
+    match platform.memory(url) {
+        Some(answer) => Some((answer, Level::Memory)),
+        None => platform.cache_read(url).await.map(|answer| (answer, Level::Store)),
+    }
+}
+
+/// What the origin of a cached route is told of one request.
+pub(super) fn told(
+    config: &Config,
+    visit: &Visit<'_>,
+    place: &Place<'_, '_>,
+    partition: &Partition,
+) -> Vec<(String, String)> {
+    visit.to_origin(config, place, Some(partition)).applied(&visit.head.fields)
+}
+
 /// An answer that was just asked for. `shared` says that it passed the cache.
-fn passed<B>(got: Got<B>, visit: &Visit<'_>, shared: bool) -> Reply<B> {
+pub(super) fn passed<B>(got: Got<B>, visit: &Visit<'_>, shared: bool) -> Reply<B> {
     let Got { answer, mut edits, personal } = got;
     let (status, fields) = head::answer(&answer.packed);
     dress(&fields, visit, &mut edits);
@@ -119,27 +190,40 @@ fn passed<B>(got: Got<B>, visit: &Visit<'_>, shared: bool) -> Reply<B> {
     reply(if same { 304 } else { status }, edits, answer.body, visit)
 }
 
-/// A stored answer.
-fn hit<B>(stored: &Stored, answer: Answer<B>, visit: &Visit<'_>, now: config::Millis) -> Reply<B> {
+/// A stored answer, or the part of it that is asked for.
+pub(super) fn hit<B>(stored: &Stored, answer: Answer<B>, visit: &Visit<'_>, now: Millis) -> Reply<B> {
     let (status, fields) = head::answer(&answer.packed);
     let mut edits = Edits::new();
-    restore(stored, &fields, now, &mut edits);
-    dress(&fields, visit, &mut edits);
-    ours(visit, stored.control.as_deref(), &mut edits);
-    let same = status == 200 && validate::not_modified(&visit.head.fields, &fields);
-    reply(if same { 304 } else { status }, edits, answer.body, visit)
-}
-
-/// Undoes what was changed for the store.
-fn restore(stored: &Stored, fields: &Fields<'_>, now: config::Millis, edits: &mut Edits) {
-    match &stored.control {
-        Some(control) => edits.set("cache-control", control),
-        None => edits.remove("cache-control"),
-    }
+    stored.restore(&mut edits);
     for (name, _) in fields.iter().filter(|(name, _)| name.starts_with("cf-")) {
         edits.remove(name);
     }
     edits.set("age", &stored.age(now).to_string());
+    dress(&fields, visit, &mut edits);
+    ours(visit, stored.control.as_deref(), &mut edits);
+    let request = &visit.head.fields;
+    if status == 200 && validate::not_modified(request, &fields) {
+        return reply(304, edits, answer.body, visit);
+    }
+    let length = fields.get("content-length").and_then(|length| length.parse().ok());
+    let wanted = request.get("range").filter(|_| visit.head.method == "GET" && status == 200);
+    match wanted.zip(length).filter(|_| range::holds(request, &fields)) {
+        Some((wanted, length)) => match range::part(wanted, length) {
+            Part::Whole => reply(status, edits, answer.body, visit),
+            Part::Bytes { first, last } => {
+                edits.set("content-range", &format!("bytes {first}-{last}/{length}"));
+                edits.set("content-length", &(last - first + 1).to_string());
+                let content = Content::Part(answer.body, first, last);
+                Reply { status: 206, edits, content, store: None, after: Vec::new() }
+            }
+            Part::Unsatisfiable => {
+                let mut answer = Generated::new(416, "text/plain; charset=utf-8", String::new());
+                answer.edits.set("content-range", &format!("bytes */{length}"));
+                made(answer)
+            }
+        },
+        None => reply(status, edits, answer.body, visit),
+    }
 }
 
 /// What is answered to somebody signed in is kept by no cache on the way.

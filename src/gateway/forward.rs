@@ -10,7 +10,7 @@ use crate::platform::{Answer, Ask, Carry, Failure, Platform};
 use crate::respond::Generated;
 use crate::route::Place;
 use crate::session::Instruction;
-use crate::{path, route, steer};
+use crate::{headers, path, route, steer};
 
 /// What an origin can be asked with; TRACE would show it what a visitor must not see.
 const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
@@ -22,6 +22,17 @@ pub(super) struct Passage<'q, 'a> {
     pub(super) query: &'q str,
     /// Among whom the answer is shared, when it passes the cache.
     pub(super) shared: Option<&'q Partition>,
+    /// Whether what is stored is still good.
+    pub(super) conditions: &'q Edits,
+}
+
+/// How Cloudflare says that it could not reach an origin, or not in time.
+pub(super) fn unreached(status: u16) -> Option<Error> {
+    match status {
+        520..=523 | 525..=527 | 530 => Some(Error::OriginUnreachable),
+        524 => Some(Error::OriginTimeout),
+        _ => None,
+    }
 }
 
 /// An answer that was asked for, with changes that belong to it.
@@ -63,8 +74,9 @@ impl Gateway {
         passage: &Passage<'_, 'a>,
         origins: &[&'a str],
     ) -> Result<Got<P::Body>, Error> {
-        let Passage { place, query, shared } = *passage;
-        let edits = visit.to_origin(config, place, shared);
+        let Passage { place, query, shared, conditions } = *passage;
+        let mut edits = visit.to_origin(config, place, shared);
+        edits.extend(conditions);
         let head = visit.head;
         if matches!(head.method, "TRACE" | "CONNECT") {
             return Err(Error::MethodNotAllowed(METHODS.map(str::to_owned).to_vec()));
@@ -85,11 +97,10 @@ impl Gateway {
             let carry = if head.has_body { Carry::Everything } else { Carry::Fields };
             let ask = Ask { url: &url, method: head.method, carry, edits: &edits, deadline };
             match platform.fetch(&ask).await {
-                Ok(answer) => match head::answer(&answer.packed).0 {
-                    // How Cloudflare says that it could not reach an origin.
-                    520..=523 | 525..=527 | 530 => failure = Error::OriginUnreachable,
-                    524 => return Err(Error::OriginTimeout),
-                    _ => return self.heard(platform, config, visit, place, answer).await,
+                Ok(answer) => match unreached(head::answer(&answer.packed).0) {
+                    Some(Error::OriginUnreachable) => failure = Error::OriginUnreachable,
+                    Some(error) => return Err(error),
+                    None => return self.heard(platform, config, visit, place, answer).await,
                 },
                 Err(Failure::Unreachable) => failure = Error::OriginUnreachable,
                 Err(Failure::Timeout) => return Err(Error::OriginTimeout),
@@ -109,14 +120,21 @@ impl Gateway {
     ) -> Result<Got<P::Body>, Error> {
         let (_, fields) = head::answer(&answer.packed);
         let mut edits = Edits::new();
-        let mut personal = false;
+        // Whatever becomes of it, an answer that speaks of a session is nobody else's.
+        let personal = fields.get("usher-session").is_some();
+        if headers::sets_session(&fields, &config.session.cookie, &mut edits) {
+            let sentence = format!(
+                "route {:?}: the origin set the session's cookie itself, and it was taken out: start sessions by Usher-Session",
+                place.route.name
+            );
+            platform.log(&observe::event("error", &sentence));
+        }
         if let Some(value) = fields.get("usher-session").filter(|_| place.route.sessions) {
             match Instruction::parse(value) {
                 Ok(instruction) => {
                     let cookie = self.obey(platform, config, visit, instruction).await?;
                     edits.append("set-cookie", &cookie);
                     edits.set("cache-control", "no-store");
-                    personal = true;
                 }
                 Err(sentence) => {
                     platform.log(&observe::event("error", &format!("route {:?}: {sentence}", place.route.name)))

@@ -29,8 +29,10 @@ impl Gateway {
         if let Some(verdict) = self.health.get().filter(|verdict| !operator && now.saturating_sub(verdict.at) < VALID) {
             return said(verdict.ok, None);
         }
-        // While this one asks, others are told what is known: at first, that nothing is.
-        self.health.set(Some(Verdict { ok: self.health.get().is_some_and(|verdict| verdict.ok), at: now + DEADLINE }));
+        // While this one asks, others are told what is known; at first nothing is, and all ask.
+        if let Some(known) = self.health.get() {
+            self.health.set(Some(Verdict { at: now + DEADLINE, ..known }));
+        }
         let since = self.view.borrow().as_of();
         let stores = join(platform.session_read("health", DEADLINE), platform.ledger_read(since, DEADLINE));
         let ((sessions, ledger), origins) =

@@ -1,7 +1,7 @@
 //! Finding out who is asking, and starting and ending sessions.
 
 use super::{Gateway, join::join, visit::Visit};
-use crate::config::{Auth, Config, Route};
+use crate::config::{Auth, Config, Millis, Route};
 use crate::error::Error;
 use crate::identity::{Identity, Source};
 use crate::ledger::{Moment, subject};
@@ -9,6 +9,9 @@ use crate::observe;
 use crate::platform::{After, Platform};
 use crate::session::{self, Absence, Draft, Instruction, Record, Token};
 use std::rc::Rc;
+
+/// Stamps in a minute, by one isolate, for sessions that it does not know.
+const UNKNOWN_ENDED: u32 = 30;
 
 impl Gateway {
     /// Who is asking, as far as the route wants to know.
@@ -103,11 +106,29 @@ impl Gateway {
             }
         };
         if let Some((subject, key)) = ended {
-            self.end(platform, config, subject, Some(&key)).await?;
+            if self.needs_stamp(visit, platform.now()) {
+                self.end(platform, config, subject, Some(&key)).await?;
+            }
             visit.after.retain(|task| !matches!(task, After::Renew { key: renewed, .. } if *renewed == key));
             visit.after.push(After::Delete { key });
         }
         Ok(cookie)
+    }
+
+    /// Whether an ended session needs a stamp. One that is over already does not. One that is unknown
+    /// here may have begun elsewhere, where the store shows it sooner, or may be invented: strangers
+    /// must not fill the ledger, so only so many are stamped.
+    fn needs_stamp(&self, visit: &Visit<'_>, now: Millis) -> bool {
+        match visit.identity {
+            Identity::User { .. } | Identity::Anonymous(Absence::Down) => true,
+            Identity::Anonymous(Absence::Unknown) => {
+                let (minute, count) = self.unknown_ended.get();
+                let count = if minute == now / 60_000 { count } else { 0 };
+                self.unknown_ended.set((now / 60_000, count + 1));
+                count < UNKNOWN_ENDED
+            }
+            Identity::Anonymous(_) => false,
+        }
     }
 
     /// Starts a session: always with a new token, never with one that a visitor brought.

@@ -28,11 +28,15 @@ pub(super) struct Visit<'a> {
     pub(super) identity: Identity,
     pub(super) choice: Option<Choice>,
     pub(super) cache: cache::Status,
+    /// The URL in the store, for the operator.
+    pub(super) cache_key: Option<String>,
     pub(super) origin: Option<&'a str>,
     pub(super) attempts: u32,
     pub(super) identity_ms: Millis,
     pub(super) origin_ms: Millis,
     pub(super) error: Option<Error>,
+    /// What went wrong although something stale served.
+    pub(super) outage: Option<Error>,
     pub(super) after: Vec<After>,
 }
 
@@ -52,11 +56,13 @@ impl<'a> Visit<'a> {
             identity: Identity::Anonymous(Absence::NotAsked),
             choice: None,
             cache: cache::Status::Generated,
+            cache_key: None,
             origin: None,
             attempts: 0,
             identity_ms: 0,
             origin_ms: 0,
             error: None,
+            outage: None,
             after: Vec::new(),
         }
     }
@@ -120,8 +126,8 @@ impl<'a> Visit<'a> {
             attempts: self.attempts,
             cache: self.cache.word(),
             cache_why: self.cache.why(),
-            error: self.error.as_ref().map(ToString::to_string),
-            blame: self.error.as_ref().map(|error| match error.blame() {
+            error: self.error.as_ref().or(self.outage.as_ref()).map(ToString::to_string),
+            blame: self.error.as_ref().or(self.outage.as_ref()).map(|error| match error.blame() {
                 Blame::Visitor => "visitor",
                 Blame::Operator => "operator",
                 Blame::Origin => "origin",

@@ -58,16 +58,17 @@ impl Draft {
     /// # Errors
     /// The field and what is wrong with it.
     pub fn check(&self) -> Result<(), (&'static str, &'static str)> {
-        if self.user.is_empty() || self.user.len() > 256 || self.user.chars().any(char::is_control) {
-            return Err(("user", "1 to 256 bytes without control characters are allowed"));
+        if self.user.trim().is_empty() || self.user.len() > 256 || self.user.chars().any(char::is_control) {
+            return Err(("user", "1 to 256 bytes without control characters, not all of them spaces, are allowed"));
         }
         let role =
             |role: &String| (1..=64).contains(&role.len()) && role.bytes().all(|b| b.is_ascii_graphic() && b != b',');
         if self.roles.len() > 64 || !self.roles.iter().all(role) {
             return Err(("roles", "at most 64 are allowed, each 1 to 64 visible ASCII characters without ','"));
         }
-        if self.locale.as_ref().is_some_and(|locale| locale.len() > 35) {
-            return Err(("locale", "a language tag of at most 35 characters is allowed"));
+        let tag = |tag: &String| tag.len() <= 35 && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if !self.locale.as_ref().is_none_or(tag) {
+            return Err(("locale", "a language tag of at most 35 letters, digits and '-' is allowed"));
         }
         if self.data.to_string().len() > 16_384 {
             return Err(("data", "at most 16384 bytes of JSON are allowed"));

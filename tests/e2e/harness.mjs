@@ -109,8 +109,8 @@ export function send(url, { method = "GET", headers = {}, body } = {}) {
       answer.on("data", (chunk) => chunks.push(chunk));
       answer.on("error", reject);
       answer.on("end", () => {
-        const text = Buffer.concat(chunks).toString();
-        resolve({ status: answer.statusCode, headers: answer.headers, raw: answer.rawHeaders, text });
+        const body = Buffer.concat(chunks);
+        resolve({ status: answer.statusCode, headers: answer.headers, raw: answer.rawHeaders, body, text: body.toString() });
       });
     });
     asked.on("error", reject);

@@ -2,7 +2,7 @@
 //! down because a test said so.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use usher::config::{raw::Raw, source};
 use usher::gateway::Gateway;
 use usher::head::{self, Head};
 use usher::ledger::{Entry, Page, Stamp};
-use usher::platform::{After, Answer, Ask, Carry, Content, Down, Failure, Platform, Reply, Unreadable};
+use usher::platform::{After, Answer, Ask, Carry, Content, Down, Failure, Joined, Platform, Reply, Store, Unreadable};
 
 /// A whole answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +114,8 @@ pub(crate) struct Isolate {
     pub(crate) world: Rc<World>,
     gateway: Gateway,
     cache: Rc<RefCell<BTreeMap<String, Message>>>,
+    /// What was claimed and is not settled yet.
+    flights: RefCell<BTreeSet<String>>,
 }
 
 pub(crate) fn raw(toml: &str) -> Raw {
@@ -126,7 +128,7 @@ pub(crate) fn raw(toml: &str) -> Raw {
 impl Isolate {
     pub(crate) fn new(world: &Rc<World>, toml: &str) -> Self {
         let gateway = Gateway::new(&raw(toml), "edition", |name| world.vars.borrow().get(name).cloned());
-        Self { world: Rc::clone(world), gateway, cache: Rc::default() }
+        Self { world: Rc::clone(world), gateway, cache: Rc::default(), flights: RefCell::default() }
     }
 
     /// Another isolate of the same place: the same cache.
@@ -153,17 +155,21 @@ impl Isolate {
             Content::Text(text) => {
                 Message { status, fields: edits.applied(&head::Fields::default()), body: text.clone() }
             }
-            Content::Whole(other) | Content::Bare(other) => {
+            Content::Whole(other) | Content::Bare(other) | Content::Part(other, ..) => {
                 let packed = other.packed();
                 let fields = edits.applied(&head::answer(&packed).1);
-                let body = if matches!(content, Content::Whole(_)) { other.body.clone() } else { String::new() };
+                let body = match content {
+                    Content::Whole(_) => other.body.clone(),
+                    Content::Part(_, first, last) => {
+                        other.body.get(first as usize..=last as usize).unwrap_or_default().to_owned()
+                    }
+                    _ => String::new(),
+                };
                 Message { status, fields, body }
             }
         };
         if let (Some(store), Content::Whole(other) | Content::Bare(other)) = (store, &content) {
-            let packed = other.packed();
-            let fields = store.edits.applied(&head::answer(&packed).1);
-            self.cache.borrow_mut().insert(store.key, Message { fields, ..other.clone() });
+            visit.keep(other.clone(), &store);
         }
         self.after(after);
         (message, waits)
@@ -280,6 +286,42 @@ impl Platform for Visit<'_> {
         let missing = Message::new(404, &[], "");
         let message = self.world().files.borrow().get(path).cloned().unwrap_or(missing);
         Ok(Answer { packed: message.packed(), body: message })
+    }
+
+    fn memory(&self, _: &str) -> Option<Answer<Message>> {
+        None
+    }
+
+    fn claim(&self, flight: &str) -> bool {
+        self.isolate.flights.borrow_mut().insert(flight.to_owned())
+    }
+
+    async fn join(&self, _: &str, _: Millis) -> Joined<Message> {
+        Joined::Alone
+    }
+
+    fn release(&self, flight: &str, _: Option<Failure>) {
+        assert!(self.isolate.flights.borrow_mut().remove(flight), "released what was not claimed: {flight}");
+    }
+
+    fn forget(&self, key: &str) {
+        self.isolate.cache.borrow_mut().remove(key);
+    }
+
+    fn keep(&self, answer: Message, store: &Store) {
+        let packed = answer.packed();
+        let mut fields = store.edits.applied(&head::answer(&packed).1);
+        fields.retain(|(name, _)| name != "content-length");
+        fields.push(("content-length".into(), answer.body.len().to_string()));
+        let mut cache = self.isolate.cache.borrow_mut();
+        cache.insert(store.key.clone(), Message { fields, ..answer });
+        if let Some(variants) = &store.variants {
+            let fields = variants.edits.applied(&head::Fields::default());
+            cache.insert(variants.key.clone(), Message { status: 200, fields, body: String::new() });
+        }
+        if !store.flight.is_empty() {
+            assert!(self.isolate.flights.borrow_mut().remove(&store.flight), "stored what was not claimed");
+        }
     }
 
     async fn cache_read(&self, key: &str) -> Option<Answer<Message>> {

@@ -2,7 +2,7 @@
 
 use super::super::super::path;
 use super::super::{
-    Cache, Host, LONGEST_STORED, Locales, Millis, Pattern, Pool, Route, Segment, Target, base_url, raw,
+    Cache, Host, LONGEST_STORED, Locales, Millis, Pattern, Pool, Route, Segment, TRACKERS, Target, base_url, raw,
 };
 use super::{Problems, quoted};
 use std::cmp::Ordering;
@@ -55,6 +55,9 @@ pub(super) fn route(raw: &raw::Route, at: &str, pools: &[Pool], locales: &Locale
     if raw.sessions && !matches!(target, Target::Pools(_)) {
         problems.add(key("sessions"), "found true on a route without `pool`; allowed: only where an origin answers");
     }
+    if raw.purges && !matches!(target, Target::Pools(_)) {
+        problems.add(key("purges"), "found true on a route without `pool`; allowed: only where an origin answers");
+    }
     if raw.cache.is_some() && !matches!(target, Target::Pools(_) | Target::Static) {
         problems.add(key("cache"), "found on a route that asks nobody; allowed: with `pool` or `static`");
     }
@@ -74,17 +77,44 @@ pub(super) fn route(raw: &raw::Route, at: &str, pools: &[Pool], locales: &Locale
         deadline: problems.deadline(key("deadline"), raw.deadline.as_deref().unwrap_or(DEADLINE), LONGEST_DEADLINE),
         sessions: raw.sessions,
         localized: raw.localized,
-        cache: raw.cache.as_ref().map(|cache| Cache {
-            ttl: cache.ttl.as_deref().map(|ttl| problems.duration(key("cache.ttl"), ttl)).inspect(|&ttl| {
-                if ttl > LONGEST_STORED {
-                    problems.add(key("cache.ttl"), "found more than 30d; allowed: at most 30d");
-                }
-            }),
-            shared: cache.shared,
-            query: cache.query.clone(),
-        }),
+        purges: raw.purges,
+        cache: raw.cache.as_ref().map(|raw| cache(raw, &key, problems)),
         tags: raw.tags.clone(),
     }
+}
+
+fn cache(raw: &raw::Cache, key: &impl Fn(&str) -> String, problems: &mut Problems) -> Cache {
+    let mut lifetime = |name: &str, text: &str| {
+        let key = key(&format!("cache.{name}"));
+        let lifetime = problems.duration(key.as_str(), text);
+        if lifetime > LONGEST_STORED {
+            problems.add(key, "found more than 30d; allowed: at most 30d");
+        }
+        lifetime
+    };
+    let cache = Cache {
+        ttl: raw.ttl.as_deref().map(|text| lifetime("ttl", text)),
+        heuristic: raw.heuristic,
+        negative: lifetime("negative", &raw.negative),
+        stale_while_revalidate: raw
+            .stale_while_revalidate
+            .as_deref()
+            .map(|text| lifetime("stale_while_revalidate", text)),
+        stale_if_error: raw.stale_if_error.as_deref().map(|text| lifetime("stale_if_error", text)),
+        max_body: problems.size(key("cache.max_body"), &raw.max_body, 512 << 20),
+        shared: raw.shared,
+        query: raw.query.clone(),
+        ignore: raw.ignore.clone().unwrap_or_else(|| TRACKERS.map(str::to_owned).to_vec()),
+        sort: raw.sort,
+        request_directives: raw.request_directives,
+    };
+    if raw.query.is_some() && raw.ignore.is_some() {
+        problems.add(
+            key("cache.ignore"),
+            "found beside `query`; allowed: one of the two, for `query` names all that counts",
+        );
+    }
+    cache
 }
 
 fn target(raw: &raw::Route, at: &str, path: &Pattern, pools: &[Pool], problems: &mut Problems) -> Target {
@@ -140,6 +170,16 @@ fn redirects(redirect: &raw::Redirect, at: &str, path: &Pattern, problems: &mut 
             format!("found {:?}; allowed: a path on this host or an http(s) URL", redirect.to.as_str()),
         );
     }
+    let authority = redirect.to.split_once("://").map(|(_, rest)| rest.split(['/', '?']).next().unwrap_or_default());
+    if authority.is_some_and(|authority| authority.contains('{')) {
+        problems.add(
+            format!("{at}.redirect.to"),
+            format!(
+                "found {:?}, whose host a visitor could choose; allowed: parameters in path and query",
+                redirect.to
+            ),
+        );
+    }
     for piece in redirect.to.split('{').skip(1) {
         let name = piece.split('}').next().unwrap_or_default();
         if !path.captures(name) {
@@ -159,10 +199,15 @@ fn redirects(redirect: &raw::Redirect, at: &str, path: &Pattern, problems: &mut 
 
 /// Refuses a route that an earlier one leaves nothing to, or whose requests two routes claim.
 pub(super) fn overlaps(route: &Route, earlier: &[Route], place: usize, problems: &mut Problems) {
+    // GET takes HEAD as well, so a HEAD beside it would never be reached.
+    let takes =
+        |route: &Route, method: &str| route.methods.iter().any(|m| m == method || (method == "HEAD" && m == "GET"));
     let rival = earlier.iter().enumerate().find(|(_, other)| {
         let methods = match (route.methods.is_empty(), other.methods.is_empty()) {
             (true, true) => true,
-            (false, false) => route.methods.iter().any(|m| other.methods.contains(m)),
+            (false, false) => {
+                route.methods.iter().any(|m| takes(other, m)) || other.methods.iter().any(|m| takes(route, m))
+            }
             _ => false,
         };
         methods

@@ -1,0 +1,289 @@
+//! May an answer be stored? (RFC 9111 3)
+
+use super::control::Directives;
+use super::stored::Stored;
+use super::{Key, freshness, tag, vary};
+use crate::config::{Cache, Millis, Route, Target};
+use crate::head::Fields;
+use crate::ledger::Moment;
+
+/// Why an answer is not stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unstored {
+    /// Only answers to GET are stored.
+    Method,
+    /// Not final, partial, or not understood where it must be.
+    Status,
+    /// `no-store`, by the origin.
+    NoStore,
+    /// `no-store`, by the visitor.
+    Unwanted,
+    /// `private`.
+    Private,
+    /// The request had `Authorization`, and the answer does not say that others may have it.
+    Authorization,
+    /// `Set-Cookie`.
+    SetCookie,
+    /// It varies on what differs with each request.
+    Vary,
+    /// It says no lifetime, and neither does the route.
+    NoLifetime,
+    /// It is stale already and there is nothing to ask after it by.
+    Stale,
+    /// More tags, or longer ones, than could be purged.
+    Tags,
+    /// More bytes than are stored, by its own `Content-Length`.
+    Size,
+    /// The path says that it is a picture, say, and the answer is a page.
+    Disguised,
+    /// The ledger could not be read when it was asked for.
+    Ledger,
+}
+
+impl Unstored {
+    /// Whether the answer itself is why, and not how or when it was asked for.
+    #[must_use]
+    pub fn is_of_the_answer(self) -> bool {
+        !matches!(self, Self::Method | Self::Ledger | Self::Unwanted | Self::Authorization)
+    }
+
+    /// One word for `Cache-Status` and the log.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Method => "method",
+            Self::Status => "status",
+            Self::NoStore => "no-store",
+            Self::Unwanted => "request-no-store",
+            Self::Private => "private",
+            Self::Authorization => "authorization",
+            Self::SetCookie => "set-cookie",
+            Self::Vary => "vary",
+            Self::NoLifetime => "no-lifetime",
+            Self::Stale => "stale",
+            Self::Tags => "tags",
+            Self::Size => "size",
+            Self::Disguised => "disguised",
+            Self::Ledger => "ledger",
+        }
+    }
+}
+
+/// Statuses whose meaning for a cache is known here (RFC 9111 5.2.2.3).
+fn is_understood(status: u16) -> bool {
+    freshness::is_heuristic(status) || matches!(status, 302 | 303 | 307 | 400 | 401 | 403 | 500 | 502 | 503 | 504)
+}
+
+/// An answer as it was received, and all that decides whether it is stored.
+#[derive(Debug, Clone, Copy)]
+pub struct Received<'a> {
+    /// Its status.
+    pub status: u16,
+    /// Its fields.
+    pub fields: &'a Fields<'a>,
+    /// Whom the request was for.
+    pub route: &'a Route,
+    /// The route's `cache`.
+    pub policy: &'a Cache,
+    /// Under which key it would stand.
+    pub key: &'a Key,
+    /// The path that the origin was asked for.
+    pub path: &'a str,
+    /// What the origin was told.
+    pub told: &'a [(String, String)],
+    /// Whether the request had `Authorization`.
+    pub authorized: bool,
+    /// The ledger had been read up to here when the origin was asked.
+    pub made: Moment,
+    /// When the origin was asked.
+    pub asked: Millis,
+    /// When the head of the answer was there.
+    pub received: Millis,
+}
+
+impl Received<'_> {
+    /// What to keep beside the answer.
+    ///
+    /// # Errors
+    /// Why it is not stored.
+    pub fn judge(&self) -> Result<Stored, Unstored> {
+        let Self { status, fields, policy, .. } = *self;
+        let said = Directives::of(fields);
+        if !(200..600).contains(&status) || matches!(status, 206 | 304) {
+            return Err(Unstored::Status);
+        }
+        if said.must_understand && !is_understood(status) {
+            return Err(Unstored::Status);
+        }
+        // Whoever understands the status may pass over the `no-store` beside `must-understand`.
+        if said.no_store && !said.must_understand {
+            return Err(Unstored::NoStore);
+        }
+        if said.private {
+            return Err(Unstored::Private);
+        }
+        if self.authorized && !said.is_shareable() {
+            return Err(Unstored::Authorization);
+        }
+        if fields.get("set-cookie").is_some() && !said.withheld.iter().any(|name| name == "set-cookie") {
+            return Err(Unstored::SetCookie);
+        }
+        let length = fields.get("content-length").and_then(|length| length.parse::<u64>().ok());
+        if length.is_some_and(|length| length > policy.max_body) {
+            return Err(Unstored::Size);
+        }
+        let varies = vary::names(fields, keyed(self.route)).ok_or(Unstored::Vary)?;
+        if is_disguised(self.path, fields) {
+            return Err(Unstored::Disguised);
+        }
+        let fixed = matches!(self.route.target, Target::Static);
+        let lifetime = match freshness::lifetime(status, fields, &said, policy, self.received) {
+            _ if fixed => policy.ttl.filter(|_| status == 200).ok_or(Unstored::NoLifetime)?,
+            _ if said.no_cache => 0,
+            Some(lifetime) => lifetime,
+            None => return Err(Unstored::NoLifetime),
+        };
+        let age = if fixed { 0 } else { freshness::initial_age(fields, self.asked, self.received) };
+        let stored = Stored::new(self, &said, lifetime, age, varies, tag::tags(fields, &self.route.tags)?);
+        if stored.is_worthless(fields) { Err(Unstored::Stale) } else { Ok(stored) }
+    }
+}
+
+/// Fields of a request that are in the key, or of which the origin sees nothing.
+fn keyed(route: &Route) -> &'static [&'static str] {
+    const NAMES: [&str; 4] = ["accept-encoding", "cookie", "x-locale", "accept-language"];
+    if route.localized { &NAMES } else { NAMES.get(..2).unwrap_or_default() }
+}
+
+/// Ends of paths that browsers and caches take for files anybody may have.
+const FILES: [&str; 33] = [
+    "avif", "avi", "bmp", "bz2", "css", "csv", "doc", "docx", "eot", "flac", "gif", "gz", "ico", "jpeg", "jpg", "js",
+    "mid", "midi", "mjs", "mp3", "mp4", "ogg", "otf", "pdf", "png", "svg", "tar", "ttf", "wav", "webm", "webp", "woff",
+    "woff2",
+];
+
+/// Whether the path ends like a file while the answer is a page or data: so an origin behaves that
+/// answers `/account/x.css` with `/account` (web cache deception).
+fn is_disguised(path: &str, fields: &Fields<'_>) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let end = name.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase()).unwrap_or_default();
+    let media = fields.get("content-type").unwrap_or_default().split(';').next().unwrap_or_default();
+    let media = media.trim().to_ascii_lowercase();
+    let personal = matches!(media.as_str(), "text/html" | "application/xhtml+xml" | "application/json")
+        || media.ends_with("+json");
+    personal && FILES.contains(&end.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Partition, route};
+    use super::*;
+    use crate::head::{Url, answer};
+    use proptest::prelude::*;
+
+    const NOW: Millis = 1_700_000_000_000;
+
+    fn judged(packed: &str, toml: &str, authorized: bool, path: &str) -> Result<Stored, Unstored> {
+        let (status, fields) = answer(packed);
+        let route = route(toml);
+        let policy = route.cache.as_ref().expect("a cache");
+        let url = Url { scheme: "https", authority: "a", path, query: None };
+        let key = Key::new(&url, path, policy, "-", None, &Partition::Public);
+        let received = Received {
+            status,
+            fields: &fields,
+            route: &route,
+            policy,
+            key: &key,
+            path,
+            told: &[],
+            authorized,
+            made: 1,
+            asked: NOW,
+            received: NOW,
+        };
+        received.judge()
+    }
+
+    #[test]
+    fn what_must_not_be_shared_is_not_stored() {
+        for (packed, why) in [
+            ("200\ncache-control:no-store, max-age=60\n", Unstored::NoStore),
+            ("200\ncache-control:No-Store\n", Unstored::NoStore),
+            ("200\ncache-control:private, max-age=60\n", Unstored::Private),
+            ("200\ncache-control:max-age=60\ncdn-cache-control:private\n", Unstored::Private),
+            ("200\ncache-control:max-age=60\nset-cookie:a=b\n", Unstored::SetCookie),
+            ("200\ncache-control:max-age=60\nvary:*\n", Unstored::Vary),
+            ("200\ncache-control:max-age=60\nvary:Accept-Encoding, X-Request-Id\n", Unstored::Vary),
+            ("206\ncache-control:max-age=60\n", Unstored::Status),
+            ("304\ncache-control:max-age=60\n", Unstored::Status),
+            ("299\ncache-control:max-age=60, must-understand\n", Unstored::Status),
+            ("200\ncache-control:max-age=x\n", Unstored::Stale),
+            ("200\ncache-control:max-age=0\n", Unstored::Stale),
+            ("200\ncache-control:no-cache\n", Unstored::Stale),
+            ("200\ncache-control:max-age=60\nage:60\n", Unstored::Stale),
+            ("200\netag:\"a\"\n", Unstored::NoLifetime),
+            ("200\ncache-control:max-age=60\ncontent-length:26214401\n", Unstored::Size),
+            ("200\ncache-control:max-age=60\ncache-tag:a b\n", Unstored::Tags),
+        ] {
+            assert_eq!(judged(packed, "", false, "/x").err(), Some(why), "{packed}");
+        }
+    }
+
+    #[test]
+    fn what_says_how_long_it_lasts_is_stored() {
+        for packed in [
+            "200\ncache-control:max-age=60\nvary:Accept-Encoding, Cookie, X-Locale\n",
+            "200\ncache-control:max-age=60\ncontent-length:26214400\n",
+            "200\ncache-control:no-store, must-understand, max-age=60\n",
+            "200\ncache-control:no-cache\netag:\"a\"\n",
+            "200\ncache-control:max-age=0\nlast-modified:Tue, 14 Nov 2023 22:13:20 GMT\n",
+            "200\ncache-control:max-age=0, stale-while-revalidate=60\n",
+            "200\ncache-control:max-age=60, no-cache=\"Set-Cookie\"\nset-cookie:a=b\n",
+            "302\ncache-control:max-age=60\n",
+            "299\ncache-control:max-age=60\n",
+            "500\ncache-control:max-age=60\n",
+        ] {
+            assert!(judged(packed, "", false, "/x").is_ok(), "{packed}");
+        }
+    }
+
+    #[test]
+    fn an_answer_to_somebody_authorized_is_others_only_where_it_says_so() {
+        for (control, good) in [
+            ("max-age=60", false),
+            ("max-age=60, public", true),
+            ("s-maxage=60", true),
+            ("max-age=60, must-revalidate", true),
+        ] {
+            let packed = format!("200\ncache-control:{control}\n");
+            assert_eq!(judged(&packed, "", true, "/x").is_ok(), good, "{control}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_pretends_to_be_a_file_is_not_stored() {
+        for (path, media, why) in [
+            ("/account/x.css", "text/html; charset=utf-8", Some(Unstored::Disguised)),
+            ("/account/x.PNG", "application/json", Some(Unstored::Disguised)),
+            ("/account/x.js", "application/problem+json", Some(Unstored::Disguised)),
+            ("/a/x.css", "text/css", None),
+            ("/a/x.css", "image/png", None),
+            ("/a/x.html", "text/html", None),
+            ("/a/x.json", "application/json", None),
+            ("/a.css/x", "text/html", None),
+            ("/a", "text/html", None),
+        ] {
+            let packed = format!("200\ncache-control:max-age=60\ncontent-type:{media}\n");
+            assert_eq!(judged(&packed, "", false, path).err(), why, "{path} {media}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_an_origin_says_can_panic(status in 0u16..1000, fields in "((cache-control|vary|age|expires|date|cache-tag|content-type):\\PC{0,20}\n){0,6}") {
+            let packed = format!("{status}\n{fields}");
+            let _ = judged(&packed, "heuristic = true", false, "/x.css");
+        }
+    }
+}

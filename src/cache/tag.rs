@@ -1,0 +1,109 @@
+//! By which tags can an answer be purged, and which does an answer purge? (RFC 9875)
+
+use super::store::Unstored;
+use super::structured;
+use crate::head::Fields;
+
+/// Tags an answer may have at most.
+const MOST: usize = 128;
+/// Bytes of a tag at most.
+const LONGEST: usize = 256;
+
+/// Whether a tag can be named by a purge: 1 to 256 visible ASCII characters without a comma.
+#[must_use]
+pub fn is_good(tag: &str) -> bool {
+    (1..=LONGEST).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_graphic() && b != b',')
+}
+
+/// The tags of an answer, sorted: the route's, `Cache-Tag` (commas), `Surrogate-Key` and `xkey`
+/// (spaces), `Cache-Groups` (strings; what a tag cannot hold is percent-encoded).
+///
+/// # Errors
+/// It has more tags or longer ones than could be purged: what cannot be purged is not stored.
+pub fn tags(fields: &Fields<'_>, route: &[String]) -> Result<Vec<String>, Unstored> {
+    let spaced = |name| fields.get(name).unwrap_or_default().split([' ', ',']).map(str::trim);
+    let mut tags: Vec<String> = route.to_vec();
+    let commas = fields.get("cache-tag").unwrap_or_default().split(',').map(str::trim);
+    let named = commas.chain(spaced("surrogate-key")).chain(spaced("xkey"));
+    tags.extend(named.filter(|tag| !tag.is_empty()).map(str::to_owned));
+    if let Some(value) = fields.get("cache-groups") {
+        tags.extend(structured::strings(value).unwrap_or_default().iter().map(|group| group_tag(group)));
+    }
+    tags.sort();
+    tags.dedup();
+    let good = tags.len() <= MOST && tags.iter().all(|tag| is_good(tag));
+    if good { Ok(tags) } else { Err(Unstored::Tags) }
+}
+
+/// The tags that an origin's answer to an unsafe request purges: `Cache-Group-Invalidation` and
+/// `Purge-Cache-Tag`. What can be no tag names nothing that is stored.
+#[must_use]
+pub fn purged(fields: &Fields<'_>) -> Vec<String> {
+    let groups = fields.get("cache-group-invalidation").and_then(structured::strings).unwrap_or_default();
+    let named = fields.get("purge-cache-tag").unwrap_or_default().split(',').map(str::trim).map(str::to_owned);
+    let mut tags: Vec<String> = groups.iter().map(|group| group_tag(group)).chain(named).collect();
+    tags.retain(|tag| is_good(tag));
+    tags.sort();
+    tags.dedup();
+    tags
+}
+
+fn group_tag(group: &str) -> String {
+    let mut tag = String::with_capacity(group.len());
+    for c in group.chars() {
+        match c {
+            ' ' => tag.push_str("%20"),
+            ',' => tag.push_str("%2C"),
+            '%' => tag.push_str("%25"),
+            c => tag.push(c),
+        }
+    }
+    tag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::answer;
+    use proptest::prelude::*;
+
+    fn of(fields: &str) -> Result<Vec<String>, Unstored> {
+        let packed = format!("200\n{fields}\n");
+        tags(&answer(&packed).1, &["site".into()])
+    }
+
+    #[test]
+    fn tags_come_from_the_route_and_every_field_that_peers_know() {
+        let found = of("cache-tag:a, b ,,a\nsurrogate-key:c d\nxkey:e\ncache-groups:\"f\", \"g h\"").expect("tags");
+        assert_eq!(found, ["a", "b", "c", "d", "e", "f", "g%20h", "site"]);
+        assert_eq!(of("cache-groups:nonsense,"), Ok(vec!["site".to_owned()]));
+    }
+
+    #[test]
+    fn a_tag_that_no_purge_can_name_keeps_an_answer_from_being_stored() {
+        let count = |n: usize| (0..n).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+        assert!(of(&format!("cache-tag:{}", count(127))).is_ok());
+        for bad in ["a b", "caf\u{e9}", &count(128), &"x".repeat(257)] {
+            assert_eq!(of(&format!("cache-tag:{bad}")), Err(Unstored::Tags), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_origins_answer_purges_groups_and_tags() {
+        let packed = "200\ncache-group-invalidation:\"g h\", \"f\";x\npurge-cache-tag:a, b,,a b\n";
+        assert_eq!(purged(&answer(packed).1), ["a", "b", "f", "g%20h"]);
+        assert!(purged(&answer("200\n").1).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn no_field_can_panic_and_every_tag_can_be_purged(value in "\\PC{0,60}|[a-z,\" ]{0,60}") {
+            let value = value.replace('\n', " ");
+            if let Ok(tags) = of(&format!("cache-tag:{value}\nxkey:{value}\ncache-groups:{value}")) {
+                prop_assert!(tags.iter().all(|tag| is_good(tag)));
+            }
+            let packed = format!("200\ncache-group-invalidation:{value}\npurge-cache-tag:{value}\n");
+            prop_assert!(purged(&answer(&packed).1).iter().all(|tag| is_good(tag)));
+        }
+    }
+}

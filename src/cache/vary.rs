@@ -1,0 +1,175 @@
+//! Which of an answer's variants is the visitor's? (RFC 9111 4.1)
+//!
+//! What an origin varies on is compared as the origin was told it, not as the visitor said it. The
+//! locale, the cookies (of which the origin sees none) and the encoding (which the platform chooses
+//! for each visitor) are in the key or cannot differ, so they select nothing.
+
+use crate::head::{Fields, list};
+use ct_codecs::{Base64UrlSafeNoPadding, Encoder};
+use serde::{Deserialize, Serialize};
+
+/// The field of a stored answer that holds [`Variants`]; it never leaves the gateway.
+pub const FIELD: &str = "usher-variants";
+
+/// Variants of one resource at most; one more takes the place of the oldest.
+const MOST: usize = 32;
+
+/// What differs with each request; an answer that varies on it is nobody else's.
+const EACH_REQUEST: [&str; 5] = ["authorization", "date", "traceparent", "tracestate", "x-request-id"];
+
+/// Names that an answer varies on beside what the key holds, sorted; `None` when no other request
+/// can be given it.
+#[must_use]
+pub fn names(fields: &Fields<'_>, keyed: &[&str]) -> Option<Vec<String>> {
+    let mut names: Vec<String> = list(fields.get("vary").unwrap_or_default()).map(str::to_ascii_lowercase).collect();
+    names.retain(|name| !keyed.contains(&name.as_str()));
+    names.sort();
+    names.dedup();
+    let good = names.iter().all(|name| name != "*" && !EACH_REQUEST.contains(&name.as_str()));
+    good.then_some(names)
+}
+
+/// The variant that a request chooses: a hash of what the origin was `told` under these names.
+#[must_use]
+pub fn chosen(names: &[String], told: &[(String, String)]) -> String {
+    let mut text = String::new();
+    for name in names {
+        let value = told.iter().find(|(known, _)| known == name).map(|(_, value)| normal(name, value));
+        text.push_str(name);
+        text.push_str(if value.is_some() { "=" } else { "!" });
+        text.push_str(&value.unwrap_or_default());
+        text.push('\n');
+    }
+    Base64UrlSafeNoPadding::encode_to_string(hmac_sha256::Hash::hash(text.as_bytes())).unwrap_or_default()
+}
+
+/// A value without what makes no difference: white space around commas; in `Accept-Language` also
+/// case and the order of members, whose weights say what is preferred.
+fn normal(name: &str, value: &str) -> String {
+    let members = value.split(',').map(|member| member.trim_matches([' ', '\t']));
+    if name != "accept-language" {
+        return members.collect::<Vec<_>>().join(",");
+    }
+    let mut members: Vec<String> = members.map(|member| member.to_ascii_lowercase().replace(' ', "")).collect();
+    members.sort();
+    members.join(",")
+}
+
+/// The variants known of a resource: kept in its place, while each of them has a slot of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variants {
+    /// What they differ by, sorted.
+    pub names: Vec<String>,
+    /// What is chosen to get the one in each slot.
+    slots: Vec<String>,
+    /// The slot that is given away next when all are taken.
+    next: usize,
+}
+
+impl Variants {
+    /// Reads a stored answer that stands for its variants.
+    #[must_use]
+    pub fn of(fields: &Fields<'_>) -> Option<Self> {
+        serde_json::from_str(fields.get(FIELD)?).ok()
+    }
+
+    /// The slot of a variant.
+    #[must_use]
+    pub fn slot(&self, chosen: &str) -> Option<usize> {
+        self.slots.iter().position(|known| known == chosen)
+    }
+
+    /// A slot for one more variant, and what is known then. Variants by other names are forgotten: an
+    /// origin's latest answer says what it varies on.
+    #[must_use]
+    pub fn with(known: Option<Self>, names: &[String], chosen: &str) -> (usize, Self) {
+        let mut all = known.filter(|known| known.names == names).unwrap_or_default();
+        if all.names.is_empty() {
+            all.names = names.to_vec();
+        }
+        if let Some(slot) = all.slot(chosen) {
+            return (slot, all);
+        }
+        if all.slots.len() < MOST {
+            all.slots.push(chosen.to_owned());
+            return (all.slots.len() - 1, all);
+        }
+        let slot = all.next % MOST;
+        if let Some(place) = all.slots.get_mut(slot) {
+            chosen.clone_into(place);
+        }
+        all.next = (slot + 1) % MOST;
+        (slot, all)
+    }
+
+    /// As it is kept.
+    #[must_use]
+    pub fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::answer;
+    use proptest::prelude::*;
+
+    fn told(fields: &[(&str, &str)]) -> Vec<(String, String)> {
+        fields.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect()
+    }
+
+    #[test]
+    fn what_the_key_holds_selects_nothing_and_what_differs_each_time_is_nobodys() {
+        let found = |vary: &str| names(&answer(&format!("200\nvary:{vary}\n")).1, &["accept-encoding", "x-locale"]);
+        assert_eq!(found("Foo, Accept-Encoding, bar, FOO"), Some(vec!["bar".into(), "foo".into()]));
+        assert_eq!(found("X-Locale"), Some(vec![]));
+        assert_eq!(found(""), Some(vec![]));
+        for nobodys in ["*", "Foo, *", "*, Foo", "Authorization", "X-Request-Id", "traceparent"] {
+            assert_eq!(found(nobodys), None, "{nobodys}");
+        }
+    }
+
+    #[test]
+    fn requests_that_say_the_same_choose_the_same() {
+        let names = ["accept-language".to_owned(), "foo".to_owned()];
+        let one = |fields: &[(&str, &str)]| chosen(&names, &told(fields));
+        assert_eq!(one(&[("foo", "1,2")]), one(&[("foo", " 1, 2 "), ("other", "3")]));
+        assert_eq!(one(&[("accept-language", "en, de")]), one(&[("accept-language", "De , eN")]));
+        assert_ne!(one(&[("accept-language", "en, de;q=0.5")]), one(&[("accept-language", "de, en;q=0.5")]));
+        assert_ne!(one(&[("foo", "1")]), one(&[("foo", "2")]));
+        assert_ne!(one(&[("foo", "a")]), one(&[("foo", "A")]));
+        assert_ne!(one(&[("foo", "")]), one(&[]));
+    }
+
+    #[test]
+    fn variants_are_bounded_and_the_oldest_makes_room() {
+        let names = vec!["foo".to_owned()];
+        let mut known = None;
+        for n in 0..MOST {
+            let (slot, all) = Variants::with(known, &names, &n.to_string());
+            assert_eq!(slot, n);
+            known = Some(all);
+        }
+        let (slot, all) = Variants::with(known, &names, "one more");
+        assert_eq!((slot, all.slot("0"), all.slot("1"), all.slot("one more")), (0, None, Some(1), Some(0)));
+        let (slot, all) = Variants::with(Some(all), &names, "and another");
+        assert_eq!((slot, all.slots.len()), (1, MOST));
+        let (slot, all) = Variants::with(Some(all), &["bar".to_owned()], "x");
+        assert_eq!((slot, all.slots.len(), all.names.join(",")), (0, 1, "bar".to_owned()));
+        let packed = format!("200\n{FIELD}:{}\n", all.text());
+        assert_eq!(Variants::of(&answer(&packed).1), Some(all));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_can_panic_and_choices_are_stable(vary in "\\PC{0,30}|[a-z*, -]{0,30}", value in "\\PC{0,30}") {
+            let packed = format!("200\nvary:{}\n", vary.replace('\n', " "));
+            if let Some(names) = names(&answer(&packed).1, &[]) {
+                let told: Vec<(String, String)> = names.iter().map(|n| (n.clone(), value.clone())).collect();
+                prop_assert_eq!(chosen(&names, &told), chosen(&names, &told));
+                let _ = Variants::with(None, &names, &value);
+            }
+        }
+    }
+}

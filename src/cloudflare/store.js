@@ -1,0 +1,291 @@
+// Where answers are stored: this isolate's memory, and the Cache API of this place. And how several
+// requests for one answer share one question to the origin.
+//
+// A stored answer is `{ status, headers, body, packed }`, its body bytes; or a Response where it is
+// too large to be remembered.
+import { waitUntil } from "cloudflare:workers";
+import { edit, failed, lines, unbodied } from "./message.js";
+
+/** What `join` says when there is nothing to share. */
+const ALONE = 6;
+
+/** Bytes of a body that are held to be shared before its length is known. */
+const HELD = 4 << 20;
+
+// The first level. A Map keeps the order of insertion, so the least recently used stands first.
+const memory = new Map();
+let taken = 0;
+let most = { all: 0, object: 0 };
+
+/** How many bytes are remembered: of all answers together, of one. */
+export function remembers(all, object) {
+  most = { all, object };
+}
+
+function remember(key, entry) {
+  drop(key);
+  entry.size = (entry.body?.byteLength ?? 0) + 2 * (entry.packed.length + key.length) + 512;
+  if (entry.size - (entry.body?.byteLength ?? 0) > most.all || (entry.body?.byteLength ?? 0) > most.object) return;
+  memory.set(key, entry);
+  taken += entry.size;
+  for (const oldest of memory.keys()) {
+    if (taken <= most.all) break;
+    drop(oldest);
+  }
+}
+
+function drop(key) {
+  const entry = memory.get(key);
+  if (entry === undefined) return;
+  memory.delete(key);
+  taken -= entry.size;
+}
+
+/** A stored answer that is remembered here, or undefined. */
+export function recall(key) {
+  const entry = memory.get(key);
+  if (entry !== undefined) {
+    memory.delete(key);
+    memory.set(key, entry);
+  }
+  return entry;
+}
+
+/** A stored answer of this place, or undefined. */
+export async function stored(key) {
+  try {
+    const response = await caches.default.match(key);
+    const length = response?.headers.get("content-length");
+    if (response === undefined || length === null || Number(length) > most.object) return response;
+    const entry = made(response.status, new Headers(response.headers), new Uint8Array(await response.arrayBuffer()));
+    remember(key, entry);
+    return entry;
+  } catch (error) {
+    failed("the cache", error);
+    return undefined;
+  }
+}
+
+/** Takes an answer out of the store. */
+export function forget(key) {
+  drop(key);
+  waitUntil(caches.default.delete(key).catch((error) => failed("the cache", error)));
+}
+
+// The runtime decodes these as a body is read, and encodes for each visitor anew.
+const decoded = new Set(["br", "gzip"]);
+
+const isDecoded = (headers) => decoded.has(headers.get("content-encoding")?.toLowerCase());
+
+function made(status, headers, body) {
+  if (isDecoded(headers)) headers.delete("content-encoding");
+  headers.set("content-length", body.byteLength);
+  return { status, headers, body: unbodied.has(status) ? null : body, packed: lines(status, headers) };
+}
+
+// One question to the origin for all who want its answer. A request must not await what another
+// began without something of its own to wait for (the runtime takes it for hung), so those who join
+// have timers of their own; bytes are shared, streams are not.
+const flights = new Map();
+
+class Flight {
+  /** Resolves at the next change; replaced then. */
+  turn;
+  /** How it ended without an answer to share: a failure's number, or ALONE. */
+  outcome = 0;
+  /** The stored answer, whole. */
+  entry;
+  /** Status and headers of one that is being received, for those who follow it. */
+  head;
+  chunks = [];
+  done = false;
+  broken = false;
+  /** Where a large one is, once it is there. */
+  key;
+  #turned;
+
+  constructor() {
+    this.over = new Promise((resolve) => (this.end = resolve));
+    this.change();
+  }
+
+  change() {
+    this.#turned?.();
+    this.turn = new Promise((resolve) => (this.#turned = resolve));
+  }
+
+  /** Waits for a change, or for so long. */
+  async turned(patience) {
+    let timer;
+    await Promise.race([this.turn, new Promise((resolve) => (timer = setTimeout(resolve, patience)))]);
+    clearTimeout(timer);
+  }
+
+  /** The body as it is received. */
+  follow(patience) {
+    let at = 0;
+    return new ReadableStream({
+      pull: async (controller) => {
+        const end = Date.now() + patience;
+        while (at >= this.chunks.length && !this.done && !this.broken && Date.now() < end) await this.turned(end - Date.now());
+        if (at < this.chunks.length) controller.enqueue(this.chunks[at++]);
+        else if (this.done) controller.close();
+        else controller.error(new Error("the origin broke off"));
+      },
+    });
+  }
+}
+
+/** Takes it on to ask for what others may want as well. */
+export function claim(name) {
+  if (flights.has(name)) return false;
+  const flight = new Flight();
+  flights.set(name, flight);
+  // Others depend on this request, even when its own visitor leaves.
+  waitUntil(flight.over);
+  return true;
+}
+
+function land(name, outcome = 0) {
+  const flight = flights.get(name);
+  if (flight === undefined) return;
+  flights.delete(name);
+  flight.outcome = outcome;
+  flight.change();
+  flight.end();
+}
+
+/** Says that there is nothing to share: 0, or a failure's number. */
+export function release(name, failure) {
+  land(name, failure || ALONE);
+}
+
+/** Ends every flight: who began them is gone. */
+export function scatter() {
+  for (const name of [...flights.keys()]) land(name, ALONE);
+}
+
+/** Waits for what the request that claimed it finds out. */
+export async function join(name, patience) {
+  const flight = flights.get(name);
+  const end = Date.now() + patience;
+  while (flight !== undefined) {
+    if (flight.entry !== undefined) return flight.entry;
+    if (flight.head !== undefined) {
+      const { status, headers } = flight.head;
+      return { status, headers, body: flight.follow(patience), packed: lines(status, headers) };
+    }
+    if (flight.key !== undefined) return (await stored(flight.key)) ?? ALONE;
+    if (flight.outcome !== 0) return flight.outcome;
+    if (Date.now() >= end) {
+      // Whoever began it seems to be gone.
+      if (flights.get(name) === flight) land(name, ALONE);
+      break;
+    }
+    await flight.turned(end - Date.now());
+  }
+  return ALONE;
+}
+
+/**
+ * Stores a copy of an answer behind everything else. `how` is flight, key, edits, bytes at most, and
+ * key and edits of what stands for all variants, each ended by a NUL: see src/cloudflare/edge.rs.
+ */
+export function keep(answer, how) {
+  const [flight, key, edits, bytes, variantsKey, variantsEdits] = how.split("\0");
+  const variants = () => (variantsKey === "" ? undefined : keepVariants(variantsKey, variantsEdits));
+  const work = store(answer, flights.get(flight), key, edits, Number(bytes), variants);
+  waitUntil(work.catch((error) => failed("the cache", error)).finally(() => land(flight, ALONE)));
+}
+
+async function keepVariants(key, edits) {
+  const headers = edit(new Headers({ "cache-control": "public, max-age=2592000" }), edits);
+  remember(key, made(200, headers, new Uint8Array()));
+  await caches.default.put(key, new Response(null, { headers }));
+}
+
+/**
+ * Stores an answer, and what stands for all `variants` with it. Nothing is stored of what is longer
+ * than allowed or breaks off.
+ */
+async function store(answer, flight, key, edits, longest, variants) {
+  const { status } = answer;
+  const headers = edit(new Headers(answer.headers), edits);
+  let body = answer.body ?? new Uint8Array();
+  if (!(body instanceof Uint8Array)) {
+    const said = isDecoded(headers) ? null : headers.get("content-length");
+    if (isDecoded(headers)) for (const name of ["content-encoding", "content-length"]) headers.delete(name);
+    if (flight !== undefined && said !== null && Number(said) <= HELD) {
+      flight.head = { status, headers };
+      flight.change();
+    }
+    const reader = body.getReader();
+    const received = await receive(reader, flight, Math.min(longest, HELD)).catch((error) => {
+      if (flight !== undefined) flight.broken = true;
+      throw error;
+    });
+    if (received.more) return large(received, reader, flight, key, status, headers, longest, variants);
+    if (said !== null && Number(said) !== received.size) throw new Error(`${received.size} of ${said} bytes came`);
+    body = joined(received);
+  }
+  if (body.byteLength > longest) return;
+  const entry = made(status, headers, body);
+  remember(key, entry);
+  const others = variants();
+  if (flight !== undefined) {
+    flight.entry = entry;
+    flight.done = true;
+    flight.change();
+  }
+  await Promise.all([others, caches.default.put(key, new Response(entry.body, { status, headers }))]);
+}
+
+/** Reads until the end, or until more has come than is held. */
+async function receive(reader, flight, held) {
+  const chunks = flight?.chunks ?? [];
+  for (let size = 0; ; ) {
+    const { done, value } = await reader.read();
+    if (done) return { chunks, size, more: false };
+    chunks.push(value);
+    size += value.byteLength;
+    if (flight?.head !== undefined) flight.change();
+    if (size > held) return { chunks, size, more: true };
+  }
+}
+
+/** What is too large to be held goes to the store as it comes. */
+async function large({ chunks, size }, reader, flight, key, status, headers, longest, variants) {
+  let came = size;
+  let whole = false;
+  const stream = new ReadableStream({
+    pull: async (controller) => {
+      if (chunks.length > 0) return controller.enqueue(chunks.shift());
+      const { done, value } = await reader.read();
+      if (done) {
+        whole = true;
+        return controller.close();
+      }
+      came += value.byteLength;
+      if (came > longest) controller.error(new Error(`more than ${longest} bytes`));
+      else controller.enqueue(value);
+    },
+    cancel: () => reader.cancel(),
+  });
+  if (came > longest) return reader.cancel();
+  await caches.default.put(key, new Response(stream, { status, headers }));
+  // The store takes what it got of a body that breaks off for all of it.
+  if (!whole) return caches.default.delete(key);
+  await variants();
+  if (flight !== undefined) flight.key = key;
+}
+
+function joined({ chunks, size }) {
+  if (chunks.length === 1) return chunks[0];
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return bytes;
+}

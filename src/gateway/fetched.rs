@@ -1,0 +1,297 @@
+//! Asking for what is not in store: once for all who want it, with conditions where there is
+//! something to ask after; storing what may be stored; and what serves when the origin fails.
+
+use super::cached::{hit, passed, told};
+use super::forward::{Got, Passage};
+use super::{Gateway, visit::Visit};
+use crate::cache::control::{Directives, Wanted};
+use crate::cache::status::{Forward, Status};
+use crate::cache::store::{Received, Unstored};
+use crate::cache::stored::{Lookup, Stored};
+use crate::cache::vary::{self, Variants};
+use crate::cache::{Key, Partition, validate};
+use crate::config::{Cache, Config, Millis};
+use crate::error::Error;
+use crate::head::{self, Edits, Fields};
+use crate::headers;
+use crate::platform::{self, Answer, Failure, Joined, Platform, Reply, Store};
+use crate::route::Place;
+use std::cell::OnceCell;
+
+/// One request on its way past the cache.
+pub(super) struct Errand<'q, 'a> {
+    pub(super) place: &'q Place<'a, 'a>,
+    pub(super) policy: &'q Cache,
+    pub(super) partition: &'q Partition,
+    pub(super) key: &'q Key,
+    pub(super) wanted: Wanted,
+    /// Whether the request has `Authorization`.
+    pub(super) authorized: bool,
+    /// Whether a part is asked for.
+    pub(super) ranged: bool,
+    /// See [`Errand::told`].
+    pub(super) told: OnceCell<Vec<(String, String)>>,
+}
+
+impl Errand<'_, '_> {
+    /// What the origin is told; found out only where something varies on it.
+    pub(super) fn told(&self, config: &Config, visit: &Visit<'_>) -> &[(String, String)] {
+        self.told.get_or_init(|| told(config, visit, self.place, self.partition))
+    }
+
+    /// What those have in common who wait for one answer: the resource, and what is known to select
+    /// among its variants.
+    pub(super) fn flight(&self, config: &Config, visit: &Visit<'_>, variants: Option<&Variants>) -> String {
+        match variants {
+            None => self.key.url.clone(),
+            Some(known) => format!("{}#{}", self.key.url, vary::chosen(&known.names, self.told(config, visit))),
+        }
+    }
+}
+
+/// What the store did not have.
+pub(super) struct Miss<B> {
+    pub(super) reason: Forward,
+    pub(super) detail: Option<&'static str>,
+    /// What may serve when the origin fails.
+    pub(super) stale: Option<(Stored, Answer<B>)>,
+    /// The URL where that was.
+    pub(super) found: Option<String>,
+    pub(super) variants: Option<Variants>,
+    /// Whether the ledger could be read: what was made without it cannot be purged.
+    pub(super) readable: bool,
+}
+
+impl Gateway {
+    /// Asks the origin, or waits for another request that already does.
+    pub(super) async fn fetched<'a, P: Platform>(
+        &self,
+        platform: &P,
+        config: &'a Config,
+        visit: &mut Visit<'a>,
+        errand: &Errand<'_, 'a>,
+        miss: Miss<P::Body>,
+    ) -> Result<Reply<P::Body>, Error> {
+        let alone = !miss.readable || visit.head.method != "GET" || errand.authorized || errand.ranged;
+        let marked = alone || self.uncacheable.borrow().has(&errand.key.url, platform.now());
+        if marked || errand.wanted.no_cache || errand.wanted.no_store {
+            return self.asked(platform, config, visit, errand, miss, String::new()).await;
+        }
+        let flight = errand.flight(config, visit, miss.variants.as_ref());
+        if platform.claim(&flight) {
+            return self.asked(platform, config, visit, errand, miss, flight).await;
+        }
+        match platform.join(&flight, errand.place.route.deadline).await {
+            Joined::Answer(answer) => match self.judge(platform, config, visit, errand, &answer) {
+                Lookup::Fresh(stored) => {
+                    let Miss { reason, detail, .. } = miss;
+                    visit.cache = Status::Forward { reason, status: None, stored: false, collapsed: true, detail };
+                    Ok(hit(&stored, answer, visit, platform.now()))
+                }
+                _ => self.asked(platform, config, visit, errand, miss, String::new()).await,
+            },
+            Joined::Failed(failure) => failed(error(failure), miss, visit, platform.now()),
+            Joined::Alone => self.asked(platform, config, visit, errand, miss, String::new()).await,
+        }
+    }
+
+    /// Asks the origin. Whoever claimed a `flight` has something to share at the end, or says that
+    /// there is nothing.
+    async fn asked<'a, P: Platform>(
+        &self,
+        platform: &P,
+        config: &'a Config,
+        visit: &mut Visit<'a>,
+        errand: &Errand<'_, 'a>,
+        miss: Miss<P::Body>,
+        flight: String,
+    ) -> Result<Reply<P::Body>, Error> {
+        let claimed = Some(flight.clone()).filter(|flight| !flight.is_empty());
+        let result = self.answered(platform, config, visit, errand, miss, flight).await;
+        let stored = result.as_ref().is_ok_and(|reply| reply.store.is_some());
+        if let Some(flight) = claimed.filter(|_| !stored) {
+            let failure = match result.as_ref().err().or(visit.outage.as_ref()) {
+                Some(Error::OriginUnreachable) => Some(Failure::Unreachable),
+                Some(Error::OriginTimeout) => Some(Failure::Timeout),
+                _ => None,
+            };
+            platform.release(&flight, failure);
+        }
+        result
+    }
+
+    async fn answered<'a, P: Platform>(
+        &self,
+        platform: &P,
+        config: &'a Config,
+        visit: &mut Visit<'a>,
+        errand: &Errand<'_, 'a>,
+        mut miss: Miss<P::Body>,
+        flight: String,
+    ) -> Result<Reply<P::Body>, Error> {
+        let (nothing, mut conditions) = (Edits::default(), Edits::default());
+        let mut passage = Passage {
+            place: errand.place,
+            query: &errand.key.query,
+            shared: Some(errand.partition),
+            conditions: &nothing,
+        };
+        let conditional = !errand.ranged
+            && miss
+                .stale
+                .as_ref()
+                .is_some_and(|(_, answer)| validate::conditions(&head::answer(&answer.packed).1, &mut conditions));
+        if conditional {
+            passage.conditions = &conditions;
+        }
+        let made = self.view.borrow().as_of();
+        let mut asked = platform.now();
+        let mut got = match self.ask(platform, config, visit, &passage).await {
+            Ok(got) => got,
+            Err(error) => return failed(error, miss, visit, platform.now()),
+        };
+        let mut said = None;
+        let status = head::answer(&got.answer.packed).0;
+        match (status, miss.stale.take()) {
+            (304, Some((stored, answer))) if conditional => match renewed(&stored, answer, &got.answer.packed) {
+                Some((answer, edits)) => {
+                    said = Some(304);
+                    got = Got { answer, edits, personal: got.personal };
+                }
+                // It speaks of another answer than ours: ask for all of it.
+                None => {
+                    passage.conditions = &nothing;
+                    asked = platform.now();
+                    got = self.ask(platform, config, visit, &passage).await?;
+                }
+            },
+            (500 | 502 | 503 | 504, Some((stored, answer))) if stored.serves_on_error(platform.now()) => {
+                visit.cache = served_stale(miss.reason, Some(status), "stale-if-error");
+                return Ok(hit(&stored, answer, visit, platform.now()));
+            }
+            _ => {}
+        }
+        let (status, fields) = head::answer(&got.answer.packed);
+        let verdict = match () {
+            () if visit.head.method != "GET" => Err(Unstored::Method),
+            () if got.personal => Err(Unstored::SetCookie),
+            () if !miss.readable => Err(Unstored::Ledger),
+            () if errand.wanted.no_store => Err(Unstored::Unwanted),
+            () => {
+                let varied = fields.get("vary").is_some();
+                let received = Received {
+                    status,
+                    fields: &fields,
+                    route: errand.place.route,
+                    policy: errand.policy,
+                    key: errand.key,
+                    path: &errand.place.path,
+                    told: if varied { errand.told(config, visit) } else { &[] },
+                    authorized: errand.authorized,
+                    made,
+                    asked,
+                    received: platform.now(),
+                };
+                received.judge()
+            }
+        };
+        let Miss { reason, detail, variants, found, .. } = miss;
+        // What the origin no longer lets us store must not serve in an outage either.
+        let withdrawn = verdict.as_ref().is_err_and(|why| why.is_of_the_answer());
+        if let Some(found) = found.filter(|_| status < 500 && withdrawn && !errand.ranged) {
+            platform.forget(&found);
+        }
+        visit.cache = Status::Forward {
+            reason,
+            status: said,
+            stored: verdict.is_ok(),
+            collapsed: false,
+            detail: detail.or(verdict.as_ref().err().map(|why| why.word())),
+        };
+        self.note(errand, &verdict, platform.now());
+        let store =
+            verdict.ok().map(|stored| store(&stored, &fields, &got.edits, errand.key, errand.policy, variants, flight));
+        let mut reply = passed(got, visit, true);
+        reply.store = store;
+        Ok(reply)
+    }
+
+    /// Remembers whether the next ones need to wait for one another.
+    fn note(&self, errand: &Errand<'_, '_>, verdict: &Result<Stored, Unstored>, now: Millis) {
+        let mut marks = self.uncacheable.borrow_mut();
+        match verdict {
+            Ok(_) => marks.clear(&errand.key.url),
+            Err(why) if why.is_of_the_answer() && !errand.ranged && !errand.authorized => {
+                marks.set(&errand.key.url, now);
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+fn error(failure: Failure) -> Error {
+    match failure {
+        Failure::Unreachable => Error::OriginUnreachable,
+        Failure::Timeout => Error::OriginTimeout,
+    }
+}
+
+fn served_stale(reason: Forward, status: Option<u16>, detail: &'static str) -> Status {
+    Status::Forward { reason, status, stored: false, collapsed: false, detail: Some(detail) }
+}
+
+/// The origin gave no answer: what is stale serves where it may.
+fn failed<B>(error: Error, miss: Miss<B>, visit: &mut Visit<'_>, now: Millis) -> Result<Reply<B>, Error> {
+    let down = matches!(error, Error::OriginUnreachable | Error::OriginTimeout);
+    match miss.stale.filter(|(stored, _)| down && stored.serves_disconnected(now)) {
+        Some((stored, answer)) => {
+            visit.cache = served_stale(miss.reason, None, "origin-down");
+            visit.outage = Some(error);
+            Ok(hit(&stored, answer, visit, now))
+        }
+        None => {
+            let detail = if down { "origin-down" } else { "status" };
+            visit.cache = served_stale(miss.reason, None, detail);
+            Err(error)
+        }
+    }
+}
+
+/// A stored answer brought up to date by a 304, with the changes that make it so; `None` when the
+/// 304 speaks of another.
+pub(super) fn renewed<B>(stored: &Stored, answer: Answer<B>, fresh: &str) -> Option<(Answer<B>, Edits)> {
+    let (status, old) = head::answer(&answer.packed);
+    let (_, fresh) = head::answer(fresh);
+    if !validate::is_about(&old, &fresh) {
+        return None;
+    }
+    let mut edits = Edits::new();
+    stored.restore(&mut edits);
+    validate::update(&fresh, &mut edits);
+    let fields: String = edits.applied(&old).iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+    Some((Answer { packed: format!("{status}\n{fields}"), body: answer.body }, edits))
+}
+
+/// What goes into the store of an answer.
+pub(super) fn store(
+    stored: &Stored,
+    fields: &Fields<'_>,
+    edits: &Edits,
+    key: &Key,
+    policy: &Cache,
+    variants: Option<Variants>,
+    flight: String,
+) -> Store {
+    let mut edits = edits.clone();
+    headers::to_client(fields, false, &mut edits);
+    stored.edit(&Directives::of(fields).withheld, &mut edits);
+    let (url, variants) = if stored.vary.is_empty() {
+        (key.url.clone(), None)
+    } else {
+        let (slot, all) = Variants::with(variants, &stored.vary, &stored.chosen);
+        let mut edits = Edits::default();
+        edits.set(vary::FIELD, &all.text());
+        (key.slot(slot), Some(platform::Variants { key: key.url.clone(), edits }))
+    };
+    Store { flight, key: url, edits, most: policy.max_body, variants }
+}

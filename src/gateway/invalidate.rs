@@ -1,0 +1,108 @@
+//! What a change makes invalid: the resource it was made to, and what the origin's answer names.
+//! (RFC 9111 4.4, RFC 9875)
+
+use super::{Gateway, visit::Visit};
+use crate::cache::{purge, tag};
+use crate::config::{Config, LONGEST_STORED};
+use crate::head::{self, Url};
+use crate::ledger::subject;
+use crate::observe;
+use crate::platform::Platform;
+use crate::route::{self, Place};
+
+impl Gateway {
+    /// Stamps what a successful unsafe request makes invalid, before its visitor sees the reply. The
+    /// change has been made, so a ledger that is down is logged and does not turn it into a failure.
+    pub(super) async fn invalidate<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &Visit<'_>,
+        place: &Place<'_, '_>,
+        packed: &str,
+    ) {
+        let (status, fields) = head::answer(packed);
+        if visit.head.is_safe() || !(200..400).contains(&status) {
+            return;
+        }
+        let url = &visit.head.url;
+        let query = url.query.map(|query| format!("?{query}")).unwrap_or_default();
+        let base = format!("{}://{}", url.scheme, url.authority);
+        let named = ["location", "content-location"].into_iter().filter_map(|name| fields.get(name));
+        let paths = named.filter_map(|reference| resolve(url, reference));
+        let mut subjects: Vec<String> = [format!("{}{query}", url.path)]
+            .into_iter()
+            .chain(paths)
+            .map(|path| format!("{base}{path}"))
+            .filter(|text| is_stored(config, text))
+            .flat_map(|text| purge::resources(config, &text).unwrap_or_default())
+            .map(|resource| subject::url(&resource))
+            .collect();
+        if place.route.purges {
+            subjects.extend(tag::purged(&fields).iter().map(|tag| subject::tag(tag)));
+        }
+        subjects.sort();
+        subjects.dedup();
+        if subjects.is_empty() {
+            return;
+        }
+        let stamped = self.stamp(platform, config, subjects, false, LONGEST_STORED).await;
+        if stamped.is_err() {
+            let sentence = format!(
+                "the ledger did not take what a {} to {} makes invalid: stored answers may be old until they expire",
+                visit.head.method, url.path
+            );
+            platform.log(&observe::event("error", &sentence));
+        }
+    }
+}
+
+/// Whether answers to GET of this URL may be in store at all.
+fn is_stored(config: &Config, text: &str) -> bool {
+    let Some(url) = Url::parse(text) else { return false };
+    route::find(config, &url, "GET").is_ok_and(|place| place.route.cache.is_some())
+}
+
+/// Path and query of a reference on the same host (RFC 3986 5.2, without dot segments, of which
+/// none are stored).
+fn resolve(base: &Url<'_>, reference: &str) -> Option<String> {
+    let reference = reference.trim().split('#').next().unwrap_or_default();
+    if let Some(url) = Url::parse(reference) {
+        let query = url.query.map(|query| format!("?{query}")).unwrap_or_default();
+        let same = url.scheme == base.scheme && url.authority.eq_ignore_ascii_case(base.authority);
+        return same.then(|| format!("{}{query}", url.path));
+    }
+    let foreign = reference.is_empty() || reference.starts_with("//") || reference.split('/').next()?.contains(':');
+    if foreign || !reference.bytes().all(|b| b.is_ascii_graphic()) {
+        return None;
+    }
+    if reference.starts_with('/') {
+        return Some(reference.to_owned());
+    }
+    let folder = base.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    Some(format!("{folder}/{reference}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_names_something_on_this_host_or_nothing() {
+        let base = Url::parse("https://a.example/x/y?q=1").expect("a URL");
+        for (reference, found) in [
+            ("/z?a=1#b", Some("/z?a=1")),
+            ("z", Some("/x/z")),
+            ("https://A.example/z?q", Some("/z?q")),
+            ("https://a.example", Some("/")),
+            ("http://a.example/z", None),
+            ("https://b.example/z", None),
+            ("//b.example/z", None),
+            ("mailto:x", None),
+            ("", None),
+            ("a b", None),
+        ] {
+            assert_eq!(resolve(&base, reference).as_deref(), found, "{reference}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Asking for a stale answer anew behind the visitor's back (RFC 5861 3).
+
+use super::cached::stored;
+use super::fetched::{Errand, renewed, store};
+use super::forward::unreached;
+use super::{Gateway, visit::Visit};
+use crate::cache::store::Received;
+use crate::cache::stored::Stored;
+use crate::cache::validate;
+use crate::cache::vary::Variants;
+use crate::config::{Config, Target};
+use crate::head::{self, Edits};
+use crate::platform::{After, Answer, Ask, Carry, Platform, Refresh};
+use crate::steer;
+
+/// What of the visitor's must not go along when Usher asks for everybody.
+const OWN: [&str; 6] = ["authorization", "cache-control", "cookie", "if-range", "pragma", "range"];
+
+impl Gateway {
+    /// Leaves a stale answer to be asked for anew, unless somebody is already at it.
+    pub(super) fn revalidate_later<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &mut Visit<'_>,
+        errand: &Errand<'_, '_>,
+        found: String,
+    ) {
+        let route = config.routes.iter().position(|route| std::ptr::eq(route, errand.place.route));
+        let (Some(route), Target::Pools(pools)) = (route, &errand.place.route.target) else { return };
+        let flight = found.clone();
+        if !platform.claim(&flight) {
+            return;
+        }
+        let region = visit.region.map(|(place, _)| place);
+        let origins = steer::origins(config, pools, &visit.visitor, region, visit.dice);
+        let mut edits = visit.to_origin(config, errand.place, Some(errand.partition));
+        for name in OWN {
+            edits.remove(name);
+        }
+        visit.after.push(After::Refresh(Box::new(Refresh {
+            flight,
+            key: errand.key.clone(),
+            found,
+            route,
+            path: errand.place.path.clone().into_owned(),
+            origins: origins.into_iter().take(2).map(str::to_owned).collect(),
+            told: edits.applied(&visit.head.fields),
+            edits,
+        })));
+    }
+
+    /// Does what [`Gateway::revalidate_later`] left. What fails is left stale: the next visitor tries
+    /// again.
+    pub(super) async fn refresh<P: Platform>(&self, platform: &P, config: &Config, refresh: &Refresh) {
+        if self.refreshed(platform, config, refresh).await.is_none() {
+            platform.release(&refresh.flight, None);
+        }
+    }
+
+    async fn refreshed<P: Platform>(&self, platform: &P, config: &Config, refresh: &Refresh) -> Option<()> {
+        let Refresh { key, path, .. } = refresh;
+        let route = config.routes.get(refresh.route)?;
+        let policy = route.cache.as_ref()?;
+        let (old, _) = stored(platform, &refresh.found).await?;
+        let known: Stored = serde_json::from_str(head::answer(&old.packed).1.get(crate::cache::stored::FIELD)?).ok()?;
+        let mut edits = refresh.edits.clone();
+        validate::conditions(&head::answer(&old.packed).1, &mut edits);
+        let made = self.view.borrow().as_of();
+        let asked = platform.now();
+        let answer = first(platform, refresh, &edits, route.deadline).await?;
+        let (answer, edits) = match head::answer(&answer.packed).0 {
+            304 => renewed(&known, old, &answer.packed)?,
+            _ => (answer, Edits::default()),
+        };
+        let (status, fields) = head::answer(&answer.packed);
+        // An error does not take the place of what serves.
+        if status >= 500 {
+            return None;
+        }
+        let received = Received {
+            status,
+            fields: &fields,
+            route,
+            policy,
+            key,
+            path,
+            told: &refresh.told,
+            authorized: false,
+            made,
+            asked,
+            received: platform.now(),
+        };
+        // What the origin no longer lets us store must not go on serving.
+        let fresh = received.judge().inspect_err(|_| platform.forget(&refresh.found)).ok()?;
+        let variants = match fresh.vary.is_empty() {
+            true => None,
+            false => stored(platform, &key.url).await.and_then(|(all, _)| Variants::of(&head::answer(&all.packed).1)),
+        };
+        let store = store(&fresh, &fields, &edits, key, policy, variants, refresh.flight.clone());
+        platform.keep(answer.body, &store);
+        Some(())
+    }
+}
+
+/// The first origin's answer, or the next one's when that cannot be reached.
+async fn first<P: Platform>(platform: &P, refresh: &Refresh, edits: &Edits, deadline: u64) -> Option<Answer<P::Body>> {
+    for origin in &refresh.origins {
+        let url = format!("{origin}{}{}", refresh.path, refresh.key.query);
+        let ask = Ask { url: &url, method: "GET", carry: Carry::Fields, edits, deadline };
+        match platform.fetch(&ask).await {
+            Ok(answer) if unreached(head::answer(&answer.packed).0).is_none() => return Some(answer),
+            _ => {}
+        }
+    }
+    None
+}
