@@ -235,6 +235,8 @@ pub struct Cache {
     pub sort: bool,
     /// Whether a visitor's `Cache-Control` is obeyed.
     pub request_directives: bool,
+    /// Whether the origin is asked through Cloudflare's Workers Cache.
+    pub workers_cache: bool,
 }
 
 /// Query parameters that tell where a visitor came from, and nothing of what they want to see.

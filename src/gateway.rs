@@ -265,9 +265,15 @@ fn localized_location(config: &Config, visit: &Visit<'_>, place: &Place<'_, '_>)
     Some(format!("/{tag}{}{query}", place.path))
 }
 
+/// Keeps Cloudflare's Workers Cache, where it is used, from standing before the gateway.
+const NOT_BEFORE_US: (&str, &str) = ("cloudflare-cdn-cache-control", "no-store");
+
 /// Fields that every streamed answer gets beside those of [`Gateway::finish`].
 fn dress(fields: &Fields<'_>, visit: &Visit<'_>, edits: &mut Edits) {
     headers::to_client(fields, visit.head.is_websocket(), edits);
+    if visit.route.and_then(|route| route.cache.as_ref()).is_some_and(|cache| cache.workers_cache) {
+        edits.set(NOT_BEFORE_US.0, NOT_BEFORE_US.1);
+    }
     let mut names = visit.choice.map(|choice| choice.reason.vary()).unwrap_or_default().to_vec();
     if visit.route.is_some_and(|route| route.auth != Auth::None) && !names.contains(&"Cookie") {
         names.push("Cookie");

@@ -14,10 +14,13 @@ pub type Moment = u64;
 
 /// The names that stamps are made out to.
 pub mod subject {
+    /// What the names of tags begin with.
+    pub const TAG: &str = "tag:";
+
     /// Every stored answer with this tag.
     #[must_use]
     pub fn tag(tag: &str) -> String {
-        format!("tag:{tag}")
+        format!("{TAG}{tag}")
     }
 
     /// Every stored answer of this URL: `host/path?query`, or `/path?query` on every host.
@@ -123,6 +126,8 @@ pub struct View {
     as_of: Moment,
     read: Option<config::Millis>,
     known: HashMap<String, Since>,
+    /// The newest stamp of any tag.
+    newest_tag: Moment,
     /// So many are known when those are next forgotten that nothing needs any more.
     sweep_at: usize,
 }
@@ -141,6 +146,9 @@ impl View {
             let place = if stamp.soft { &mut since.soft } else { &mut since.hard };
             *place = (*place).max(stamp.since);
             since.until = since.until.max(stamp.until);
+            if stamp.subject.starts_with(subject::TAG) {
+                self.newest_tag = self.newest_tag.max(stamp.since);
+            }
         }
         // Now and then, so that a book of many stamps does not cost each new page a walk through it.
         if self.known.len() >= self.sweep_at {
@@ -177,6 +185,14 @@ impl View {
 
     fn age(&self, now: config::Millis) -> Option<config::Millis> {
         self.read.map(|read| now.saturating_sub(read))
+    }
+
+    /// The newest moment at which something may have become invalid that has these names, and tags
+    /// that are not known.
+    #[must_use]
+    pub fn newest<'s>(&self, subjects: impl IntoIterator<Item = &'s str>) -> Moment {
+        let known = subjects.into_iter().filter_map(|subject| self.known.get(subject));
+        known.map(|since| since.hard.max(since.soft)).fold(self.newest_tag, Moment::max)
     }
 
     /// How valid something is that was made when its maker had read up to `made`.
@@ -232,6 +248,13 @@ mod tests {
         assert_eq!(view.validity(150, ["tag:a"]), Validity::Stale);
         assert_eq!(view.validity(150, ["tag:b", "tag:a", "tag:c"]), Validity::Stale);
         assert_eq!(view.validity(200, ["tag:a"]), Validity::Valid);
+    }
+
+    #[test]
+    fn the_newest_moment_is_of_its_own_names_or_of_any_tag() {
+        let mut view = View::default();
+        view.learn(&page(30, &[stamp("url:/a", 10, false), stamp("tag:t", 20, true), stamp("url:/b", 30, true)]), 0);
+        assert_eq!(["url:/a", "url:/b", "url:/c"].map(|name| view.newest([name])), [20, 30, 20]);
     }
 
     #[test]

@@ -72,6 +72,8 @@ pub struct Ask<'a> {
     pub edits: &'a Edits,
     /// Until the answer begins.
     pub deadline: Millis,
+    /// What keys the answer where Cloudflare's Workers Cache stands before the origin: JSON.
+    pub through: Option<&'a str>,
 }
 
 /// The world.

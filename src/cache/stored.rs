@@ -99,7 +99,7 @@ impl Stored {
         Self {
             made: received.made,
             received: received.received,
-            until: received.received.saturating_add(lifetime.saturating_sub(age)),
+            until: received.received.saturating_add(lifetime.saturating_sub(age).min(LONGEST_STORED)),
             age,
             partition: key.partition.clone(),
             resource: key.resource.clone(),
@@ -187,15 +187,8 @@ impl Stored {
     }
 
     fn validity(&self, view: &View) -> Validity {
-        let (host, path) = self.resource.split_at_checked(self.resource.find('/').unwrap_or(0)).unwrap_or_default();
-        let bare = path.split('?').next().unwrap_or_default();
-        let mut subjects = vec![subject::EVERYTHING.to_owned(), subject::url(&self.resource), subject::url(path)];
+        let mut subjects = names(&self.resource);
         subjects.extend(self.tags.iter().map(|tag| subject::tag(tag)));
-        let ends = bare.char_indices().filter(|(_, c)| *c == '/').map(|(place, _)| place.max(1)).chain([bare.len()]);
-        for prefix in ends.filter_map(|end| bare.get(..end)) {
-            subjects.push(subject::prefix(prefix));
-            subjects.push(subject::prefix(&format!("{host}{prefix}")));
-        }
         view.validity(self.made, subjects.iter().map(String::as_str))
     }
 
@@ -240,6 +233,20 @@ impl Stored {
     pub fn is_public(&self) -> bool {
         self.partition == Partition::Public.name()
     }
+}
+
+/// What a resource (`host/path?query`) can be purged by, whatever its tags.
+#[must_use]
+pub fn names(resource: &str) -> Vec<String> {
+    let (host, path) = resource.split_at_checked(resource.find('/').unwrap_or(0)).unwrap_or_default();
+    let bare = path.split('?').next().unwrap_or_default();
+    let mut names = vec![subject::EVERYTHING.to_owned(), subject::url(resource), subject::url(path)];
+    let ends = bare.char_indices().filter(|(_, c)| *c == '/').map(|(place, _)| place.max(1)).chain([bare.len()]);
+    for prefix in ends.filter_map(|end| bare.get(..end)) {
+        names.push(subject::prefix(prefix));
+        names.push(subject::prefix(&format!("{host}{prefix}")));
+    }
+    names
 }
 
 #[cfg(test)]

@@ -110,7 +110,9 @@ impl Platform for Edge {
         };
         // A timer of JavaScript's holds at most 2^31 - 1 milliseconds.
         let deadline = ask.deadline.min(i32::MAX as Millis) as f64;
-        answered(wait(host::ask(&self.request, ask.url, ask.method, carry, ask.edits.packed(), deadline)).await)
+        answered(
+            wait(host::ask(&self.request, ask.url, ask.method, carry, ask.edits.packed(), deadline, ask.through)).await,
+        )
     }
 
     async fn file(&self, path: &str) -> Result<Answer<JsValue>, Failure> {

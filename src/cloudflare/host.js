@@ -2,7 +2,7 @@
 //
 // Every promise handed to the gateway resolves; a failure is a number:
 //   1 = down or unreachable, 2 = too late, 3 = too large, 4 = broken.
-import { env, waitUntil } from "cloudflare:workers";
+import { env, exports, waitUntil } from "cloudflare:workers";
 import { edit, failed, lines, unbodied, BROKEN, DOWN, LARGE, LATE } from "./message.js";
 import { keep } from "./store.js";
 
@@ -54,14 +54,24 @@ export function later(task) {
   waitUntil(Promise.resolve(task).then(run));
 }
 
-/** Asks an origin. `carry`: 0 = nothing of the visitor's, 1 = the fields, 2 = the body too. */
-export async function ask(request, url, method, carry, edits, deadline) {
+/**
+ * Asks an origin. `carry`: 0 = nothing of the visitor's, 1 = the fields, 2 = the body too. With
+ * `through` (JSON) the question goes to this worker's own entrypoint, before which Cloudflare's
+ * Workers Cache stands: its key is the URL and these props, which no request from outside can have.
+ */
+export async function ask(request, url, method, carry, edits, deadline, through) {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(LATE), deadline);
+  const headers = edit(carry > 0 ? new Headers(request.headers) : new Headers(), edits);
   try {
+    if (through !== undefined) {
+      for (const name of ["authorization", "cache-control", "cookie", "pragma", "range"]) headers.delete(name);
+      const question = new Request(url, { method, headers, redirect: "manual", signal: controller.signal });
+      return await exports.default({ props: JSON.parse(through) }).fetch(question);
+    }
     return await fetch(url, {
       method,
-      headers: edit(carry > 0 ? new Headers(request.headers) : new Headers(), edits),
+      headers,
       body: carry > 1 ? request.body : undefined,
       redirect: "manual",
       // Cloudflare's own cache below fetch knows neither partitions nor the ledger.
@@ -73,6 +83,11 @@ export async function ask(request, url, method, carry, edits, deadline) {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Answers a question of our own that the Workers Cache could not. */
+export function answerThrough(question) {
+  return fetch(question, { redirect: "manual", cache: "no-store" });
 }
 
 /** A file of static/, whole. */

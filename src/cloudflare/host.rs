@@ -10,7 +10,15 @@ extern "C" {
     pub(super) fn variable(name: &str) -> Option<String>;
     pub(super) fn log(line: &str);
     pub(super) fn later(task: u32);
-    pub(super) fn ask(request: &JsValue, url: &str, method: &str, carry: u32, edits: &str, deadline: f64) -> Promise;
+    pub(super) fn ask(
+        request: &JsValue,
+        url: &str,
+        method: &str,
+        carry: u32,
+        edits: &str,
+        deadline: f64,
+        through: Option<&str>,
+    ) -> Promise;
     pub(super) fn file(path: &str) -> Promise;
     #[wasm_bindgen(js_name = sessionRead)]
     pub(super) fn session_read(key: &str, deadline: f64) -> Promise;

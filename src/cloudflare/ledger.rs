@@ -22,7 +22,8 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS stamps (subject TEXT NOT NULL, s
 const CLOCK: &str = "CREATE TABLE IF NOT EXISTS clock (row INTEGER PRIMARY KEY CHECK (row = 0), told INTEGER NOT NULL)";
 /// How far ahead that is written, in milliseconds: one write in so long a time at most.
 const AHEAD: Moment = 10_000;
-const INDEX: &str = "CREATE INDEX IF NOT EXISTS by_moment ON stamps (since)";
+const BY_MOMENT: &str = "CREATE INDEX IF NOT EXISTS by_moment ON stamps (since)";
+const BY_END: &str = "CREATE INDEX IF NOT EXISTS by_end ON stamps (until)";
 
 /// The book.
 #[durable_object]
@@ -54,7 +55,8 @@ struct Written {
 impl DurableObject for Ledger {
     fn new(state: State, _: Env) -> Self {
         let sql = state.storage().sql();
-        let opened = [TABLE, INDEX, CLOCK].iter().try_for_each(|statement| sql.exec(statement, None).map(|_| ()));
+        let opened =
+            [TABLE, BY_MOMENT, BY_END, CLOCK].iter().try_for_each(|statement| sql.exec(statement, None).map(|_| ()));
         let written = opened.and_then(|()| sql.exec("SELECT told FROM clock", None)?.to_array::<Written>());
         let clock = written.map_err(|error| error.to_string()).map(|rows| {
             let told = rows.first().map_or(0, |row| row.told as Moment);

@@ -215,18 +215,23 @@ async function store(answer, flight, key, edits, longest, variants) {
   if (!(body instanceof Uint8Array)) {
     const said = isDecoded(headers) ? null : headers.get("content-length");
     if (isDecoded(headers)) for (const name of ["content-encoding", "content-length"]) headers.delete(name);
-    if (flight !== undefined && said !== null && Number(said) <= HELD) {
-      flight.head = { status, headers };
-      flight.change();
+    if (said !== null && Number(said) <= most.object) {
+      // Small ones are there at once; whoever waits gets them whole.
+      body = new Uint8Array(await answer.arrayBuffer());
+    } else {
+      if (flight !== undefined && said !== null && Number(said) <= HELD) {
+        flight.head = { status, headers };
+        flight.change();
+      }
+      const reader = body.getReader();
+      const received = await receive(reader, flight, Math.min(longest, HELD)).catch((error) => {
+        if (flight !== undefined) flight.broken = true;
+        throw error;
+      });
+      if (received.more) return large(received, reader, flight, key, status, headers, longest, variants);
+      body = joined(received);
     }
-    const reader = body.getReader();
-    const received = await receive(reader, flight, Math.min(longest, HELD)).catch((error) => {
-      if (flight !== undefined) flight.broken = true;
-      throw error;
-    });
-    if (received.more) return large(received, reader, flight, key, status, headers, longest, variants);
-    if (said !== null && Number(said) !== received.size) throw new Error(`${received.size} of ${said} bytes came`);
-    body = joined(received);
+    if (said !== null && Number(said) !== body.byteLength) throw new Error(`${body.byteLength} of ${said} bytes came`);
   }
   if (body.byteLength > longest) return;
   const entry = made(status, headers, body);

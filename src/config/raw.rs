@@ -327,6 +327,8 @@ pub struct Cache {
     pub sort: bool,
     /// Whether a visitor's `Cache-Control` is obeyed.
     pub request_directives: bool,
+    /// Whether the origin is asked through Cloudflare's Workers Cache.
+    pub workers_cache: bool,
 }
 
 impl Default for Cache {
@@ -343,6 +345,7 @@ impl Default for Cache {
             ignore: None,
             sort: true,
             request_directives: true,
+            workers_cache: false,
         }
     }
 }

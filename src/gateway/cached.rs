@@ -73,7 +73,7 @@ impl Gateway {
     ) -> Result<Reply<P::Body>, Error> {
         visit.cache = Status::Bypass(bypass.word());
         let query = visit.head.url.query.map(|query| format!("?{query}")).unwrap_or_default();
-        let passage = Passage { place, query: &query, shared: None, conditions: &Edits::default() };
+        let passage = Passage { place, query: &query, shared: None, conditions: &Edits::default(), through: None };
         let got = self.ask(platform, config, visit, &passage).await?;
         self.invalidate(platform, config, visit, place, &got.answer.packed).await;
         Ok(passed(got, visit, false))

@@ -7,7 +7,7 @@ use super::{Gateway, visit::Visit};
 use crate::cache::control::{Directives, Wanted};
 use crate::cache::status::{Forward, Status};
 use crate::cache::store::{Received, Unstored};
-use crate::cache::stored::{Lookup, Stored};
+use crate::cache::stored::{Lookup, Stored, names};
 use crate::cache::vary::{self, Variants};
 use crate::cache::{Key, Partition, validate};
 use crate::config::{Cache, Config, Millis};
@@ -130,11 +130,13 @@ impl Gateway {
         flight: String,
     ) -> Result<Reply<P::Body>, Error> {
         let (nothing, mut conditions) = (Edits::default(), Edits::default());
+        let through = self.through(errand);
         let mut passage = Passage {
             place: errand.place,
             query: &errand.key.query,
             shared: Some(errand.partition),
             conditions: &nothing,
+            through: through.as_deref(),
         };
         let conditional = !errand.ranged
             && miss
@@ -214,6 +216,18 @@ impl Gateway {
         let mut reply = passed(got, visit, true);
         reply.store = store;
         Ok(reply)
+    }
+
+    /// What keys the answer in Cloudflare's Workers Cache, where the route uses it: all that is in our
+    /// key, and the newest moment at which it may have become invalid, so that no copy from before a
+    /// purge can be met.
+    fn through(&self, errand: &Errand<'_, '_>) -> Option<String> {
+        let used = errand.policy.workers_cache && !errand.authorized && !errand.ranged;
+        used.then(|| {
+            let names = names(&errand.key.resource);
+            let since = self.view.borrow().newest(names.iter().map(String::as_str));
+            serde_json::json!({ "usher": "cached", "key": errand.key.url, "since": since }).to_string()
+        })
     }
 
     /// Remembers whether the next ones need to wait for one another.

@@ -24,6 +24,8 @@ pub(super) struct Passage<'q, 'a> {
     pub(super) shared: Option<&'q Partition>,
     /// Whether what is stored is still good.
     pub(super) conditions: &'q Edits,
+    /// See [`Ask::through`].
+    pub(super) through: Option<&'q str>,
 }
 
 /// How Cloudflare says that it could not reach an origin, or not in time.
@@ -74,7 +76,7 @@ impl Gateway {
         passage: &Passage<'_, 'a>,
         origins: &[&'a str],
     ) -> Result<Got<P::Body>, Error> {
-        let Passage { place, query, shared, conditions } = *passage;
+        let Passage { place, query, shared, conditions, through } = *passage;
         let mut edits = visit.to_origin(config, place, shared);
         edits.extend(conditions);
         let head = visit.head;
@@ -95,7 +97,7 @@ impl Gateway {
             let deadline = place.route.deadline.saturating_sub(spent).max(1);
             let url = format!("{origin}{}{query}", place.path);
             let carry = if head.has_body { Carry::Everything } else { Carry::Fields };
-            let ask = Ask { url: &url, method: head.method, carry, edits: &edits, deadline };
+            let ask = Ask { url: &url, method: head.method, carry, edits: &edits, deadline, through };
             match platform.fetch(&ask).await {
                 Ok(answer) => match unreached(head::answer(&answer.packed).0) {
                     Some(Error::OriginUnreachable) => failure = Error::OriginUnreachable,

@@ -63,7 +63,14 @@ async fn probe<P: Platform>(platform: &P, pool: &crate::config::Pool) -> Map<Str
         Setting::Var(_) => None,
     });
     let answers = all(checks.map(|(place, url)| async move {
-        let ask = Ask { url: &url, method: "GET", carry: Carry::Nothing, edits: &Edits::default(), deadline: DEADLINE };
+        let ask = Ask {
+            url: &url,
+            method: "GET",
+            carry: Carry::Nothing,
+            edits: &Edits::default(),
+            deadline: DEADLINE,
+            through: None,
+        };
         let word = match platform.fetch(&ask).await.map(|answer| head::answer(&answer.packed).0) {
             Ok(200..500) => "ok",
             Ok(_) => "failing",

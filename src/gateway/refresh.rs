@@ -107,7 +107,7 @@ impl Gateway {
 async fn first<P: Platform>(platform: &P, refresh: &Refresh, edits: &Edits, deadline: u64) -> Option<Answer<P::Body>> {
     for origin in &refresh.origins {
         let url = format!("{origin}{}{}", refresh.path, refresh.key.query);
-        let ask = Ask { url: &url, method: "GET", carry: Carry::Fields, edits, deadline };
+        let ask = Ask { url: &url, method: "GET", carry: Carry::Fields, edits, deadline, through: None };
         match platform.fetch(&ask).await {
             Ok(answer) if unreached(head::answer(&answer.packed).0).is_none() => return Some(answer),
             _ => {}

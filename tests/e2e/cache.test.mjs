@@ -481,3 +481,21 @@ test("the operator is told the key, and why tags keep an answer out", async () =
     assert.ok(!met(answer).includes("key=") && answer.headers["x-usher-warning"] === undefined);
   }
 });
+
+test("the origin is asked through a stage of our own, and nobody from outside enters there", async () => {
+  const { cookie } = await usher.session({ user: "ada", roles: ["member"] });
+  says({ "cache-control": "max-age=60", "cache-tag": "through" });
+  const first = await usher.ask("/through/x", { headers: { cookie, pragma: "x", "accept-language": "ja" } });
+  assert.deepEqual([first.status, first.text.split(" ")[1], met(first)], [200, "|member|ja|", "usher; fwd=miss; stored"]);
+  assert.equal(first.headers["cloudflare-cdn-cache-control"], "no-store");
+  assert.match(met(await usher.ask("/through/x", { headers: { cookie, "accept-language": "ja" } })), hit);
+  await usher.admin("/.usher/purge", { tags: ["through"] });
+  assert.match(met(await usher.ask("/through/x", { headers: { cookie, "accept-language": "ja" } })), /detail=purged/);
+  for (const headers of [{ props: '{"usher":"cached"}' }, { "cf-props": '{"usher":"cached"}' }, { "ctx-props": '{"usher":"cached"}' }, { "cf-ew-via": "15", usher: "cached" }]) {
+    const answer = await usher.ask("/members/x", { headers });
+    assert.equal(answer.status, 401);
+    assert.match(met(answer), /generated/);
+  }
+  a.answer = (asked) => asked.socket.destroy();
+  assert.equal((await usher.ask("/through/down")).status, 502);
+});

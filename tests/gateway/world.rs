@@ -98,6 +98,11 @@ impl World {
         *self.origin.borrow_mut() = Box::new(answer);
     }
 
+    /// Stamps as another isolate would.
+    pub(crate) fn stamp(&self, subject: &str, since: u64) {
+        self.stamps.borrow_mut().push(Stamp { subject: subject.into(), since, soft: false, until: u64::MAX });
+    }
+
     fn page(&self, since: u64) -> Page {
         let stamps: Vec<Stamp> = self.stamps.borrow().iter().filter(|stamp| stamp.since > since).cloned().collect();
         let newest = |stamps: &[Stamp]| stamps.iter().map(|stamp| stamp.since).max().unwrap_or(0);
@@ -114,6 +119,8 @@ pub(crate) struct Isolate {
     pub(crate) world: Rc<World>,
     gateway: Gateway,
     cache: Rc<RefCell<BTreeMap<String, Message>>>,
+    /// What this isolate remembers of it.
+    memory: RefCell<BTreeMap<String, Message>>,
     /// What was claimed and is not settled yet.
     flights: RefCell<BTreeSet<String>>,
 }
@@ -128,7 +135,13 @@ pub(crate) fn raw(toml: &str) -> Raw {
 impl Isolate {
     pub(crate) fn new(world: &Rc<World>, toml: &str) -> Self {
         let gateway = Gateway::new(&raw(toml), "edition", |name| world.vars.borrow().get(name).cloned());
-        Self { world: Rc::clone(world), gateway, cache: Rc::default(), flights: RefCell::default() }
+        Self {
+            world: Rc::clone(world),
+            gateway,
+            cache: Rc::default(),
+            memory: RefCell::default(),
+            flights: RefCell::default(),
+        }
     }
 
     /// Another isolate of the same place: the same cache.
@@ -171,12 +184,22 @@ impl Isolate {
         if let (Some(store), Content::Whole(other) | Content::Bare(other)) = (store, &content) {
             visit.keep(other.clone(), &store);
         }
-        self.after(after);
+        self.after(packed, after);
         (message, waits)
     }
 
-    fn after(&self, work: Vec<After>) {
-        let visit = Visit { isolate: self, packed: "", body: "", waits: Cell::new(0) };
+    fn put(&self, key: &str, message: Message) {
+        self.memory.borrow_mut().insert(key.to_owned(), message.clone());
+        self.cache.borrow_mut().insert(key.to_owned(), message);
+    }
+
+    /// How many answers are stored.
+    pub(crate) fn stored(&self) -> usize {
+        self.cache.borrow().len()
+    }
+
+    fn after(&self, packed: &str, work: Vec<After>) {
+        let visit = Visit { isolate: self, packed, body: "", waits: Cell::new(0) };
         now(self.gateway.after(&visit, work));
     }
 }
@@ -288,8 +311,9 @@ impl Platform for Visit<'_> {
         Ok(Answer { packed: message.packed(), body: message })
     }
 
-    fn memory(&self, _: &str) -> Option<Answer<Message>> {
-        None
+    fn memory(&self, key: &str) -> Option<Answer<Message>> {
+        let message = self.isolate.memory.borrow().get(key).cloned()?;
+        Some(Answer { packed: message.packed(), body: message })
     }
 
     fn claim(&self, flight: &str) -> bool {
@@ -306,6 +330,7 @@ impl Platform for Visit<'_> {
 
     fn forget(&self, key: &str) {
         self.isolate.cache.borrow_mut().remove(key);
+        self.isolate.memory.borrow_mut().remove(key);
     }
 
     fn keep(&self, answer: Message, store: &Store) {
@@ -313,11 +338,10 @@ impl Platform for Visit<'_> {
         let mut fields = store.edits.applied(&head::answer(&packed).1);
         fields.retain(|(name, _)| name != "content-length");
         fields.push(("content-length".into(), answer.body.len().to_string()));
-        let mut cache = self.isolate.cache.borrow_mut();
-        cache.insert(store.key.clone(), Message { fields, ..answer });
+        self.isolate.put(&store.key, Message { fields, ..answer });
         if let Some(variants) = &store.variants {
             let fields = variants.edits.applied(&head::Fields::default());
-            cache.insert(variants.key.clone(), Message { status: 200, fields, body: String::new() });
+            self.isolate.put(&variants.key, Message { status: 200, fields, body: String::new() });
         }
         if !store.flight.is_empty() {
             assert!(self.isolate.flights.borrow_mut().remove(&store.flight), "stored what was not claimed");

@@ -107,6 +107,7 @@ fn cache(raw: &raw::Cache, key: &impl Fn(&str) -> String, problems: &mut Problem
         ignore: raw.ignore.clone().unwrap_or_else(|| TRACKERS.map(str::to_owned).to_vec()),
         sort: raw.sort,
         request_directives: raw.request_directives,
+        workers_cache: raw.workers_cache,
     };
     if raw.query.is_some() && raw.ignore.is_some() {
         problems.add(

@@ -1,0 +1,211 @@
+//! Parsers of outside bytes, run on what nobody would write: no panic, and each answer keeps its
+//! law. Few executions in the tests; `npm run fuzz` runs ten million of each.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may say what it expects in one word"
+)]
+
+use std::time::Instant;
+use usher::cache::control::{Directives, Wanted};
+use usher::cache::range::{Part, part};
+use usher::cache::{freshness, structured, tag, validate, vary};
+use usher::head::{self, Edits, Head};
+
+/// Deterministic, so that a failure can be had again: xorshift64*.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, most: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % most
+    }
+
+    /// Words of the grammar, numbers of all sizes, and characters of all kinds, in any order.
+    fn text(&mut self, words: &[&str], into: &mut String) {
+        into.clear();
+        for _ in 0..self.below(9) {
+            match self.below(8) {
+                0..=3 => into.push_str(words[self.below(words.len())]),
+                4 => into.push_str(&(self.0 >> self.below(64)).to_string()),
+                5 => {
+                    into.push([' ', '\t', ',', ';', '=', '"', '\\', '-', '*', '/', '(', ')', '%', ':'][self.below(14)])
+                }
+                6 => into.push(char::from(0x20 + self.below(95) as u8)),
+                _ => {
+                    into.push(char::from_u32(self.below(0x0002_ffff) as u32).filter(|c| *c != '\n').unwrap_or('\u{e9}'))
+                }
+            }
+        }
+        // A field's value holds no line break: the runtime lets none in.
+        if into.contains(['\n', '\r']) {
+            *into = into.replace(['\n', '\r'], " ");
+        }
+    }
+}
+
+fn run(name: &str, words: &[&str], check: impl Fn(&str)) {
+    let count: u64 = std::env::var("USHER_FUZZ").ok().map_or(20_000, |count| count.parse().unwrap());
+    let begun = Instant::now();
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15 ^ name.len() as u64);
+    let mut text = String::new();
+    for _ in 0..count {
+        dice.text(words, &mut text);
+        check(&text);
+    }
+    println!("{name}: {count} executions in {:.1} s", begun.elapsed().as_secs_f64());
+}
+
+fn packed(field: &str, text: &str) -> String {
+    format!("200\n{field}:{text}\n")
+}
+
+#[test]
+fn cache_control() {
+    let words = [
+        "max-age",
+        "s-maxage",
+        "no-store",
+        "no-cache",
+        "private",
+        "public",
+        "=",
+        ", ",
+        "=\"",
+        "\"",
+        "must-revalidate",
+        "stale-if-error",
+        "stale-while-revalidate",
+        "Max-Age=",
+        "max-stale",
+        "min-fresh=",
+        "only-if-cached",
+        "max-age=60",
+    ];
+    run("Cache-Control", &words, |text| {
+        let packed = packed("cache-control", text);
+        let fields = head::answer(&packed).1;
+        let (said, wanted) = (Directives::of(&fields), Wanted::of(&fields));
+        for seconds in [said.max_age, said.s_maxage, wanted.max_age, wanted.min_fresh, wanted.max_stale] {
+            assert!(seconds.is_none_or(|seconds| seconds <= 1 << 31), "{text}");
+        }
+        assert!(said.withheld.iter().all(|name| !name.contains(',')), "{text}");
+    });
+}
+
+#[test]
+fn structured_fields() {
+    let words = [
+        "max-age=60",
+        "a",
+        "b=",
+        "?1",
+        "?0",
+        "\"x\"",
+        ":aGk=:",
+        "(1 2)",
+        ";q=1",
+        ", ",
+        "1.5",
+        "-7",
+        "tok/en",
+        "*k",
+        "\\\"",
+    ];
+    run("structured fields", &words, |text| {
+        let whole = structured::dictionary(text);
+        let _ = structured::strings(text);
+        let packed = packed("cdn-cache-control", text);
+        let said = Directives::of(&head::answer(&packed).1);
+        assert_eq!(said.targeted, whole.is_some_and(|members| !members.is_empty()), "{text}");
+    });
+}
+
+#[test]
+fn dates() {
+    let words = [
+        "Sun, 06 Nov 1994 08:49:37 GMT",
+        "Sunday, 06-Nov-94 08:49:37 GMT",
+        "Sun Nov  6 08:49:37 1994",
+        "Sun, ",
+        "06 ",
+        "Nov ",
+        "1994 ",
+        "08:49:37",
+        " GMT",
+        "99",
+        "24:60:61",
+        "0",
+        "-1",
+    ];
+    run("dates", &words, |text| {
+        let found = freshness::date(text);
+        assert!(found.is_none_or(|date| date % 1_000 == 0), "{text}");
+        let packed = format!("200\nexpires:{text}\ndate:{text}\nage:{text}\nlast-modified:{text}\n");
+        let fields = head::answer(&packed).1;
+        assert!(freshness::initial_age(&fields, 1_000, 2_000) >= 1_000, "{text}");
+        let _ = validate::not_modified(&fields, &fields);
+    });
+}
+
+#[test]
+fn tags() {
+    let words = ["a", "product-42", ",", " ", "\"g\"", ", ", "\u{e9}", "%", ";x", "\"g h\""];
+    run("tags", &words, |text| {
+        let packed = format!(
+            "200\ncache-tag:{text}\nxkey:{text}\ncache-groups:{text}\npurge-cache-tag:{text}\ncache-group-invalidation:{text}\n"
+        );
+        let fields = head::answer(&packed).1;
+        assert!(
+            tag::tags(&fields, &[]).is_err() || tag::tags(&fields, &[]).unwrap().iter().all(|tag| tag::is_good(tag)),
+            "{text}"
+        );
+        assert!(tag::purged(&fields).iter().all(|tag| tag::is_good(tag)), "{text}");
+    });
+}
+
+#[test]
+fn vary_fields() {
+    let words = ["Accept", "accept-encoding", "*", ",", ", ", "X-A", "cookie", "accept-language", " "];
+    run("Vary", &words, |text| {
+        let packed = packed("vary", text);
+        let Some(names) = vary::names(&head::answer(&packed).1, &["cookie"]) else { return };
+        assert!(names.is_sorted() && !names.iter().any(|name| name == "*" || name == "cookie"), "{text}");
+        let told: Vec<(String, String)> = names.iter().map(|name| (name.clone(), text.to_owned())).collect();
+        let chosen = vary::chosen(&names, &told);
+        assert_eq!(chosen.len(), 43, "{text}");
+        let (slot, all) = vary::Variants::with(None, &names, &chosen);
+        assert_eq!(all.slot(&chosen), Some(slot));
+        let mut edits = Edits::new();
+        edits.set(vary::FIELD, &all.text());
+        assert_eq!(edits.packed().lines().count(), 1, "{text}");
+    });
+}
+
+#[test]
+fn ranges() {
+    let words = ["bytes=", "0", "-", "1-", "-1", "0-1", ",", "bytes", "=", "18446744073709551616", " "];
+    run("Range", &words, |text| {
+        for length in [0, 1, 10, u64::MAX] {
+            if let Part::Bytes { first, last } = part(text, length) {
+                assert!(first <= last && last < length, "{text}");
+            }
+        }
+    });
+}
+
+#[test]
+fn heads_and_lists() {
+    let words = ["https://a/", "http://", "\u{1}", "GET", "?", "#", "@", ":", "name:value", "\"a, b\"", ",", "\\\""];
+    run("heads and lists", &words, |text| {
+        let members: usize = head::list(text).map(str::len).sum();
+        assert!(members <= text.len(), "{text}");
+        let packed = format!("{text}\n{text}\n1\n{text}\n\n{text}\n");
+        if let Some(head) = Head::parse(&packed) {
+            assert!(head.url.path.starts_with('/'), "{text}");
+        }
+    });
+}
