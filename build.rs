@@ -23,9 +23,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rustc-env=USHER_EDITION={:016x}", edition.finish());
     let text = fs::read_to_string(&file).map_err(|e| format!("{file}: cannot be read: {e}"))?;
     match usher::config::source::read(&text, &file) {
-        Ok((raw, _)) => {
+        Ok((raw, config)) => {
             let out = env::var("OUT_DIR")?;
             fs::write(Path::new(&out).join("config.json"), serde_json::to_string(&raw)?)?;
+            fs::write(Path::new(&out).join("languages.txt"), usher::config::source::languages(&config))?;
         }
         Err(faults) => {
             for line in faults.to_string().lines() {

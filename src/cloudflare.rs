@@ -15,6 +15,8 @@ use wasm_bindgen::prelude::*;
 
 /// The checked configuration, as the build embeds it.
 const CONFIG: &str = include_str!(concat!(env!("OUT_DIR"), "/config.json"));
+/// Which of its locales is nearest to which tag, as the build found out.
+const LANGUAGES: &str = include_str!(concat!(env!("OUT_DIR"), "/languages.txt"));
 /// Changes whenever a file of `static/` does.
 const EDITION: &str = env!("USHER_EDITION");
 
@@ -23,7 +25,7 @@ thread_local! {
         console_error_panic_hook::set_once();
         // The build checked this very text; if it cannot be read, nothing is served.
         let raw = serde_json::from_str(CONFIG).unwrap_or_default();
-        let gateway = Gateway::new(&raw, EDITION, host::variable);
+        let gateway = Gateway::new(&raw, LANGUAGES, EDITION, host::variable);
         let memory = gateway.memory();
         host::remembers(memory.all as f64, memory.object as f64);
         Rc::new(gateway)

@@ -4,12 +4,16 @@
 //! list of [`Problem`]s. The build script runs the same code, so a wrong file fails the build.
 
 mod check;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod languages;
+pub mod matcher;
 pub mod pattern;
 pub mod raw;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod source;
 pub mod units;
 
+pub use matcher::Matcher;
 pub use pattern::{Host, Pattern, Segment};
 pub use raw::{Auth, Shared};
 
@@ -106,6 +110,10 @@ pub struct Locales {
     pub redirect: bool,
     /// Country code to locale.
     pub countries: Vec<(String, usize)>,
+    /// Whether a wish finds the nearest locale rather than one whose tag it begins with.
+    pub nearest: bool,
+    /// What is nearest to what; empty until [`Config::with_languages`].
+    pub matcher: Matcher,
 }
 
 /// A place in millionths of a degree.
@@ -287,6 +295,13 @@ impl Config {
     /// Every problem found, in the order of the file.
     pub fn check(raw: &raw::Raw) -> Result<Self, Vec<Problem>> {
         check::config(raw)
+    }
+
+    /// The same configuration with the table that the build computed of its languages.
+    #[must_use]
+    pub fn with_languages(mut self, table: &str) -> Self {
+        self.locales.matcher = Matcher::read(table);
+        self
     }
 
     /// The same configuration with every `"${NAME}"` replaced by what `var` says.

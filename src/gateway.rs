@@ -65,13 +65,14 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Opens the door: checks the embedded configuration and reads the vars it names. `edition`
-    /// tells this build's static files from another's.
+    /// Opens the door: checks the embedded configuration and reads the vars it names. `languages` is
+    /// the build's table of locales; `edition` tells this build's static files from another's.
     #[must_use]
-    pub fn new(raw: &Raw, edition: &str, var: impl Fn(&str) -> Option<String>) -> Self {
+    pub fn new(raw: &Raw, languages: &str, edition: &str, var: impl Fn(&str) -> Option<String>) -> Self {
         let log_key = var("ADMIN_TOKEN").unwrap_or_default();
         let config = Config::check(raw)
             .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+            .map(|config| config.with_languages(languages))
             .and_then(|config| config.resolved(var).map_err(|unset: Unset| unset.to_string()));
         let (entries, lifetime) = config.as_ref().map_or((0, 0), |c| (c.session.memo_entries, c.session.memo));
         Self {

@@ -1,6 +1,7 @@
 //! In which language is this visitor spoken to? (RFC 9110 12.5.4, RFC 4647 3.4)
 
 use crate::config::Locales;
+use crate::config::matcher::Near;
 use crate::head::list;
 
 /// What took the decision.
@@ -84,7 +85,7 @@ pub fn choose(locales: &Locales, wishes: &Wishes<'_>) -> Choice {
     if locales.supported.len() == 1 && wishes.path.is_none() {
         return Choice { locale: 0, reason: Reason::Only };
     }
-    let named = |wish: Option<&str>| wish.and_then(|tag| lookup(locales, tag, |_| true));
+    let named = |wish: Option<&str>| wish.and_then(|tag| find(locales, tag, |_| true)).map(|near| near.locale);
     let country = || {
         let country = wishes.country?;
         locales.countries.iter().find(|(code, _)| code == country).map(|(_, locale)| *locale)
@@ -104,6 +105,9 @@ pub fn choose(locales: &Locales, wishes: &Wishes<'_>) -> Choice {
 /// Ranges read from one header at most; the rest is not looked at.
 const MOST_RANGES: usize = 64;
 
+/// Bytes of a tag at most; longer ones are no tags that anybody means.
+const LONGEST_TAG: usize = 100;
+
 /// One language range and its weight in thousandths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Range<'a> {
@@ -116,12 +120,38 @@ fn negotiate(locales: &Locales, header: &str) -> Option<usize> {
     let mut ranges: Vec<Range<'_>> = list(header).take(MOST_RANGES).filter_map(range).collect();
     ranges.sort_by_key(|range| std::cmp::Reverse(range.weight));
     let welcome = |place: usize| locales.supported.get(place).is_some_and(|tag| weight_of(tag, &ranges) != Some(0));
-    ranges.iter().take_while(|range| range.weight > 0).find_map(|range| match range.tag {
-        "*" => Some(locales.default)
-            .filter(|&default| welcome(default))
-            .or_else(|| (0..locales.supported.len()).find(|&place| welcome(place))),
-        tag => lookup(locales, tag, welcome),
-    })
+    let any = || [locales.default].into_iter().chain(0..locales.supported.len()).find(|&place| welcome(place));
+    let mut best = None;
+    let mut bound = u16::MAX;
+    for range in ranges.iter().take_while(|range| range.weight > 0) {
+        let near = match range.tag {
+            "*" => any().map(|locale| Near { locale, distance: 0 }).filter(|_| best.is_none()),
+            tag => find(locales, tag, welcome).filter(|near| near.distance < bound),
+        };
+        if let Some(near) = near {
+            best = Some(near.locale);
+            bound = near.distance;
+        }
+        // A later wish must be nearer by more than regions of one language are apart.
+        if best.is_some() {
+            bound = bound.saturating_sub(DEMOTION);
+        }
+        if bound == 0 {
+            break;
+        }
+    }
+    best
+}
+
+/// How much nearer, in eighths of CLDR's distance, each later wish must be to win (UTS #35, ICU's
+/// default).
+const DEMOTION: u16 = 40;
+
+/// The locale for one tag: the nearest, or the one it begins with.
+fn find(locales: &Locales, tag: &str, welcome: impl Fn(usize) -> bool) -> Option<Near> {
+    let nearest = locales.matcher.nearest(tag).filter(|near| locales.nearest && welcome(near.locale));
+    nearest.or_else(|| locales.matcher.nearest(tag).filter(|near| locales.nearest && welcome(near.locale)));
+    nearest.or_else(|| lookup(locales, tag, welcome).map(|locale| Near { locale, distance: 0 }))
 }
 
 /// `de-CH;q=0.8`; `None` when it is not shaped like a range.
@@ -129,7 +159,7 @@ fn range(member: &str) -> Option<Range<'_>> {
     let mut parts = member.split(';').map(|part| part.trim_matches([' ', '\t']));
     let tag = parts.next()?;
     let shaped = tag == "*"
-        || (tag.len() <= 35
+        || (tag.len() <= LONGEST_TAG
             && tag
                 .split('-')
                 .all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())));
@@ -169,7 +199,7 @@ fn covers(range: &str, tag: &str) -> bool {
 
 /// Lookup (RFC 4647 3.4): the tag, then ever shorter prefixes of it.
 fn lookup(locales: &Locales, tag: &str, welcome: impl Fn(usize) -> bool) -> Option<usize> {
-    let mut wanted = tag.split_at_checked(35).map_or(tag, |(start, _)| start);
+    let mut wanted = tag.split_at_checked(LONGEST_TAG).map_or(tag, |(start, _)| start);
     loop {
         let found = locales.supported.iter().position(|known| known.eq_ignore_ascii_case(wanted));
         if let Some(place) = found.filter(|&place| welcome(place)) {
@@ -184,6 +214,7 @@ fn lookup(locales: &Locales, tag: &str, welcome: impl Fn(usize) -> bool) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Matcher;
     use proptest::prelude::*;
 
     fn locales(tags: &[&str]) -> Locales {
@@ -195,6 +226,8 @@ mod tests {
             prefix: true,
             redirect: false,
             countries: vec![("JP".into(), tags.len() - 1)],
+            nearest: false,
+            matcher: Matcher::default(),
         }
     }
 

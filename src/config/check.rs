@@ -4,8 +4,8 @@
 mod routes;
 
 use super::{
-    Config, Coordinates, Ledger, Locales, Memory, Millis, Pool, Problem, Region, Route, Session, Setting, base_url,
-    raw, units,
+    Config, Coordinates, Ledger, Locales, Matcher, Memory, Millis, Pool, Problem, Region, Route, Session, Setting,
+    base_url, raw, units,
 };
 use routes::{overlaps, route};
 
@@ -207,6 +207,8 @@ fn locales(raw: &raw::Locale, problems: &mut Problems) -> Locales {
         prefix: raw.prefix,
         redirect: raw.redirect,
         countries,
+        nearest: raw.matching == raw::Match::Cldr,
+        matcher: Matcher::default(),
     }
 }
 

@@ -112,6 +112,9 @@ pub struct Locale {
     pub prefix: bool,
     /// Whether a browser asking for `/about` is redirected to `/de/about`.
     pub redirect: bool,
+    /// How a wish finds a locale.
+    #[serde(rename = "match")]
+    pub matching: Match,
     /// Country code (ISO 3166-1) to locale, when the header decides nothing.
     pub countries: BTreeMap<String, String>,
 }
@@ -125,9 +128,21 @@ impl Default for Locale {
             cookie: "lang".into(),
             prefix: true,
             redirect: false,
+            matching: Match::Cldr,
             countries: BTreeMap::new(),
         }
     }
+}
+
+/// `match` of `[locale]`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Match {
+    /// The nearest by CLDR's distances: `es-MX` finds `es-419`, `zh-TW` finds `zh-Hant`.
+    #[default]
+    Cldr,
+    /// The tag, then ever shorter prefixes of it (RFC 4647 3.4).
+    Lookup,
 }
 
 /// `[log]`: what is written about a request.

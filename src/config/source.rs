@@ -2,8 +2,10 @@
 //!
 //! Exists natively only (the build script and the tests); in the wasm there is no TOML.
 
-use super::{Config, Problem, raw::Raw, units};
+use super::{Config, Problem, languages::Languages, raw::Raw, units};
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{LazyLock, Mutex, PoisonError};
 use toml::de::{DeTable, DeValue};
 
 /// Problems of one file, each with its line.
@@ -38,7 +40,22 @@ pub fn read(text: &str, file: &str) -> Result<(Raw, Config), Faults> {
         let line = |key: &str| table.as_ref().map_or(1, |t| line_of(text, t.get_ref(), key));
         faults(problems.into_iter().map(|problem| (line(&problem.key), problem)).collect())
     })?;
-    Ok((raw, config))
+    let table = languages(&config);
+    Ok((raw, config.with_languages(&table)))
+}
+
+/// The table of a configuration's languages; nothing where it is not used.
+#[must_use]
+pub fn languages(config: &Config) -> String {
+    static LANGUAGES: LazyLock<Languages> = LazyLock::new(Languages::new);
+    static KNOWN: Mutex<BTreeMap<(Vec<String>, usize), String>> = Mutex::new(BTreeMap::new());
+    let locales = &config.locales;
+    if !locales.nearest || locales.supported.len() < 2 {
+        return String::new();
+    }
+    let key = (locales.supported.clone(), locales.default);
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    known.entry(key).or_insert_with(|| LANGUAGES.table(&locales.supported, locales.default)).clone()
 }
 
 fn parse(text: &str) -> Result<Raw, (usize, Problem)> {

@@ -25,6 +25,7 @@ fn the_embedded_form_reads_back_as_the_same_configuration() {
     let (raw, config) = read(include_str!("../../usher.toml"), "usher.toml").expect("the shipped file");
     let json = serde_json::to_string(&raw).expect("as JSON");
     let again = Config::check(&serde_json::from_str(&json).expect("from JSON")).expect("checks again");
+    let again = again.clone().with_languages(&super::source::languages(&again));
     assert_eq!(format!("{config:?}"), format!("{again:?}"));
 }
 

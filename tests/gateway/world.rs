@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use usher::config::Millis;
-use usher::config::{raw::Raw, source};
+use usher::config::{Config, raw::Raw, source};
 use usher::gateway::Gateway;
 use usher::head::{self, Head};
 use usher::ledger::{Entry, Page, Stamp};
@@ -134,7 +134,8 @@ pub(crate) fn raw(toml: &str) -> Raw {
 
 impl Isolate {
     pub(crate) fn new(world: &Rc<World>, toml: &str) -> Self {
-        let gateway = Gateway::new(&raw(toml), "edition", |name| world.vars.borrow().get(name).cloned());
+        let languages = source::languages(&Config::check(&raw(toml)).unwrap());
+        let gateway = Gateway::new(&raw(toml), &languages, "edition", |name| world.vars.borrow().get(name).cloned());
         Self {
             world: Rc::clone(world),
             gateway,

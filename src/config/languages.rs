@@ -1,0 +1,374 @@
+//! How far is one language from another? (UTS #35, Language Matching)
+//!
+//! Asked when the crate is built: for every tag that a visitor may wish for the nearest supported
+//! locale is found out then, and what ships is a table ([`super::matcher::Matcher`]). Likely subtags
+//! and deprecated codes come from ICU4X, distances from Unicode's CLDR (`languages/cldr.txt`); ties
+//! are broken as ICU's `LocaleMatcher` breaks them. Exists natively only.
+
+use icu_locale::{Locale, LocaleCanonicalizer, LocaleExpander};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+const DATA: &str = include_str!("languages/cldr.txt");
+
+/// Distances from here on are no match.
+const TOO_FAR: u16 = 50;
+/// What no rule names is this far apart: languages, scripts, regions.
+const OTHERWISE: [u16; 3] = [80, 50, 4];
+/// Distances are counted in eighths, so that two ways to say the same can differ by less than one.
+const SCALE: u16 = 8;
+/// A region that no rule names and nobody is from.
+const NOWHERE: &str = "QM";
+/// Pseudo-locales, by region and by variant.
+const PSEUDO: [&str; 6] = ["XA", "XB", "XC", "psaccent", "psbidi", "pscrack"];
+/// Regions that are no more; tags still name them.
+const FORMER: [&str; 16] =
+    ["AN", "BU", "CS", "DD", "FX", "NT", "QU", "SU", "TP", "UK", "YD", "YU", "ZR", "XK", "EU", "UN"];
+
+/// A tag with everything that is likely made plain, and which of it was said (4 = language, 2 =
+/// script, 1 = region).
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Full {
+    language: String,
+    script: String,
+    region: String,
+    said: u16,
+}
+
+impl Full {
+    fn same_as(&self, other: &Self) -> bool {
+        (&self.language, &self.script, &self.region) == (&other.language, &other.script, &other.region)
+    }
+}
+
+/// `en-*-$enUS` to `en-*-GB`: regions of one language.
+struct RegionRule<'d> {
+    language: &'d str,
+    script: &'d str,
+    desired: &'d str,
+    supported: &'d str,
+    distance: u16,
+}
+
+/// CLDR's data, ready to be asked.
+pub struct Languages {
+    canonical: LocaleCanonicalizer,
+    likely: LocaleExpander,
+    languages: HashMap<(&'static str, &'static str), u16>,
+    scripts: HashMap<(&'static str, &'static str), u16>,
+    regions: Vec<RegionRule<'static>>,
+    sets: HashMap<&'static str, BTreeSet<&'static str>>,
+    parts: HashMap<&'static str, Vec<&'static str>>,
+    first: Vec<Full>,
+    /// Every code of a language, deprecated ones among them.
+    codes: Vec<(String, Full)>,
+    /// Tags that have been made full: the same are asked for over and over.
+    known: Mutex<HashMap<String, Option<Full>>>,
+}
+
+impl Default for Languages {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Languages {
+    /// Reads the data.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut all = Self {
+            canonical: LocaleCanonicalizer::new_extended(),
+            likely: LocaleExpander::new_extended(),
+            languages: HashMap::new(),
+            scripts: HashMap::new(),
+            regions: Vec::new(),
+            sets: HashMap::new(),
+            parts: HashMap::new(),
+            first: Vec::new(),
+            codes: Vec::new(),
+            known: Mutex::default(),
+        };
+        let lines = || DATA.lines().filter_map(|line| line.split_once(' '));
+        for (_, rest) in lines().filter(|(word, _)| *word == "in") {
+            let mut names = rest.split(' ');
+            if let Some(whole) = names.next() {
+                all.parts.insert(whole, names.collect());
+            }
+        }
+        for (word, rest) in lines() {
+            let words: Vec<&'static str> = rest.split(' ').collect();
+            match (word, words.as_slice()) {
+                ("first", tags) => all.first = tags.iter().filter_map(|tag| all.full(tag)).collect(),
+                ("set", [name, regions @ ..]) => {
+                    let leaves = regions.iter().flat_map(|region| all.leaves(region)).collect();
+                    all.sets.insert(name.trim_start_matches('$'), leaves);
+                }
+                ("match" | "to", [desired, supported, distance]) => {
+                    all.rule(desired, supported, distance.parse().unwrap_or(TOO_FAR), word == "match");
+                }
+                _ => {}
+            }
+        }
+        all.codes =
+            codes().filter_map(|code| Some((all.full(&code)?, code))).map(|(full, code)| (code, full)).collect();
+        all
+    }
+
+    fn rule(&mut self, desired: &'static str, supported: &'static str, distance: u16, both_ways: bool) {
+        let parts = |tag: &'static str| tag.split('-').collect::<Vec<_>>();
+        let map = match (parts(desired).as_slice(), parts(supported).as_slice()) {
+            ([_], [_]) => &mut self.languages,
+            ([_, _], [_, _]) => &mut self.scripts,
+            ([language, script, from], [_, _, to]) => {
+                self.regions.push(RegionRule { language, script, desired: from, supported: to, distance });
+                return;
+            }
+            _ => return,
+        };
+        map.entry((desired, supported)).or_insert(distance);
+        if both_ways {
+            map.entry((supported, desired)).or_insert(distance);
+        }
+    }
+
+    /// The regions without parts that a region consists of: itself, when it has none.
+    fn leaves(&self, region: &'static str) -> Vec<&'static str> {
+        match self.parts.get(region) {
+            None => vec![region],
+            Some(parts) => parts.iter().flat_map(|part| self.leaves(part)).collect(),
+        }
+    }
+
+    /// A tag with what is likely added; `None` when it is no language tag.
+    fn full(&self, tag: &str) -> Option<Full> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.get(tag) {
+            Some(full) => full.clone(),
+            None => known.entry(tag.to_owned()).or_insert(self.made_full(tag)).clone(),
+        }
+    }
+
+    fn made_full(&self, tag: &str) -> Option<Full> {
+        let mut locale: Locale = tag.parse().ok()?;
+        self.canonical.canonicalize(&mut locale);
+        let mut id = locale.id;
+        let said = 4 * u16::from(!id.language.is_unknown())
+            + 2 * u16::from(id.script.is_some())
+            + u16::from(id.region.is_some());
+        // Nothing said at all is no wish for English, which is what would be likely.
+        if said > 0 {
+            self.likely.maximize(&mut id);
+        }
+        let text = |part: Option<String>| part.unwrap_or_default();
+        // What is made for testing is near to nothing but itself.
+        let pseudo = id.region.is_some_and(|region| PSEUDO.contains(&region.as_str()))
+            || id.variants.iter().any(|variant| PSEUDO.contains(&variant.as_str()));
+        let mark = if pseudo { "?" } else { "" };
+        Some(Full {
+            language: format!("{mark}{}", id.language),
+            script: text(id.script.map(|script| script.to_string())),
+            region: text(id.region.map(|region| region.to_string())),
+            said,
+        })
+    }
+
+    fn distance(&self, desired: &Full, supported: &Full) -> u16 {
+        let [language, script, _] = OTHERWISE;
+        let languages = match desired.language == supported.language {
+            true => 0,
+            false => self
+                .languages
+                .get(&(desired.language.as_str(), supported.language.as_str()))
+                .copied()
+                .unwrap_or(language),
+        };
+        if languages >= TOO_FAR {
+            return languages;
+        }
+        let named = |full: &Full| format!("{}-{}", full.language, full.script);
+        let scripts = match desired.script == supported.script {
+            true => 0,
+            false => self.scripts.get(&(named(desired).as_str(), named(supported).as_str())).copied().unwrap_or(script),
+        };
+        if languages + scripts >= TOO_FAR {
+            return languages + scripts;
+        }
+        let regions = if desired.region == supported.region { 0 } else { self.regions(desired, supported) };
+        languages + scripts + regions
+    }
+
+    /// The first rule that holds decides. Of a region that lies in a set only in part the farther
+    /// half counts.
+    fn regions(&self, desired: &Full, supported: &Full) -> u16 {
+        let [.., other] = OTHERWISE;
+        let rules = self.regions.iter().filter(|rule| {
+            let scripts = [&desired.script, &supported.script]
+                .iter()
+                .all(|script| matches!(rule.script, "*") || *script == rule.script);
+            rule.language != "*"
+                && rule.language == desired.language
+                && desired.language == supported.language
+                && scripts
+        });
+        let rules: Vec<&RegionRule<'_>> = rules.collect();
+        let Some(set) = rules.iter().find_map(|rule| self.sets.get(rule.desired.trim_start_matches(['$', '!']))) else {
+            return other;
+        };
+        let within = |region: &str| {
+            let leaves = match self.parts.get_key_value(region) {
+                Some((region, _)) => self.leaves(region),
+                None => return vec![set.contains(region)],
+            };
+            let (inside, outside) =
+                (leaves.iter().any(|leaf| set.contains(leaf)), leaves.iter().any(|leaf| !set.contains(leaf)));
+            [true, false].into_iter().filter(|side| if *side { inside } else { outside }).collect()
+        };
+        let holds = |pattern: &str, region: &str, inside: bool| match pattern.strip_prefix('$') {
+            Some(name) => inside != name.starts_with('!'),
+            None => pattern == "*" || pattern == region,
+        };
+        let sides = |a: bool, b: bool| {
+            rules
+                .iter()
+                .find(|rule| holds(rule.desired, &desired.region, a) && holds(rule.supported, &supported.region, b))
+                .map_or(other, |rule| rule.distance)
+        };
+        let ends = within(&supported.region);
+        within(&desired.region).iter().flat_map(|a| ends.iter().map(|b| sides(*a, *b))).max().unwrap_or(other)
+    }
+
+    /// The supported locales in the order in which equals win: the default, those that CLDR puts
+    /// first, the others; of several that are the same the first.
+    fn order(&self, supported: &[String], default: usize) -> Vec<(usize, Full)> {
+        let full: Vec<(usize, Full)> =
+            supported.iter().enumerate().filter_map(|(place, tag)| Some((place, self.full(tag)?))).collect();
+        let rank = |(place, full): &(usize, Full)| match *place {
+            place if place == default => 0,
+            _ if self.first.iter().any(|first| first.same_as(full)) => 1,
+            _ => 2,
+        };
+        let mut ordered = full;
+        ordered.sort_by_key(rank);
+        let mut kept: Vec<(usize, Full)> = Vec::with_capacity(ordered.len());
+        for one in ordered {
+            if !kept.iter().any(|(_, known)| *known == one.1) {
+                kept.push(one);
+            }
+        }
+        kept
+    }
+
+    /// The nearest locale and how near it is, in eighths.
+    fn nearest(&self, desired: &Full, supported: &[(usize, Full)]) -> Option<(usize, u16)> {
+        let mut best: Option<(usize, u16, &Full)> = None;
+        for (place, full) in supported {
+            let distance = self.distance(desired, full);
+            if distance >= TOO_FAR {
+                continue;
+            }
+            let scaled = if distance == 0 { desired.said ^ full.said } else { distance * SCALE };
+            let better = best.is_none_or(|(_, known, other)| {
+                scaled < known || (scaled == known && distance > 0 && self.is_likelier(full, other))
+            });
+            if better {
+                best = Some((*place, scaled, full));
+            }
+        }
+        best.map(|(place, scaled, _)| (place, scaled))
+    }
+
+    /// Whether a locale has the script, or else the region, that its language is likely to have, and
+    /// the other has not.
+    fn is_likelier(&self, full: &Full, other: &Full) -> bool {
+        if full.language != other.language {
+            return false;
+        }
+        if full.script != other.script {
+            return self.full(&full.language).is_some_and(|likely| likely.script == full.script);
+        }
+        let likely = self.full(&format!("{}-{}", full.language, full.script));
+        full.region != other.region && likely.is_some_and(|likely| likely.region == full.region)
+    }
+
+    /// The table for these locales: a line for each language, with or without a script, that is near
+    /// to one of them. `zh,zho 0:3 0:40 HK,MO,TW=1:40`: what the tags alone get, what they get with any
+    /// region, what they get with these. A value is a place in `supported` and a distance in eighths,
+    /// or `-` where nothing is near.
+    #[must_use]
+    pub fn table(&self, supported: &[String], default: usize) -> String {
+        let ordered = self.order(supported, default);
+        let near = |language: &str| -> BTreeSet<&str> {
+            let far = |other: &Full| {
+                self.languages.get(&(language, other.language.as_str())).copied().unwrap_or(OTHERWISE[0])
+            };
+            let near = ordered.iter().filter(|(_, other)| other.language == language || far(other) < TOO_FAR);
+            near.map(|(_, other)| other.script.as_str()).collect()
+        };
+        let mut regions: Vec<&str> =
+            self.parts.iter().flat_map(|(whole, parts)| parts.iter().copied().chain([*whole])).collect();
+        regions.extend(FORMER.iter().chain(&PSEUDO));
+        regions.sort_unstable();
+        regions.dedup();
+        let mut lines: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (language, full) in &self.codes {
+            let mut scripts = if language == "und" {
+                ordered.iter().map(|(_, other)| other.script.as_str()).collect()
+            } else {
+                near(&full.language)
+            };
+            if scripts.is_empty() {
+                continue;
+            }
+            let ruled = self.scripts.keys().map(|(desired, _)| *desired);
+            scripts.extend(
+                ruled
+                    .filter_map(|desired| desired.split_once('-').filter(|(l, _)| *l == full.language))
+                    .map(|(_, s)| s),
+            );
+            for script in [""].into_iter().chain(scripts) {
+                let tag = if script.is_empty() { language.to_owned() } else { format!("{language}-{script}") };
+                if let Some(line) = self.line(&tag, &regions, &ordered) {
+                    lines.entry(line).or_default().push(tag);
+                }
+            }
+        }
+        lines.into_iter().map(|(line, tags)| format!("{} {line}\n", tags.join(","))).collect()
+    }
+
+    fn line(&self, tag: &str, regions: &[&str], ordered: &[(usize, Full)]) -> Option<String> {
+        let value = |full: Option<&Full>| {
+            let nearest = full.and_then(|full| self.nearest(full, ordered));
+            nearest.map_or_else(|| "-".to_owned(), |(place, scaled)| format!("{place}:{scaled}"))
+        };
+        let nowhere = self.full(&format!("{tag}-{NOWHERE}"));
+        let (alone, anywhere) = (value(self.full(tag).as_ref()), value(nowhere.as_ref()));
+        // A region that changes neither language nor script, that no rule knows and that nobody
+        // supported is from, is like any other.
+        let plain = |full: &Full| {
+            nowhere.as_ref().is_some_and(|other| (&other.language, &other.script) == (&full.language, &full.script))
+                && !self.regions.iter().any(|rule| rule.language == full.language)
+                && !ordered.iter().any(|(_, other)| other.region == full.region)
+        };
+        let mut others: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for region in regions {
+            let full = self.full(&format!("{tag}-{region}"));
+            if full.as_ref().is_some_and(plain) {
+                continue;
+            }
+            let here = value(full.as_ref());
+            if here != anywhere {
+                others.entry(here).or_default().push(region);
+            }
+        }
+        let others: String = others.iter().map(|(value, regions)| format!(" {}={value}", regions.join(","))).collect();
+        (alone != "-" || anywhere != "-" || !others.is_empty()).then(|| format!("{alone} {anywhere}{others}"))
+    }
+}
+
+/// Every code that could be a language's: two letters, three letters, `und` among them.
+fn codes() -> impl Iterator<Item = String> {
+    let letters = || 'a'..='z';
+    let two = letters().flat_map(move |a| letters().map(move |b| format!("{a}{b}")));
+    let three = letters().flat_map(move |a| letters().flat_map(move |b| letters().map(move |c| format!("{a}{b}{c}"))));
+    two.chain(three)
+}

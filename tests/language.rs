@@ -1,0 +1,172 @@
+//! The languages that visitors wish for against those that are spoken: CLDR's pairs, and laws that
+//! hold for any header.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may say what it expects in one word")]
+
+use proptest::prelude::*;
+use usher::config::{Config, source};
+use usher::locale::{Reason, Wishes, choose};
+
+fn config(supported: &[&str], more: &str) -> Config {
+    let text =
+        format!("[locale]\nsupported = {supported:?}\n{more}\n[[route]]\nname = \"a\"\npath = \"/*\"\necho = true\n");
+    source::read(&text, "test.toml").unwrap().1
+}
+
+fn chosen(config: &Config, header: &str) -> String {
+    let choice = choose(&config.locales, &Wishes { header: Some(header), ..Wishes::default() });
+    config.locales.supported[choice.locale].clone()
+}
+
+const PAIRS: &str = include_str!("language/pairs.txt");
+
+#[test]
+fn cldrs_pairs() {
+    let mut config_now = None;
+    let (mut count, mut wrong) = (0, Vec::new());
+    for line in PAIRS.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if let Some(list) = line.strip_prefix('[') {
+            config_now = Some(config(&list.trim_end_matches(']').split(", ").collect::<Vec<_>>(), ""));
+        } else if let (Some((wish, expected)), Some(config)) = (line.split_once(" > "), &config_now) {
+            count += 1;
+            let found = chosen(config, wish);
+            if found != expected {
+                wrong.push(format!("{:?}: {wish} > {expected}, found {found}", config.locales.supported));
+            }
+        }
+    }
+    assert!(count > 200, "{count}");
+    assert!(wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn the_examples_that_plain_lookup_gets_wrong() {
+    let all = config(
+        &[
+            "en", "en-GB", "es", "es-419", "zh-Hans", "zh-Hant", "nb", "nn", "sr-Cyrl", "sr-Latn", "pt", "pt-PT", "he",
+            "id", "ro",
+        ],
+        "",
+    );
+    for (wish, found) in [
+        ("es-MX", "es-419"),
+        ("es-ES", "es"),
+        ("zh-TW", "zh-Hant"),
+        ("zh-HK", "zh-Hant"),
+        ("zh-SG", "zh-Hans"),
+        ("zh", "zh-Hans"),
+        ("no", "nb"),
+        ("nn-NO", "nn"),
+        ("da", "nb"),
+        ("sr-ME", "sr-Latn"),
+        ("sr-RS", "sr-Cyrl"),
+        ("sh", "sr-Latn"),
+        ("pt-AO", "pt-PT"),
+        ("pt-BR", "pt"),
+        ("en-AU", "en-GB"),
+        ("en-PH", "en"),
+        ("iw", "he"),
+        ("in", "id"),
+        ("mo", "ro"),
+        ("ES-mx", "es-419"),
+        ("zh-yue-HK", "zh-Hant"),
+        ("de", "en"),
+        ("tlh", "en"),
+    ] {
+        assert_eq!(chosen(&all, wish), found, "{wish}");
+    }
+    assert_eq!(chosen(&config(&["en", "es", "es-419"], "match = \"lookup\""), "es-MX"), "es");
+}
+
+#[test]
+fn a_later_wish_wins_only_when_it_is_much_nearer() {
+    let some = config(&["en", "fr", "de", "zh-Hans"], "");
+    for (header, found) in [
+        ("fr-CA, en", "fr"),
+        ("zh-TW, en", "en"),
+        ("zh-TW, ja", "en"),
+        ("gsw, fr", "fr"),
+        ("gsw", "de"),
+        ("br, fr", "fr"),
+        ("en;q=0.2, de;q=0.9", "de"),
+        ("xx, yy, zz, aa, bb, cc, dd, ee, ff, gg, hh, de", "de"),
+        ("*, de", "en"),
+        ("de;q=0, *", "en"),
+        ("en;q=0, *", "fr"),
+        ("en;q=0", "en"),
+    ] {
+        assert_eq!(chosen(&some, header), found, "{header}");
+    }
+}
+
+#[test]
+fn hostile_headers_get_a_plain_answer() {
+    let some = config(&["en", "de", "ja", "ar"], "");
+    let long = "de-".repeat(40_000);
+    let many = "xx;q=0.5,".repeat(40_000);
+    for header in [
+        "",
+        " ",
+        ",",
+        ";",
+        "*",
+        "*;q=0",
+        ";q=1",
+        "q=1",
+        "de;q=",
+        "de;q=2",
+        "de;q=NaN",
+        "de;q=-1",
+        "de;q=1e9",
+        "-",
+        "--",
+        "de-",
+        "-de",
+        "de--DE",
+        "de_DE",
+        "\u{0}",
+        "\u{202e}ar",
+        "日本語",
+        "x-private",
+        "i-klingon",
+        "a",
+        "12",
+        "de;q=0.5;q=0.1",
+        "../../etc",
+        &long,
+        &many,
+        "{{7*7}}",
+        "${jndi:ldap://x}",
+        "<script>",
+        "ja\u{a0}",
+        "de\r\nX: y",
+        "'; DROP TABLE--",
+    ] {
+        let choice = choose(&some.locales, &Wishes { header: Some(header), ..Wishes::default() });
+        assert!(choice.locale < 4, "{header:.40}");
+        let nothing = matches!(header, "de;q=0.5;q=0.1" | "*");
+        assert!(nothing || choice.reason == Reason::Default, "{header:.40}: {choice:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_sent_the_answer_is_a_supported_locale_and_not_one_refused(
+        header in "((en|de|fr|ja|es-MX|zh-TW|\\*|[a-z]{1,9}|é)(-[A-Z]{2})?(;q=(0|1|0\\.[0-9]{0,4}|x))?[, ]{0,2}){0,12}|\\PC{0,80}",
+        refused in prop::sample::select(vec!["en", "de", "fr", "ja", "es-419", "zh-Hant"]),
+    ) {
+        let some = config(&["en", "de", "fr", "ja", "es-419", "zh-Hant"], "");
+        prop_assert!(some.locales.supported.contains(&chosen(&some, &header)));
+        let header = format!("{refused};q=0, {}", header.replace(refused, "xx"));
+        let choice = choose(&some.locales, &Wishes { header: Some(&header), ..Wishes::default() });
+        prop_assert!(choice.reason != Reason::Header || some.locales.supported[choice.locale] != refused, "{}", header);
+    }
+
+    /// Members of equal weight in another order: an answer that all of them lead to stays.
+    #[test]
+    fn equal_wishes_for_one_language_get_one_answer_in_any_order(mut tags in Just(vec!["es-MX", "es-AR", "es-419", "es-CO"]).prop_shuffle()) {
+        let some = config(&["en", "es", "es-419"], "");
+        prop_assert_eq!(chosen(&some, &tags.join(", ")), "es-419");
+        tags.truncate(2);
+        prop_assert_eq!(chosen(&some, &tags.join(", ")), "es-419");
+    }
+}
