@@ -50,6 +50,9 @@ pub enum Error {
     /// The origin could not be reached.
     #[error("the origin cannot be reached")]
     OriginUnreachable,
+    /// The origin answered, but with an error of its own.
+    #[error("the origin answered with an error")]
+    OriginFailed,
     /// The origin did not begin to answer in time.
     #[error("the origin did not answer in time")]
     OriginTimeout,
@@ -85,7 +88,7 @@ impl Error {
             Self::MethodNotAllowed(_) => 405,
             Self::TooLarge(_) => 413,
             Self::Internal => 500,
-            Self::OriginUnreachable => 502,
+            Self::OriginUnreachable | Self::OriginFailed => 502,
             Self::Misconfigured | Self::IdentityDown | Self::LedgerDown | Self::StoreDown => 503,
             Self::OriginTimeout | Self::NotStored => 504,
             Self::Loop => 508,
@@ -98,7 +101,7 @@ impl Error {
         match self {
             Self::Misconfigured | Self::Loop => Blame::Operator,
             Self::IdentityDown | Self::LedgerDown | Self::StoreDown => Blame::Platform,
-            Self::OriginUnreachable | Self::OriginTimeout => Blame::Origin,
+            Self::OriginUnreachable | Self::OriginFailed | Self::OriginTimeout => Blame::Origin,
             Self::Internal => Blame::Usher,
             _ => Blame::Visitor,
         }
@@ -142,6 +145,7 @@ mod tests {
             Error::LedgerDown,
             Error::StoreDown,
             Error::OriginUnreachable,
+            Error::OriginFailed,
             Error::OriginTimeout,
             Error::Internal,
         ] {

@@ -238,7 +238,7 @@ fn say<B>(config: &Config, error: Error, visit: &mut Visit<'_>) -> Reply<B> {
         *visit.choice.get_or_insert_with(|| visit::negotiate(config, head, &visit.visitor, None, prefix));
     let sign_in = config.session.sign_in.as_deref().filter(|_| error == Error::Unauthenticated).map(|page| {
         let prefix = prefix.and_then(|place| config.locales.supported.get(place)).map(|tag| format!("/{tag}"));
-        let query = head.url.query.map(|query| format!("?{query}")).unwrap_or_default();
+        let query = head.url.search();
         let back = if head.is_safe() { format!("{}{query}", head.url.path) } else { "/".into() };
         respond::sign_in_location(page, prefix.as_deref(), &back)
     });
@@ -262,7 +262,7 @@ fn localized_location(config: &Config, visit: &Visit<'_>, place: &Place<'_, '_>)
         return None;
     }
     let tag = config.locales.supported.get(visit.choice?.locale)?;
-    let query = head.url.query.map(|query| format!("?{query}")).unwrap_or_default();
+    let query = head.url.search();
     Some(format!("/{tag}{}{query}", place.path))
 }
 

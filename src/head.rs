@@ -74,6 +74,12 @@ impl<'a> Url<'a> {
         host.trim_end_matches('.')
     }
 
+    /// The query with its `?`, or nothing.
+    #[must_use]
+    pub fn search(&self) -> String {
+        self.query.map(|query| format!("?{query}")).unwrap_or_default()
+    }
+
     /// The parameters of the query, as written.
     pub fn parameters(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
         self.query

@@ -29,37 +29,45 @@ const HOP_BY_HOP: [&str; 11] = [
 ];
 
 /// Fields that tell an origin who is asking for what, and that only the gateway may say.
-const FORGEABLE: [&str; 27] = [
+const FORGEABLE: [&str; 35] = [
+    "base-url",
     "client-ip",
     "fastly-client-ip",
     "forwarded",
     "forwarded-for",
     "front-end-https",
+    "http-host",
     "proxy",
     "remote-user",
+    "request-uri",
     "tracestate",
     "true-client-ip",
+    "x-backend-host",
     "x-client-ip",
     "x-cluster-client-ip",
     "x-country",
     "x-forwarded",
     "x-host",
     "x-locale",
+    "x-matched-path",
     "x-method-override",
+    "x-nextjs-data",
     "x-override-url",
+    "x-proxy-url",
     "x-proxyuser-ip",
     "x-real-ip",
     "x-region",
     "x-request-id",
     "x-rewrite-url",
     "x-scheme",
+    "x-server-name",
     "x-shard",
     "x-url-scheme",
     "x-user",
     "x-wap-profile",
 ];
 
-const FORGEABLE_PREFIXES: [&str; 11] = [
+const FORGEABLE_PREFIXES: [&str; 14] = [
     "cf-",
     "mf-",
     "usher-",
@@ -67,6 +75,9 @@ const FORGEABLE_PREFIXES: [&str; 11] = [
     "x-envoy-",
     "x-forwarded-",
     "x-http-",
+    "x-invoke-",
+    "x-middleware-",
+    "x-ms-original-",
     "x-original-",
     "x-remote-",
     "x-user-",
@@ -143,8 +154,7 @@ pub fn to_origin(head: &Head<'_>, told: &Told<'_>) -> Edits {
         let handshake = websocket && matches!(name, "connection" | "upgrade");
         let unshared =
             told.shared.is_some() && (name == "cookie" || crate::cache::validate::CONDITIONS.contains(&name));
-        let hop = is_hop_by_hop(name)
-            || (!nominated.is_empty() && list(nominated).any(|other| other.eq_ignore_ascii_case(name)));
+        let hop = is_nominated(name, nominated);
         let forged = is_forgeable(name) && !(name == "tracestate" && told.trace.continued);
         if unshared || forged || (hop && !handshake) {
             edits.remove(name);
@@ -220,12 +230,28 @@ pub fn request_id(sent: Option<&str>, random: &[u8; 16]) -> String {
     sent.filter(sane).map_or_else(|| trace::hex(random), str::to_owned)
 }
 
+/// The changes that every answer undergoes before it is stored: what an origin says to the gateway is
+/// kept, for a later 304 may leave it out.
+pub fn to_store(fields: &Fields<'_>, edits: &mut Edits) {
+    let nominated = fields.get("connection").unwrap_or_default();
+    for (name, _) in fields.iter() {
+        let ours = name.starts_with("usher-") || name.starts_with("x-usher-");
+        if ours || is_nominated(name, nominated) {
+            edits.remove(name);
+        }
+    }
+}
+
+/// Whether a field concerns one connection only, by what it is or by `Connection`.
+fn is_nominated(name: &str, nominated: &str) -> bool {
+    is_hop_by_hop(name) || (!nominated.is_empty() && list(nominated).any(|other| other.eq_ignore_ascii_case(name)))
+}
+
 /// The changes that every answer of an origin, a file or the store undergoes.
 pub fn to_client(fields: &Fields<'_>, websocket: bool, edits: &mut Edits) {
     let nominated = fields.get("connection").unwrap_or_default();
     for (name, _) in fields.iter() {
-        let hop = is_hop_by_hop(name)
-            || (!nominated.is_empty() && list(nominated).any(|other| other.eq_ignore_ascii_case(name)));
+        let hop = is_nominated(name, nominated);
         let handshake = websocket && matches!(name, "connection" | "upgrade");
         if is_internal(name) || (hop && !handshake) {
             edits.remove(name);

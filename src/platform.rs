@@ -212,6 +212,8 @@ pub struct Refresh {
     pub edits: Edits,
     /// What the origin is told then.
     pub told: Vec<(String, String)>,
+    /// The language that an answer is in which does not say.
+    pub language: Option<String>,
 }
 
 /// Work that is not waited for.

@@ -160,10 +160,11 @@ fn tags() {
         );
         let fields = head::answer(&packed).1;
         assert!(
-            tag::tags(&fields, &[]).is_err() || tag::tags(&fields, &[]).unwrap().iter().all(|tag| tag::is_good(tag)),
+            tag::tags(&fields, &[], "h").is_err()
+                || tag::tags(&fields, &[], "h").unwrap().iter().all(|tag| tag::is_good(tag)),
             "{text}"
         );
-        assert!(tag::purged(&fields).iter().all(|tag| tag::is_good(tag)), "{text}");
+        assert!(tag::purged(&fields, "h").iter().all(|tag| tag::is_good(tag)), "{text}");
     });
 }
 

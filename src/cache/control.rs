@@ -20,8 +20,10 @@ pub struct Directives {
     pub private: bool,
     /// `public`.
     pub public: bool,
-    /// `must-revalidate` or `proxy-revalidate`: never stale.
+    /// `must-revalidate`: never stale.
     pub must_revalidate: bool,
+    /// `proxy-revalidate`: the same, but no leave to share what was made for somebody authorized.
+    pub proxy_revalidate: bool,
     /// `must-understand`.
     pub must_understand: bool,
     /// `max-age`.
@@ -54,18 +56,13 @@ impl Directives {
         for member in list(value) {
             let (name, argument) = member.split_once('=').map_or((member, None), |(n, a)| (n, Some(a.trim())));
             let seconds = || Some(delta_seconds(argument.unwrap_or_default()));
-            match name.trim().to_ascii_lowercase().as_str() {
+            match name.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
                 "no-store" => said.no_store = true,
-                "no-cache" => match argument {
-                    Some(names) => said.withhold(names),
-                    None => said.no_cache = true,
-                },
-                "private" => match argument {
-                    Some(names) => said.withhold(names),
-                    None => said.private = true,
-                },
+                "no-cache" => said.no_cache |= !said.withhold(argument),
+                "private" => said.private |= !said.withhold(argument),
                 "public" => said.public = true,
-                "must-revalidate" | "proxy-revalidate" => said.must_revalidate = true,
+                "must-revalidate" => said.must_revalidate = true,
+                "proxy-revalidate" => said.proxy_revalidate = true,
                 "must-understand" => said.must_understand = true,
                 "max-age" => said.max_age = said.max_age.or_else(seconds),
                 "s-maxage" => said.s_maxage = said.s_maxage.or_else(seconds),
@@ -89,12 +86,14 @@ impl Directives {
             };
             let flag = *item == Item::Flag(true);
             match (*name, item) {
-                ("no-cache" | "private", Item::Text(names)) => said.withhold(names),
+                ("no-cache", Item::Text(names)) => said.no_cache |= !said.withhold(Some(names)),
+                ("private", Item::Text(names)) => said.private |= !said.withhold(Some(names)),
                 ("no-store", _) => said.no_store |= flag,
                 ("no-cache", _) => said.no_cache |= flag,
                 ("private", _) => said.private |= flag,
                 ("public", _) => said.public |= flag,
-                ("must-revalidate" | "proxy-revalidate", _) => said.must_revalidate |= flag,
+                ("must-revalidate", _) => said.must_revalidate |= flag,
+                ("proxy-revalidate", _) => said.proxy_revalidate |= flag,
                 ("must-understand", _) => said.must_understand |= flag,
                 ("max-age", _) => said.max_age = seconds,
                 ("s-maxage", _) => said.s_maxage = seconds,
@@ -106,9 +105,19 @@ impl Directives {
         said
     }
 
-    fn withhold(&mut self, names: &str) {
-        let names = names.trim_matches('"').split(',').map(|name| name.trim().to_ascii_lowercase());
-        self.withheld.extend(names.filter(|name| !name.is_empty()));
+    /// Takes in the fields that a directive names; `false` when it names none that can be understood,
+    /// and so means everything.
+    fn withhold(&mut self, names: Option<&str>) -> bool {
+        let names = names.unwrap_or_default().trim_matches('"').split(',').map(|name| name.trim().to_ascii_lowercase());
+        let names: Vec<String> = names.collect();
+        let token = |name: &String| {
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+        };
+        let good = names.iter().all(token);
+        if good {
+            self.withheld.extend(names);
+        }
+        good
     }
 
     /// Whether an answer to a request with `Authorization` may be given to others (RFC 9111 3.5).
@@ -207,7 +216,12 @@ mod tests {
                 "cache-control:no-cache=\"Set-Cookie, X-A\", private=\"b\"",
                 Directives { withheld: vec!["set-cookie".into(), "x-a".into(), "b".into()], ..none.clone() },
             ),
-            ("cache-control:proxy-revalidate", Directives { must_revalidate: true, ..none.clone() }),
+            ("cache-control:proxy-revalidate", Directives { proxy_revalidate: true, ..none.clone() }),
+            ("cache-control:private=", Directives { private: true, ..none.clone() }),
+            ("cache-control:private=\"\"", Directives { private: true, ..none.clone() }),
+            ("cache-control:private=\"x y\"", Directives { private: true, ..none.clone() }),
+            ("cache-control:private;x", Directives { private: true, ..none.clone() }),
+            ("cache-control:no-cache=\"\"", Directives { no_cache: true, ..none.clone() }),
         ] {
             assert_eq!(said(fields), found, "{fields}");
         }

@@ -86,6 +86,12 @@ impl Key {
         Self { url, resource, query, partition }
     }
 
+    /// The host, with its port where there is one.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        self.resource.split('/').next().unwrap_or_default()
+    }
+
     /// The URL in the store of one of several variants. No edition looks like a slot's number.
     #[must_use]
     pub fn slot(&self, slot: usize) -> String {

@@ -109,7 +109,7 @@ impl Received<'_> {
     pub fn judge(&self) -> Result<Stored, Unstored> {
         let Self { status, fields, policy, .. } = *self;
         let said = Directives::of(fields);
-        if !(200..600).contains(&status) || matches!(status, 206 | 304) {
+        if !(200..600).contains(&status) || matches!(status, 206 | 304 | 416) {
             return Err(Unstored::Status);
         }
         if said.must_understand && !is_understood(status) {
@@ -144,7 +144,8 @@ impl Received<'_> {
             None => return Err(Unstored::NoLifetime),
         };
         let age = if fixed { 0 } else { freshness::initial_age(fields, self.asked, self.received) };
-        let stored = Stored::new(self, &said, lifetime, age, varies, tag::tags(fields, &self.route.tags)?);
+        let stored =
+            Stored::new(self, &said, lifetime, age, varies, tag::tags(fields, &self.route.tags, self.key.authority())?);
         if stored.is_worthless(fields) { Err(Unstored::Stale) } else { Ok(stored) }
     }
 }
@@ -156,20 +157,20 @@ fn keyed(route: &Route) -> &'static [&'static str] {
 }
 
 /// Ends of paths that browsers and caches take for files anybody may have.
-const FILES: [&str; 33] = [
-    "avif", "avi", "bmp", "bz2", "css", "csv", "doc", "docx", "eot", "flac", "gif", "gz", "ico", "jpeg", "jpg", "js",
-    "mid", "midi", "mjs", "mp3", "mp4", "ogg", "otf", "pdf", "png", "svg", "tar", "ttf", "wav", "webm", "webp", "woff",
-    "woff2",
+const FILES: [&str; 46] = [
+    "7z", "avif", "avi", "bmp", "bz2", "css", "csv", "doc", "docx", "eot", "flac", "gif", "gz", "ico", "jar", "jpeg",
+    "jpg", "js", "mid", "midi", "mjs", "mp3", "mp4", "ogg", "otf", "pdf", "png", "ppt", "pptx", "rar", "rtf", "svg",
+    "swf", "tar", "tif", "tiff", "ttf", "wav", "webm", "webp", "woff", "woff2", "xls", "xlsx", "zip", "zst",
 ];
 
 /// Whether the path ends like a file while the answer is a page or data: so an origin behaves that
 /// answers `/account/x.css` with `/account` (web cache deception).
 fn is_disguised(path: &str, fields: &Fields<'_>) -> bool {
-    let name = path.rsplit('/').next().unwrap_or_default();
+    let name = path.rsplit('/').next().unwrap_or_default().split([';', '%']).next().unwrap_or_default();
     let end = name.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase()).unwrap_or_default();
     let media = fields.get("content-type").unwrap_or_default().split(';').next().unwrap_or_default();
     let media = media.trim().to_ascii_lowercase();
-    let personal = matches!(media.as_str(), "text/html" | "application/xhtml+xml" | "application/json")
+    let personal = matches!(media.as_str(), "" | "text/html" | "application/xhtml+xml" | "application/json")
         || media.ends_with("+json");
     personal && FILES.contains(&end.as_str())
 }
@@ -216,6 +217,7 @@ mod tests {
             ("200\ncache-control:max-age=60\nvary:*\n", Unstored::Vary),
             ("200\ncache-control:max-age=60\nvary:Accept-Encoding, X-Request-Id\n", Unstored::Vary),
             ("206\ncache-control:max-age=60\n", Unstored::Status),
+            ("416\ncache-control:max-age=60\n", Unstored::Status),
             ("304\ncache-control:max-age=60\n", Unstored::Status),
             ("299\ncache-control:max-age=60, must-understand\n", Unstored::Status),
             ("200\ncache-control:max-age=x\n", Unstored::Stale),
@@ -271,6 +273,9 @@ mod tests {
             ("/a/x.css", "image/png", None),
             ("/a/x.html", "text/html", None),
             ("/a/x.json", "application/json", None),
+            ("/account/x.css;y", "text/html", Some(Unstored::Disguised)),
+            ("/account/x.css%3Fy", "text/html", Some(Unstored::Disguised)),
+            ("/account/x.css", "", Some(Unstored::Disguised)),
             ("/a.css/x", "text/html", None),
             ("/a", "text/html", None),
         ] {

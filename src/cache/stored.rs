@@ -61,6 +61,8 @@ pub enum Lookup {
     Fresh(Stored),
     /// The origin is to be asked first, or, where [`Stored`] allows it, afterwards.
     Stale(Stored, Forward),
+    /// It is another variant; they differ by these names.
+    Other(Vec<String>),
     /// It must not be served; the word says why.
     Void(&'static str),
 }
@@ -91,7 +93,7 @@ impl Stored {
         tags: Vec<String>,
     ) -> Self {
         let Received { fields, policy, key, .. } = *received;
-        let firm = said.must_revalidate || said.no_cache;
+        let firm = said.must_revalidate || said.proxy_revalidate || said.no_cache;
         let window = |stated: Option<u64>, route: Option<Millis>| {
             let window = stated.map(|seconds| seconds * 1_000).or(route).unwrap_or(0);
             if firm { 0 } else { window.min(LONGEST_STORED) }
@@ -139,8 +141,11 @@ impl Stored {
         edits.set(FIELD, &serde_json::to_string(self).unwrap_or_default());
     }
 
-    /// Undoes what was changed for the store: the origin's answer again.
-    pub fn restore(&self, edits: &mut Edits) {
+    /// Undoes what was changed for the store, and by it: the origin's answer again.
+    pub fn restore(&self, fields: &Fields<'_>, edits: &mut Edits) {
+        for (name, _) in fields.iter().filter(|(name, _)| *name == "age" || name.starts_with("cf-")) {
+            edits.remove(name);
+        }
         for (name, value) in [("cache-control", &self.control), ("expires", &self.expires)] {
             match value {
                 Some(value) => edits.set(name, value),
@@ -161,7 +166,7 @@ impl Stored {
             return Lookup::Void("mismatch");
         }
         if !stored.vary.is_empty() && stored.chosen != chosen(&stored.vary) {
-            return Lookup::Void("variant");
+            return Lookup::Other(stored.vary);
         }
         if authorized && !stored.shareable {
             return Lookup::Void("authorization");
@@ -175,13 +180,12 @@ impl Stored {
         let current = stored.current_age(now);
         let too_old = wanted.max_age.is_some_and(|most| most == 0 || current > seconds(most));
         let too_short = wanted.min_fresh.is_some_and(|least| stored.until.saturating_sub(now) < seconds(least));
-        if wanted.no_cache || (fresh && (too_old || too_short)) {
+        if wanted.no_cache || too_old || too_short {
             return Lookup::Stale(stored, Forward::Request);
         }
         let stale_by = now.saturating_sub(stored.until);
         let wanted_stale = validity == Validity::Valid
             && stored.if_wanted
-            && !too_old
             && wanted.max_stale.is_some_and(|most| stale_by <= seconds(most));
         if fresh || wanted_stale { Lookup::Fresh(stored) } else { Lookup::Stale(stored, Forward::Stale) }
     }

@@ -16,18 +16,20 @@ pub fn is_good(tag: &str) -> bool {
 }
 
 /// The tags of an answer, sorted: the route's, `Cache-Tag` (commas), `Surrogate-Key` and `xkey`
-/// (spaces), `Cache-Groups` (strings; what a tag cannot hold is percent-encoded).
+/// (spaces), `Cache-Groups` (strings; what a tag cannot hold is percent-encoded). A group is one of
+/// its origin's, so it is also a tag with the `authority` before it.
 ///
 /// # Errors
 /// It has more tags or longer ones than could be purged: what cannot be purged is not stored.
-pub fn tags(fields: &Fields<'_>, route: &[String]) -> Result<Vec<String>, Unstored> {
+pub fn tags(fields: &Fields<'_>, route: &[String], authority: &str) -> Result<Vec<String>, Unstored> {
     let spaced = |name| fields.get(name).unwrap_or_default().split([' ', ',']).map(str::trim);
     let mut tags: Vec<String> = route.to_vec();
     let commas = fields.get("cache-tag").unwrap_or_default().split(',').map(str::trim);
     let named = commas.chain(spaced("surrogate-key")).chain(spaced("xkey"));
     tags.extend(named.filter(|tag| !tag.is_empty()).map(str::to_owned));
     if let Some(value) = fields.get("cache-groups") {
-        tags.extend(structured::strings(value).unwrap_or_default().iter().map(|group| group_tag(group)));
+        let groups = structured::strings(value).unwrap_or_default();
+        tags.extend(groups.iter().flat_map(|group| [group_tag(group), format!("{authority}|{}", group_tag(group))]));
     }
     tags.sort();
     tags.dedup();
@@ -35,13 +37,14 @@ pub fn tags(fields: &Fields<'_>, route: &[String]) -> Result<Vec<String>, Unstor
     if good { Ok(tags) } else { Err(Unstored::Tags) }
 }
 
-/// The tags that an origin's answer to an unsafe request purges: `Cache-Group-Invalidation` and
-/// `Purge-Cache-Tag`. What can be no tag names nothing that is stored.
+/// The tags that an origin's answer to an unsafe request purges: `Cache-Group-Invalidation` (of this
+/// origin) and `Purge-Cache-Tag`. What can be no tag names nothing that is stored.
 #[must_use]
-pub fn purged(fields: &Fields<'_>) -> Vec<String> {
+pub fn purged(fields: &Fields<'_>, authority: &str) -> Vec<String> {
     let groups = fields.get("cache-group-invalidation").and_then(structured::strings).unwrap_or_default();
     let named = fields.get("purge-cache-tag").unwrap_or_default().split(',').map(str::trim).map(str::to_owned);
-    let mut tags: Vec<String> = groups.iter().map(|group| group_tag(group)).chain(named).collect();
+    let mut tags: Vec<String> =
+        groups.iter().map(|group| format!("{authority}|{}", group_tag(group))).chain(named).collect();
     tags.retain(|tag| is_good(tag));
     tags.sort();
     tags.dedup();
@@ -69,13 +72,13 @@ mod tests {
 
     fn of(fields: &str) -> Result<Vec<String>, Unstored> {
         let packed = format!("200\n{fields}\n");
-        tags(&answer(&packed).1, &["site".into()])
+        tags(&answer(&packed).1, &["site".into()], "h")
     }
 
     #[test]
     fn tags_come_from_the_route_and_every_field_that_peers_know() {
         let found = of("cache-tag:a, b ,,a\nsurrogate-key:c d\nxkey:e\ncache-groups:\"f\", \"g h\"").expect("tags");
-        assert_eq!(found, ["a", "b", "c", "d", "e", "f", "g%20h", "site"]);
+        assert_eq!(found, ["a", "b", "c", "d", "e", "f", "g%20h", "h|f", "h|g%20h", "site"]);
         assert_eq!(of("cache-groups:nonsense,"), Ok(vec!["site".to_owned()]));
     }
 
@@ -91,8 +94,8 @@ mod tests {
     #[test]
     fn an_origins_answer_purges_groups_and_tags() {
         let packed = "200\ncache-group-invalidation:\"g h\", \"f\";x\npurge-cache-tag:a, b,,a b\n";
-        assert_eq!(purged(&answer(packed).1), ["a", "b", "f", "g%20h"]);
-        assert!(purged(&answer("200\n").1).is_empty());
+        assert_eq!(purged(&answer(packed).1, "h"), ["a", "b", "h|f", "h|g%20h"]);
+        assert!(purged(&answer("200\n").1, "h").is_empty());
     }
 
     proptest! {
@@ -103,7 +106,7 @@ mod tests {
                 prop_assert!(tags.iter().all(|tag| is_good(tag)));
             }
             let packed = format!("200\ncache-group-invalidation:{value}\npurge-cache-tag:{value}\n");
-            prop_assert!(purged(&answer(&packed).1).iter().all(|tag| is_good(tag)));
+            prop_assert!(purged(&answer(&packed).1, "h").iter().all(|tag| is_good(tag)));
         }
     }
 }

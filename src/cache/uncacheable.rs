@@ -11,21 +11,29 @@ const MOST: usize = 4_096;
 /// Marks on keys whose last answer could not be shared. The oldest leave first.
 #[derive(Debug, Default)]
 pub struct Marks {
-    until: HashMap<String, Millis>,
-    order: VecDeque<String>,
+    until: HashMap<Hash, Millis>,
+    order: VecDeque<Hash>,
+}
+
+/// Keys are as long as visitors like; what is kept of them is not.
+type Hash = [u8; 16];
+
+fn hash(key: &str) -> Hash {
+    hmac_sha256::Hash::hash(key.as_bytes()).first_chunk().copied().unwrap_or_default()
 }
 
 impl Marks {
     /// Whether the last answer for this key, within two minutes of `now`, could not be shared.
     #[must_use]
     pub fn has(&self, key: &str, now: Millis) -> bool {
-        self.until.get(key).is_some_and(|until| now < *until)
+        self.until.get(&hash(key)).is_some_and(|until| now < *until)
     }
 
     /// Notes that an answer could not be shared.
     pub fn set(&mut self, key: &str, now: Millis) {
-        if self.until.insert(key.to_owned(), now + LIFETIME).is_none() {
-            self.order.push_back(key.to_owned());
+        let key = hash(key);
+        if self.until.insert(key, now + LIFETIME).is_none() {
+            self.order.push_back(key);
         }
         while self.until.len() > MOST {
             match self.order.pop_front() {
@@ -37,7 +45,7 @@ impl Marks {
 
     /// Notes that an answer was stored. The key keeps its place in the line until that is over.
     pub fn clear(&mut self, key: &str) {
-        if let Some(until) = self.until.get_mut(key) {
+        if let Some(until) = self.until.get_mut(&hash(key)) {
             *until = 0;
         }
     }

@@ -45,11 +45,11 @@ pub fn conditions(stored: &Fields<'_>, edits: &mut Edits) -> bool {
     etag.is_some() || modified.is_some()
 }
 
-/// Whether a 304 is about the stored answer: a strong tag it names must be the stored one's (RFC
-/// 9111 4.3.4).
+/// Whether a 304 is about the stored answer: a tag that it names must be the stored one's (RFC 9111
+/// 4.3.4).
 #[must_use]
 pub fn is_about(stored: &Fields<'_>, fresh: &Fields<'_>) -> bool {
-    fresh.get("etag").is_none_or(|etag| etag.starts_with("W/") || stored.get("etag") == Some(etag))
+    fresh.get("etag").zip(stored.get("etag")).is_none_or(|(fresh, stored)| weak(fresh) == weak(stored))
 }
 
 /// Fields of a 304 that say nothing of the stored body (RFC 9111 3.2).
@@ -58,7 +58,12 @@ const OF_THE_BODY: [&str; 4] = ["content-encoding", "content-length", "content-r
 /// Brings a stored answer up to date with a 304 (RFC 9111 3.2, 4.3.4).
 pub fn update(fresh: &Fields<'_>, edits: &mut Edits) {
     for (name, value) in fresh.iter().filter(|(name, _)| !OF_THE_BODY.contains(name)) {
-        edits.set(name, value);
+        match name {
+            "set-cookie" => edits.append(name, value),
+            // The runtime tells no more of such a value than that it is not ASCII.
+            _ if value.is_ascii() => edits.set(name, value),
+            _ => {}
+        }
     }
 }
 
@@ -117,7 +122,13 @@ mod tests {
         update(&fresh, &mut edits);
         let merged: Vec<String> = edits.applied(&stored).iter().map(|(n, v)| format!("{n}:{v}")).collect();
         assert_eq!(merged, ["etag:\"a\"", "x-b:1", "content-length:5", "x-a:2", "cache-control:max-age=9"]);
-        for (etag, about) in [("x:y", true), ("etag:\"a\"", true), ("etag:\"b\"", false), ("etag:W/\"b\"", true)] {
+        for (etag, about) in [
+            ("x:y", true),
+            ("etag:\"a\"", true),
+            ("etag:\"b\"", false),
+            ("etag:W/\"b\"", false),
+            ("etag:W/\"a\"", true),
+        ] {
             let packed = format!("304\n{etag}\n");
             assert_eq!(is_about(&stored, &answer(&packed).1), about, "{etag}");
         }

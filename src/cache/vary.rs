@@ -73,6 +73,12 @@ impl Variants {
         serde_json::from_str(fields.get(FIELD)?).ok()
     }
 
+    /// Variants by these names, none of which is stored yet.
+    #[must_use]
+    pub fn by(names: Vec<String>) -> Self {
+        Self { names, ..Self::default() }
+    }
+
     /// The slot of a variant.
     #[must_use]
     pub fn slot(&self, chosen: &str) -> Option<usize> {

@@ -12,6 +12,9 @@ const ALONE = 6;
 /** Bytes of a body that are held to be shared before its length is known. */
 const HELD = 4 << 20;
 
+/** And of one that others already follow. */
+const MOST_HELD = 48 << 20;
+
 // The first level. A Map keeps the order of insertion, so the least recently used stands first.
 const memory = new Map();
 let taken = 0;
@@ -75,7 +78,7 @@ export function forget(key) {
 // The runtime decodes these as a body is read, and encodes for each visitor anew.
 const decoded = new Set(["br", "gzip"]);
 
-const isDecoded = (headers) => decoded.has(headers.get("content-encoding")?.toLowerCase());
+const isDecoded = (headers) => decoded.has(headers.get("content-encoding"));
 
 function made(status, headers, body) {
   if (isDecoded(headers)) headers.delete("content-encoding");
@@ -100,8 +103,11 @@ class Flight {
   chunks = [];
   done = false;
   broken = false;
+  /** How many follow it: then its chunks are kept. */
+  followers = 0;
   /** Where a large one is, once it is there. */
   key;
+  changed;
   #turned;
 
   constructor() {
@@ -110,6 +116,7 @@ class Flight {
   }
 
   change() {
+    this.changed = Date.now();
     this.#turned?.();
     this.turn = new Promise((resolve) => (this.#turned = resolve));
   }
@@ -124,6 +131,7 @@ class Flight {
   /** The body as it is received. */
   follow(patience) {
     let at = 0;
+    this.followers += 1;
     return new ReadableStream({
       pull: async (controller) => {
         const end = Date.now() + patience;
@@ -136,9 +144,14 @@ class Flight {
   }
 }
 
+/** A flight in which nothing has changed for so long is given up, in milliseconds. */
+const PATIENCE = 30_000;
+
 /** Takes it on to ask for what others may want as well. */
 export function claim(name) {
-  if (flights.has(name)) return false;
+  const known = flights.get(name);
+  if (known !== undefined && Date.now() - known.changed < PATIENCE) return false;
+  land(name, ALONE);
   const flight = new Flight();
   flights.set(name, flight);
   // Others depend on this request, even when its own visitor leaves.
@@ -173,6 +186,8 @@ export async function join(name, patience) {
     if (flight.entry !== undefined) return flight.entry;
     if (flight.head !== undefined) {
       const { status, headers } = flight.head;
+      // How long it is becomes known when it ends.
+      headers.delete("content-length");
       return { status, headers, body: flight.follow(patience), packed: lines(status, headers) };
     }
     if (flight.key !== undefined) return (await stored(flight.key)) ?? ALONE;
@@ -215,21 +230,20 @@ async function store(answer, flight, key, edits, longest, variants) {
   if (!(body instanceof Uint8Array)) {
     const said = isDecoded(headers) ? null : headers.get("content-length");
     if (isDecoded(headers)) for (const name of ["content-encoding", "content-length"]) headers.delete(name);
-    if (said !== null && Number(said) <= most.object) {
-      // Small ones are there at once; whoever waits gets them whole.
-      body = new Uint8Array(await answer.arrayBuffer());
-    } else {
-      if (flight !== undefined && said !== null && Number(said) <= HELD) {
-        flight.head = { status, headers };
-        flight.change();
-      }
-      const reader = body.getReader();
-      const received = await receive(reader, flight, Math.min(longest, HELD)).catch((error) => {
-        if (flight !== undefined) flight.broken = true;
-        throw error;
-      });
-      if (received.more) return large(received, reader, flight, key, status, headers, longest, variants);
-      body = joined(received);
+    if (flight !== undefined) {
+      flight.head = { status, headers: new Headers(headers) };
+      flight.change();
+    }
+    const reader = body.getReader();
+    const received = await receive(reader, flight, longest).catch((error) => {
+      if (flight !== undefined) flight.broken = true;
+      throw error;
+    });
+    if (received.more) return large(received, reader, flight, key, status, headers, longest, variants);
+    body = joined(received);
+    if (flight !== undefined) {
+      flight.done = true;
+      flight.change();
     }
     if (said !== null && Number(said) !== body.byteLength) throw new Error(`${body.byteLength} of ${said} bytes came`);
   }
@@ -239,22 +253,27 @@ async function store(answer, flight, key, edits, longest, variants) {
   const others = variants();
   if (flight !== undefined) {
     flight.entry = entry;
-    flight.done = true;
     flight.change();
   }
   await Promise.all([others, caches.default.put(key, new Response(entry.body, { status, headers }))]);
 }
 
-/** Reads until the end, or until more has come than is held. */
-async function receive(reader, flight, held) {
+/** Reads until the end, or until more has come than is held; what others follow is held for them. */
+async function receive(reader, flight, longest) {
   const chunks = flight?.chunks ?? [];
   for (let size = 0; ; ) {
     const { done, value } = await reader.read();
     if (done) return { chunks, size, more: false };
     chunks.push(value);
     size += value.byteLength;
-    if (flight?.head !== undefined) flight.change();
-    if (size > held) return { chunks, size, more: true };
+    flight?.change();
+    // What is followed is held even when it is too large for the store, within reason.
+    const bound = flight?.followers ? MOST_HELD : Math.min(longest, HELD);
+    if (size > bound) {
+      // Whoever comes now waits for the store.
+      if (flight !== undefined) Object.assign(flight, { head: undefined, broken: flight.followers > 0 });
+      return { chunks, size, more: true };
+    }
   }
 }
 
@@ -277,9 +296,13 @@ async function large({ chunks, size }, reader, flight, key, status, headers, lon
     cancel: () => reader.cancel(),
   });
   if (came > longest) return reader.cancel();
-  await caches.default.put(key, new Response(stream, { status, headers }));
-  // The store takes what it got of a body that breaks off for all of it.
-  if (!whole) return caches.default.delete(key);
+  try {
+    await caches.default.put(key, new Response(stream, { status, headers }));
+  } finally {
+    // The store takes what it got of a body that breaks off for all of it.
+    if (!whole) await caches.default.delete(key);
+  }
+  if (!whole) return;
   await variants();
   if (flight !== undefined) flight.key = key;
 }

@@ -1,6 +1,6 @@
 //! Passing the cache: look up, and answer from store where that is good enough.
 
-use super::fetched::Errand;
+use super::fetched::{Errand, Fetched, Miss};
 use super::forward::{Got, Passage};
 use super::{Gateway, dress, made, visit::Visit};
 use crate::cache::control::Wanted;
@@ -18,6 +18,9 @@ use crate::platform::{Answer, Content, Platform, Reply};
 use crate::respond::Generated;
 use crate::route::Place;
 use std::cell::OnceCell;
+
+/// How often a request looks again when what another asked for was not for it.
+const TURNS: u32 = 3;
 
 /// What was found in store.
 pub(super) struct Found<B> {
@@ -72,7 +75,7 @@ impl Gateway {
         bypass: Bypass,
     ) -> Result<Reply<P::Body>, Error> {
         visit.cache = Status::Bypass(bypass.word());
-        let query = visit.head.url.query.map(|query| format!("?{query}")).unwrap_or_default();
+        let query = visit.head.url.search();
         let passage = Passage { place, query: &query, shared: None, conditions: &Edits::default(), through: None };
         let got = self.ask(platform, config, visit, &passage).await?;
         self.invalidate(platform, config, visit, place, &got.answer.packed).await;
@@ -86,36 +89,51 @@ impl Gateway {
         visit: &mut Visit<'a>,
         errand: &Errand<'_, 'a>,
     ) -> Result<Reply<P::Body>, Error> {
-        let readable = self.current(platform, config).await.is_ok();
-        let (variants, found) = if readable { self.find(platform, config, visit, errand).await } else { (None, None) };
-        let now = platform.now();
-        let at = found.as_ref().map(|found| found.url.clone());
-        let (reason, detail, stale) = match found {
-            Some(Found { lookup: Lookup::Fresh(stored), answer, level, .. }) => {
-                let stale = (now >= stored.until).then_some("max-stale");
-                visit.cache = Status::Hit { ttl: stored.time_to_live(now), level, stale };
-                return Ok(hit(&stored, answer, visit, now));
+        let mut turns = TURNS;
+        let mut differs = None;
+        loop {
+            turns -= 1;
+            let readable = self.current(platform, config).await.is_ok();
+            let (variants, found) =
+                if readable { self.find(platform, config, visit, errand).await } else { (None, None) };
+            let now = platform.now();
+            let at = found.as_ref().map(|found| found.url.clone());
+            let (reason, detail, stale) = match found {
+                Some(Found { lookup: Lookup::Fresh(stored), answer, level, .. }) => {
+                    let stale = (now >= stored.until).then_some("max-stale");
+                    visit.cache = Status::Hit { ttl: stored.time_to_live(now), level, stale };
+                    return Ok(hit(&stored, answer, visit, now));
+                }
+                Some(Found { lookup: Lookup::Stale(stored, Forward::Stale), answer, level, url })
+                    if stored.serves_while_revalidating(now)
+                        && !errand.authorized
+                        && matches!(errand.place.route.target, Target::Pools(_)) =>
+                {
+                    let flight = self.flight(config, visit, errand, variants.as_ref());
+                    self.revalidate_later(platform, config, visit, errand, flight, url);
+                    visit.cache = Status::Hit { ttl: stored.time_to_live(now), level, stale: Some("revalidating") };
+                    return Ok(hit(&stored, answer, visit, now));
+                }
+                Some(Found { lookup: Lookup::Stale(stored, reason), answer, .. }) => {
+                    (reason, None, Some((stored, answer)))
+                }
+                Some(Found { lookup: Lookup::Other(_), .. }) => (Forward::VaryMiss, None, None),
+                Some(Found { lookup: Lookup::Void(why), .. }) => (Forward::Miss, Some(why), None),
+                None if variants.is_some() => (Forward::VaryMiss, None, None),
+                None => (Forward::Miss, None, None),
+            };
+            if errand.wanted.only_if_cached {
+                visit.cache = Status::Refused;
+                return Err(Error::NotStored);
             }
-            Some(Found { lookup: Lookup::Stale(stored, Forward::Stale), answer, level, url })
-                if stored.serves_while_revalidating(now) && matches!(errand.place.route.target, Target::Pools(_)) =>
-            {
-                self.revalidate_later(platform, config, visit, errand, url);
-                visit.cache = Status::Hit { ttl: stored.time_to_live(now), level, stale: Some("revalidating") };
-                return Ok(hit(&stored, answer, visit, now));
+            let found = at.filter(|_| stale.is_some());
+            let variants = variants.or(differs.take());
+            let miss = Miss { reason, detail, found, stale, variants, readable };
+            match self.fetched(platform, config, visit, errand, miss, turns == 0).await? {
+                Fetched::Reply(reply) => return Ok(reply),
+                Fetched::Again(variants) => differs = variants,
             }
-            Some(Found { lookup: Lookup::Stale(stored, reason), answer, .. }) => (reason, None, Some((stored, answer))),
-            Some(Found { lookup: Lookup::Void("variant"), .. }) => (Forward::VaryMiss, None, None),
-            Some(Found { lookup: Lookup::Void(why), .. }) => (Forward::Miss, Some(why), None),
-            None if variants.is_some() => (Forward::VaryMiss, None, None),
-            None => (Forward::Miss, None, None),
-        };
-        if errand.wanted.only_if_cached {
-            visit.cache = Status::Refused;
-            return Err(Error::NotStored);
         }
-        let miss =
-            super::fetched::Miss { reason, detail, found: at.filter(|_| stale.is_some()), stale, variants, readable };
-        self.fetched(platform, config, visit, errand, miss).await
     }
 
     /// What is stored for this request, and which variants are.
@@ -194,10 +212,7 @@ pub(super) fn passed<B>(got: Got<B>, visit: &Visit<'_>, shared: bool) -> Reply<B
 pub(super) fn hit<B>(stored: &Stored, answer: Answer<B>, visit: &Visit<'_>, now: Millis) -> Reply<B> {
     let (status, fields) = head::answer(&answer.packed);
     let mut edits = Edits::new();
-    stored.restore(&mut edits);
-    for (name, _) in fields.iter().filter(|(name, _)| name.starts_with("cf-")) {
-        edits.remove(name);
-    }
+    stored.restore(&fields, &mut edits);
     edits.set("age", &stored.age(now).to_string());
     dress(&fields, visit, &mut edits);
     ours(visit, stored.control.as_deref(), &mut edits);

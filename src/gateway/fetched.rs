@@ -10,10 +10,11 @@ use crate::cache::store::{Received, Unstored};
 use crate::cache::stored::{Lookup, Stored, names};
 use crate::cache::vary::{self, Variants};
 use crate::cache::{Key, Partition, validate};
-use crate::config::{Cache, Config, Millis};
+use crate::config::{Cache, Config, LONGEST_STORED, Millis};
 use crate::error::Error;
 use crate::head::{self, Edits, Fields};
 use crate::headers;
+use crate::ledger::Moment;
 use crate::platform::{self, Answer, Failure, Joined, Platform, Reply, Store};
 use crate::route::Place;
 use std::cell::OnceCell;
@@ -38,15 +39,6 @@ impl Errand<'_, '_> {
     pub(super) fn told(&self, config: &Config, visit: &Visit<'_>) -> &[(String, String)] {
         self.told.get_or_init(|| told(config, visit, self.place, self.partition))
     }
-
-    /// What those have in common who wait for one answer: the resource, and what is known to select
-    /// among its variants.
-    pub(super) fn flight(&self, config: &Config, visit: &Visit<'_>, variants: Option<&Variants>) -> String {
-        match variants {
-            None => self.key.url.clone(),
-            Some(known) => format!("{}#{}", self.key.url, vary::chosen(&known.names, self.told(config, visit))),
-        }
-    }
 }
 
 /// What the store did not have.
@@ -62,8 +54,37 @@ pub(super) struct Miss<B> {
     pub(super) readable: bool,
 }
 
+/// What came of a miss.
+pub(super) enum Fetched<B> {
+    /// An answer.
+    Reply(Reply<B>),
+    /// Another request's answer was not for this one: look again, knowing perhaps by what the
+    /// resource's variants differ.
+    Again(Option<Variants>),
+}
+
 impl Gateway {
-    /// Asks the origin, or waits for another request that already does.
+    /// What those have in common who wait for one answer: the resource, what is known to select among
+    /// its variants, and the newest moment at which it may have become invalid, so that nobody waits
+    /// for an answer from before a purge.
+    pub(super) fn flight(
+        &self,
+        config: &Config,
+        visit: &Visit<'_>,
+        errand: &Errand<'_, '_>,
+        variants: Option<&Variants>,
+    ) -> String {
+        let chosen = variants.map(|known| vary::chosen(&known.names, errand.told(config, visit)));
+        format!("{}#{}#{}", errand.key.url, self.newest(errand.key), chosen.unwrap_or_default())
+    }
+
+    /// The newest moment at which a resource may have become invalid, as far as is known here.
+    fn newest(&self, key: &Key) -> Moment {
+        self.view.borrow().newest(names(&key.resource).iter().map(String::as_str))
+    }
+
+    /// Asks the origin, or waits for another request that already does; the `last` time it asks by
+    /// itself when that one's answer is not for it.
     pub(super) async fn fetched<'a, P: Platform>(
         &self,
         platform: &P,
@@ -71,28 +92,35 @@ impl Gateway {
         visit: &mut Visit<'a>,
         errand: &Errand<'_, 'a>,
         miss: Miss<P::Body>,
-    ) -> Result<Reply<P::Body>, Error> {
+        last: bool,
+    ) -> Result<Fetched<P::Body>, Error> {
         let alone = !miss.readable || visit.head.method != "GET" || errand.authorized || errand.ranged;
         let marked = alone || self.uncacheable.borrow().has(&errand.key.url, platform.now());
-        if marked || errand.wanted.no_cache || errand.wanted.no_store {
-            return self.asked(platform, config, visit, errand, miss, String::new()).await;
-        }
-        let flight = errand.flight(config, visit, miss.variants.as_ref());
-        if platform.claim(&flight) {
-            return self.asked(platform, config, visit, errand, miss, flight).await;
-        }
-        match platform.join(&flight, errand.place.route.deadline).await {
-            Joined::Answer(answer) => match self.judge(platform, config, visit, errand, &answer) {
-                Lookup::Fresh(stored) => {
-                    let Miss { reason, detail, .. } = miss;
-                    visit.cache = Status::Forward { reason, status: None, stored: false, collapsed: true, detail };
-                    Ok(hit(&stored, answer, visit, platform.now()))
+        let mut flight = String::new();
+        if !marked && !errand.wanted.no_cache && !errand.wanted.no_store {
+            flight = self.flight(config, visit, errand, miss.variants.as_ref());
+            if !platform.claim(&flight) {
+                match platform.join(&flight, errand.place.route.deadline).await {
+                    Joined::Answer(answer) => match self.judge(platform, config, visit, errand, &answer) {
+                        Lookup::Fresh(stored) => {
+                            let Miss { reason, detail, .. } = miss;
+                            visit.cache =
+                                Status::Forward { reason, status: None, stored: false, collapsed: true, detail };
+                            return Ok(Fetched::Reply(hit(&stored, answer, visit, platform.now())));
+                        }
+                        Lookup::Other(names) if !last => return Ok(Fetched::Again(Some(Variants::by(names)))),
+                        _ if !last => return Ok(Fetched::Again(None)),
+                        _ => {}
+                    },
+                    Joined::Failed(failure) => {
+                        return failed(error(failure), miss, visit, platform.now()).map(Fetched::Reply);
+                    }
+                    Joined::Alone => {}
                 }
-                _ => self.asked(platform, config, visit, errand, miss, String::new()).await,
-            },
-            Joined::Failed(failure) => failed(error(failure), miss, visit, platform.now()),
-            Joined::Alone => self.asked(platform, config, visit, errand, miss, String::new()).await,
+                flight.clear();
+            }
         }
+        self.asked(platform, config, visit, errand, miss, flight).await.map(Fetched::Reply)
     }
 
     /// Asks the origin. Whoever claimed a `flight` has something to share at the end, or says that
@@ -111,7 +139,7 @@ impl Gateway {
         let stored = result.as_ref().is_ok_and(|reply| reply.store.is_some());
         if let Some(flight) = claimed.filter(|_| !stored) {
             let failure = match result.as_ref().err().or(visit.outage.as_ref()) {
-                Some(Error::OriginUnreachable) => Some(Failure::Unreachable),
+                Some(Error::OriginUnreachable | Error::OriginFailed) => Some(Failure::Unreachable),
                 Some(Error::OriginTimeout) => Some(Failure::Timeout),
                 _ => None,
             };
@@ -156,19 +184,26 @@ impl Gateway {
         let status = head::answer(&got.answer.packed).0;
         match (status, miss.stale.take()) {
             (304, Some((stored, answer))) if conditional => match renewed(&stored, answer, &got.answer.packed) {
-                Some((answer, edits)) => {
+                Ok((answer, mut edits)) => {
                     said = Some(304);
+                    edits.extend(&got.edits);
                     got = Got { answer, edits, personal: got.personal };
                 }
                 // It speaks of another answer than ours: ask for all of it.
-                None => {
+                Err(answer) => {
+                    miss.stale = Some((stored, answer));
                     passage.conditions = &nothing;
                     asked = platform.now();
-                    got = self.ask(platform, config, visit, &passage).await?;
+                    got = match self.ask(platform, config, visit, &passage).await {
+                        Ok(got) => got,
+                        Err(error) => return failed(error, miss, visit, platform.now()),
+                    };
                 }
             },
             (500 | 502 | 503 | 504, Some((stored, answer))) if stored.serves_on_error(platform.now()) => {
                 visit.cache = served_stale(miss.reason, Some(status), "stale-if-error");
+                // Whoever waited for this answer has the same stale one.
+                visit.outage = Some(Error::OriginFailed);
                 return Ok(hit(&stored, answer, visit, platform.now()));
             }
             _ => {}
@@ -177,6 +212,7 @@ impl Gateway {
         let verdict = match () {
             () if visit.head.method != "GET" => Err(Unstored::Method),
             () if got.personal => Err(Unstored::SetCookie),
+            () if errand.ranged && status != 200 => Err(Unstored::Status),
             () if !miss.readable => Err(Unstored::Ledger),
             () if errand.wanted.no_store => Err(Unstored::Unwanted),
             () => {
@@ -210,7 +246,7 @@ impl Gateway {
             collapsed: false,
             detail: detail.or(verdict.as_ref().err().map(|why| why.word())),
         };
-        self.note(errand, &verdict, platform.now());
+        self.note(errand, status, &verdict, platform.now());
         let store =
             verdict.ok().map(|stored| store(&stored, &fields, &got.edits, errand.key, errand.policy, variants, flight));
         let mut reply = passed(got, visit, true);
@@ -220,25 +256,22 @@ impl Gateway {
 
     /// What keys the answer in Cloudflare's Workers Cache, where the route uses it: all that is in our
     /// key, and the newest moment at which it may have become invalid, so that no copy from before a
-    /// purge can be met.
+    /// purge can be met. The ledger forgets a stamp when nothing stored can be as old; so does the key.
     fn through(&self, errand: &Errand<'_, '_>) -> Option<String> {
         let used = errand.policy.workers_cache && !errand.authorized && !errand.ranged;
-        used.then(|| {
-            let names = names(&errand.key.resource);
-            let since = self.view.borrow().newest(names.iter().map(String::as_str));
-            serde_json::json!({ "usher": "cached", "key": errand.key.url, "since": since }).to_string()
-        })
+        let (since, era) = (self.newest(errand.key), self.view.borrow().as_of() / LONGEST_STORED);
+        let props = serde_json::json!({ "usher": "cached", "key": errand.key.url, "since": since, "era": era });
+        used.then(|| props.to_string())
     }
 
-    /// Remembers whether the next ones need to wait for one another.
-    fn note(&self, errand: &Errand<'_, '_>, verdict: &Result<Stored, Unstored>, now: Millis) {
+    /// Remembers whether the next ones need to wait for one another. An origin that fails has said
+    /// nothing of that.
+    fn note(&self, errand: &Errand<'_, '_>, status: u16, verdict: &Result<Stored, Unstored>, now: Millis) {
         let mut marks = self.uncacheable.borrow_mut();
         match verdict {
-            Ok(_) => marks.clear(&errand.key.url),
-            Err(why) if why.is_of_the_answer() && !errand.ranged && !errand.authorized => {
-                marks.set(&errand.key.url, now);
-            }
-            Err(_) => {}
+            Ok(stored) if stored.until > now => marks.clear(&errand.key.url),
+            Err(why) if !why.is_of_the_answer() || errand.ranged || errand.authorized || status >= 500 => {}
+            _ => marks.set(&errand.key.url, now),
         }
     }
 }
@@ -271,19 +304,21 @@ fn failed<B>(error: Error, miss: Miss<B>, visit: &mut Visit<'_>, now: Millis) ->
     }
 }
 
-/// A stored answer brought up to date by a 304, with the changes that make it so; `None` when the
-/// 304 speaks of another.
-pub(super) fn renewed<B>(stored: &Stored, answer: Answer<B>, fresh: &str) -> Option<(Answer<B>, Edits)> {
+/// A stored answer brought up to date by a 304, with the changes that make it so.
+///
+/// # Errors
+/// The answer as it was, when the 304 speaks of another.
+pub(super) fn renewed<B>(stored: &Stored, answer: Answer<B>, fresh: &str) -> Result<(Answer<B>, Edits), Answer<B>> {
     let (status, old) = head::answer(&answer.packed);
     let (_, fresh) = head::answer(fresh);
     if !validate::is_about(&old, &fresh) {
-        return None;
+        return Err(answer);
     }
     let mut edits = Edits::new();
-    stored.restore(&mut edits);
+    stored.restore(&old, &mut edits);
     validate::update(&fresh, &mut edits);
     let fields: String = edits.applied(&old).iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
-    Some((Answer { packed: format!("{status}\n{fields}"), body: answer.body }, edits))
+    Ok((Answer { packed: format!("{status}\n{fields}"), body: answer.body }, edits))
 }
 
 /// What goes into the store of an answer.
@@ -297,7 +332,7 @@ pub(super) fn store(
     flight: String,
 ) -> Store {
     let mut edits = edits.clone();
-    headers::to_client(fields, false, &mut edits);
+    headers::to_store(fields, &mut edits);
     stored.edit(&Directives::of(fields).withheld, &mut edits);
     let (url, variants) = if stored.vary.is_empty() {
         (key.url.clone(), None)

@@ -28,10 +28,12 @@ pub(super) struct Passage<'q, 'a> {
     pub(super) through: Option<&'q str>,
 }
 
-/// How Cloudflare says that it could not reach an origin, or not in time.
+/// How Cloudflare says that it could not reach an origin, or not in time; and what is no answer.
 pub(super) fn unreached(status: u16) -> Option<Error> {
     match status {
         520..=523 | 525..=527 | 530 => Some(Error::OriginUnreachable),
+        // No status that could be passed on (RFC 9110 15).
+        600.. => Some(Error::OriginUnreachable),
         524 => Some(Error::OriginTimeout),
         _ => None,
     }
@@ -120,7 +122,7 @@ impl Gateway {
         place: &Place<'_, '_>,
         answer: Answer<P::Body>,
     ) -> Result<Got<P::Body>, Error> {
-        let (_, fields) = head::answer(&answer.packed);
+        let (status, fields) = head::answer(&answer.packed);
         let mut edits = Edits::new();
         // Whatever becomes of it, an answer that speaks of a session is nobody else's.
         let personal = fields.get("usher-session").is_some();
@@ -143,13 +145,16 @@ impl Gateway {
                 }
             }
         }
-        speak(&fields, visit.language(config), &mut edits);
+        // A 304 leaves out what the stored answer says.
+        if status != 304 {
+            speak(&fields, visit.language(config), &mut edits);
+        }
         Ok(Got { answer, edits, personal })
     }
 }
 
 /// Says in which language an answer is that does not say so itself.
-fn speak(fields: &Fields<'_>, language: Option<&str>, edits: &mut Edits) {
+pub(super) fn speak(fields: &Fields<'_>, language: Option<&str>, edits: &mut Edits) {
     if let Some(language) = language.filter(|_| fields.get("content-language").is_none()) {
         edits.set("content-language", language);
     }
@@ -204,7 +209,7 @@ pub(super) fn echo(config: &Config, visit: &Visit<'_>, place: &Place<'_, '_>) ->
     let fields = visit.to_origin(config, place, None).applied(&visit.head.fields);
     let fields: serde_json::Map<String, serde_json::Value> =
         fields.into_iter().map(|(name, value)| (name, value.into())).collect();
-    let query = visit.head.url.query.map(|query| format!("?{query}")).unwrap_or_default();
+    let query = visit.head.url.search();
     let visitor = &visit.visitor;
     let body = serde_json::json!({
         "forwarded": {

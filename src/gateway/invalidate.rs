@@ -26,7 +26,7 @@ impl Gateway {
             return;
         }
         let url = &visit.head.url;
-        let query = url.query.map(|query| format!("?{query}")).unwrap_or_default();
+        let query = url.search();
         let base = format!("{}://{}", url.scheme, url.authority);
         let named = ["location", "content-location"].into_iter().filter_map(|name| fields.get(name));
         let paths = named.filter_map(|reference| resolve(url, reference));
@@ -39,7 +39,7 @@ impl Gateway {
             .map(|resource| subject::url(&resource))
             .collect();
         if place.route.purges {
-            subjects.extend(tag::purged(&fields).iter().map(|tag| subject::tag(tag)));
+            subjects.extend(tag::purged(&fields, url.authority).iter().map(|tag| subject::tag(tag)));
         }
         subjects.sort();
         subjects.dedup();
@@ -63,12 +63,11 @@ fn is_stored(config: &Config, text: &str) -> bool {
     route::find(config, &url, "GET").is_ok_and(|place| place.route.cache.is_some())
 }
 
-/// Path and query of a reference on the same host (RFC 3986 5.2, without dot segments, of which
-/// none are stored).
+/// Path and query of a reference on the same host (RFC 3986 5.2).
 fn resolve(base: &Url<'_>, reference: &str) -> Option<String> {
     let reference = reference.trim().split('#').next().unwrap_or_default();
     if let Some(url) = Url::parse(reference) {
-        let query = url.query.map(|query| format!("?{query}")).unwrap_or_default();
+        let query = url.search();
         let same = url.scheme == base.scheme && url.authority.eq_ignore_ascii_case(base.authority);
         return same.then(|| format!("{}{query}", url.path));
     }
@@ -76,11 +75,28 @@ fn resolve(base: &Url<'_>, reference: &str) -> Option<String> {
     if foreign || !reference.bytes().all(|b| b.is_ascii_graphic()) {
         return None;
     }
-    if reference.starts_with('/') {
-        return Some(reference.to_owned());
-    }
+    let (path, query) = match reference.split_once('?') {
+        Some((path, query)) => (path, format!("?{query}")),
+        None => (reference, String::new()),
+    };
     let folder = base.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    Some(format!("{folder}/{reference}"))
+    let whole = match path {
+        "" => base.path.to_owned(),
+        path if path.starts_with('/') => path.to_owned(),
+        path => format!("{folder}/{path}"),
+    };
+    let mut kept: Vec<&str> = Vec::new();
+    for segment in whole.split('/').skip(1) {
+        match segment {
+            "." => {}
+            ".." => {
+                kept.pop();
+            }
+            segment => kept.push(segment),
+        }
+    }
+    let folder = matches!(whole.rsplit('/').next(), Some("." | "..")) && !kept.is_empty();
+    Some(format!("/{}{}{query}", kept.join("/"), if folder { "/" } else { "" }))
 }
 
 #[cfg(test)]
@@ -93,6 +109,12 @@ mod tests {
         for (reference, found) in [
             ("/z?a=1#b", Some("/z?a=1")),
             ("z", Some("/x/z")),
+            ("../z", Some("/z")),
+            ("./z", Some("/x/z")),
+            ("..", Some("/")),
+            ("../../../z", Some("/z")),
+            (".", Some("/x/")),
+            ("?q=7", Some("/x/y?q=7")),
             ("https://A.example/z?q", Some("/z?q")),
             ("https://a.example", Some("/")),
             ("http://a.example/z", None),

@@ -2,7 +2,7 @@
 
 use super::cached::stored;
 use super::fetched::{Errand, renewed, store};
-use super::forward::unreached;
+use super::forward::{speak, unreached};
 use super::{Gateway, visit::Visit};
 use crate::cache::store::Received;
 use crate::cache::stored::Stored;
@@ -24,11 +24,11 @@ impl Gateway {
         config: &Config,
         visit: &mut Visit<'_>,
         errand: &Errand<'_, '_>,
+        flight: String,
         found: String,
     ) {
         let route = config.routes.iter().position(|route| std::ptr::eq(route, errand.place.route));
         let (Some(route), Target::Pools(pools)) = (route, &errand.place.route.target) else { return };
-        let flight = found.clone();
         if !platform.claim(&flight) {
             return;
         }
@@ -46,6 +46,7 @@ impl Gateway {
             path: errand.place.path.clone().into_owned(),
             origins: origins.into_iter().take(2).map(str::to_owned).collect(),
             told: edits.applied(&visit.head.fields),
+            language: visit.language(config).map(str::to_owned),
             edits,
         })));
     }
@@ -69,15 +70,20 @@ impl Gateway {
         let made = self.view.borrow().as_of();
         let asked = platform.now();
         let answer = first(platform, refresh, &edits, route.deadline).await?;
-        let (answer, edits) = match head::answer(&answer.packed).0 {
-            304 => renewed(&known, old, &answer.packed)?,
-            _ => (answer, Edits::default()),
-        };
         let (status, fields) = head::answer(&answer.packed);
-        // An error does not take the place of what serves.
-        if status >= 500 {
+        // A failure does not take the place of what serves, a refusal is of Usher's own question, and
+        // what speaks of a session is somebody's.
+        if status >= 500 || matches!(status, 401 | 403 | 407) || fields.get("usher-session").is_some() {
             return None;
         }
+        let (answer, edits) = if status == 304 {
+            renewed(&known, old, &answer.packed).ok()?
+        } else {
+            let mut edits = Edits::default();
+            speak(&fields, refresh.language.as_deref(), &mut edits);
+            (answer, edits)
+        };
+        let (status, fields) = head::answer(&answer.packed);
         let received = Received {
             status,
             fields: &fields,

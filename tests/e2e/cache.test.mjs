@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
+import { request } from "node:http";
 import { folder, gateway, origin } from "./harness.mjs";
 
 let usher, a, dir, made;
@@ -27,6 +28,15 @@ function says(headers, status = 200) {
     response.writeHead(status, headers).end(`${made} ${who}`);
   };
 }
+
+/** An answer whose chunks are taken one by one. */
+const open = (url) =>
+  new Promise((resolve, reject) => {
+    request(url, { headers: { "accept-encoding": "identity" }, agent: false }, (answer) => {
+      const chunks = answer[Symbol.asyncIterator]();
+      resolve({ chunk: async () => (await chunks.next()).value?.toString() });
+    }).on("error", reject).end();
+  });
 
 const met = (answer) => answer.headers["cache-status"];
 const hit = /^usher; hit; ttl=\d+; detail=(memory|store)$/;
@@ -254,6 +264,43 @@ test("a crowd before an origin that is down is told so together, and before one 
   assert.ok(answers.every((answer) => answer.text === "own"));
 });
 
+test("a crowd of several variants is one question for each, and nobody waits for what was purged", async () => {
+  a.answer = (asked, response) => setTimeout(() => response.writeHead(200, { "cache-control": "max-age=60", vary: "X-Shape" }).end(asked.headers["x-shape"]), 100);
+  let before = a.heard.length;
+  const ask = (shape) => usher.ask("/stored/crowd-vary", { headers: { "x-shape": shape } });
+  const answers = await Promise.all(Array.from({ length: 40 }, (_, n) => ask(n % 2 ? "round" : "square").then((answer) => [n % 2 ? "round" : "square", answer.text])));
+  assert.ok(answers.every(([wanted, got]) => wanted === got));
+  assert.ok(a.heard.length - before <= 3, `${a.heard.length - before} questions for 2 variants`);
+
+  let release;
+  a.answer = (_, response) => (release = () => response.writeHead(200, { "cache-control": "max-age=60" }).end("from before"));
+  before = a.heard.length;
+  const old = usher.ask("/stored/crowd-purged");
+  while (!release) await new Promise((resolve) => setTimeout(resolve, 5));
+  await usher.admin("/.usher/purge", { prefixes: ["/stored/crowd-purged"] });
+  a.answer = (_, response) => setTimeout(() => response.writeHead(200, { "cache-control": "max-age=60" }).end("new"), 100);
+  const crowd = await Promise.all(Array.from({ length: 20 }, () => usher.ask("/stored/crowd-purged")));
+  assert.deepEqual([...new Set(crowd.map((answer) => answer.text))], ["new"]);
+  assert.equal(a.heard.length - before, 2);
+  release();
+  assert.equal((await old).text, "from before");
+  assert.equal((await usher.ask("/stored/crowd-purged")).text, "new");
+});
+
+test("who joins gets the body as it comes", async () => {
+  let release;
+  a.answer = async (_, response) => {
+    response.writeHead(200, { "cache-control": "max-age=60" }).write("first");
+    await new Promise((resolve) => (release = resolve));
+    response.end("last");
+  };
+  const first = await open(`${usher.url}/stored/trickle`);
+  const second = await open(`${usher.url}/stored/trickle`);
+  assert.deepEqual([await first.chunk(), await second.chunk()], ["first", "first"], "both before the origin is done");
+  release();
+  assert.deepEqual([await first.chunk(), await second.chunk()], ["last", "last"]);
+});
+
 test("what breaks off is not stored, and neither is what turns out too large", async () => {
   for (const [path, headers] of [["/stored/cut-framed", { "content-length": 100_000 }], ["/stored/cut-chunked", {}], ["/stored/cut-large", { "content-length": 9_000_000 }]]) {
     a.answer = (_, response) => {
@@ -266,6 +313,21 @@ test("what breaks off is not stored, and neither is what turns out too large", a
     const next = await usher.ask(path);
     assert.match(met(next), /^usher; fwd=miss/, path);
     assert.ok(next.text.length < 100, path);
+  }
+  a.answer = (_, response) => {
+    made += 1;
+    response.writeHead(200, { "cache-control": "max-age=60" }).end("w".repeat(5_000));
+  };
+  // Too large in the middle of going to the store.
+  const chunk = "v".repeat(1_000_000);
+  a.answer = async (_, response) => {
+    response.writeHead(200, { "cache-control": "max-age=60" });
+    for (let n = 0; n < 7; n += 1) if (!response.write(chunk)) await new Promise((resolve) => response.once("drain", resolve));
+    response.end();
+  };
+  for (let n = 0; n < 2; n += 1) {
+    const answer = await usher.ask("/bulky/x");
+    assert.deepEqual([answer.text.length, /fwd=miss/.test(met(answer))], [7_000_000, true]);
   }
   a.answer = (_, response) => {
     made += 1;
@@ -288,6 +350,12 @@ test("an encoded answer is stored once and reads the same from every level", asy
     const body = answer.headers["content-encoding"] === "gzip" ? gunzipSync(answer.body) : answer.body;
     assert.equal(body.toString(), text, `${n} ${encoding} ${answer.headers["content-encoding"]}`);
     if (n > 0) assert.match(met(answer), hit);
+  }
+  // What the runtime does not know it leaves as it is, and so do we.
+  a.answer = (_, response) => response.writeHead(200, { "cache-control": "max-age=60", "content-encoding": "GZIP" }).end(gzipSync(text));
+  for (let n = 0; n < 2; n += 1) {
+    const answer = await usher.ask("/stored/gzip-odd", { headers: { "accept-encoding": "identity" } });
+    assert.deepEqual([answer.headers["content-encoding"], gunzipSync(answer.body).toString()], ["GZIP", text], met(answer));
   }
 });
 

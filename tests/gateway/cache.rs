@@ -394,19 +394,18 @@ fn a_refresh_carries_nothing_of_the_visitors_own() {
     let isolate = Isolate::new(&world(), ROUTE);
     says(&isolate, "200 cache-control:public, max-age=0, stale-while-revalidate=60 | etag:\"a\"");
     isolate.get(&format!("{HOST}/x"), &[]);
-    let own = [
-        ("authorization", "Basic own"),
-        ("cookie", "own=1"),
-        ("range", "bytes=0-1"),
-        ("if-range", "\"own\""),
-        ("pragma", "own"),
-    ];
+    let own = [("cookie", "own=1"), ("range", "bytes=0-1"), ("if-range", "\"own\""), ("pragma", "own")];
     isolate.get(&format!("{HOST}/x"), &own);
     let heard = isolate.world.heard.borrow();
     assert_eq!(heard.len(), 2);
     let told = format!("{:?}", heard[1].fields);
     assert!(!told.contains("own"), "{told}");
     assert_eq!(heard[1].field("if-none-match"), Some("\"a\""));
+    drop(heard);
+    // Behind somebody authorized Usher asks nothing in its own name: it could be refused.
+    let answer = isolate.get(&format!("{HOST}/x"), &[("authorization", "Basic own")]);
+    assert!(met(&answer).starts_with("200 fwd=stale"), "{}", met(&answer));
+    assert_eq!(isolate.world.heard.borrow()[2].field("authorization"), Some("Basic own"));
 }
 
 #[test]
@@ -442,4 +441,58 @@ fn a_purge_wins_over_an_answer_that_was_asked_for_before_it() {
         assert!(!status.contains("hit") || isolate.world.heard.borrow().len() > 1, "{status}");
     }
     assert!(isolate.world.heard.borrow().len() >= 2, "what was made before the purge serves nobody");
+}
+
+#[test]
+fn a_304_leaves_tags_and_targeted_fields_as_they_were() {
+    let isolate = isolate();
+    says(&isolate, "200 cache-control:max-age=1 | etag:\"a\" | cache-tag:prod-9 | cdn-cache-control:max-age=5");
+    isolate.get(&format!("{HOST}/stored/t"), &[]);
+    isolate.world.pass(6_000);
+    says(&isolate, "304 etag:\"a\" | cache-control:max-age=600");
+    assert_eq!(met(&isolate.get(&format!("{HOST}/stored/t"), &[])), "200 fwd=stale; fwd-status=304; stored");
+    let answer = isolate.get(&format!("{HOST}/stored/t"), &[]);
+    assert_eq!(met(&answer), "200 hit");
+    assert!(answer.field("cache-tag").is_none() && answer.field("cdn-cache-control").is_none());
+    assert_eq!(super::purge(&isolate, r#"{"tags":["prod-9"]}"#).status, 200);
+    says(&isolate, "200 cache-control:max-age=1");
+    assert_eq!(met(&isolate.get(&format!("{HOST}/stored/t"), &[])), "200 fwd=miss; stored; detail=purged");
+}
+
+#[test]
+fn a_304_that_sets_a_cookie_or_a_session_is_heard_and_kept_for_nobody_else() {
+    let isolate = isolate();
+    let user = super::sign_in(&isolate, r#"{"user":"ada","roles":["r"]}"#);
+    for (fields, cookies) in [("set-cookie:usher=evil; Path=/", None), ("set-cookie:a=b", Some("a=b"))] {
+        says(&isolate, "200 cache-control:no-cache | etag:\"a\"");
+        isolate.get(&format!("{HOST}/private/s"), &[("cookie", &user)]);
+        says(&isolate, &format!("304 etag:\"a\" | {fields}"));
+        let answer = isolate.get(&format!("{HOST}/private/s"), &[("cookie", &user)]);
+        assert_eq!((answer.status, answer.field("set-cookie")), (200, cookies), "{fields}");
+        assert!(met(&answer).contains("set-cookie"), "{}", met(&answer));
+    }
+}
+
+#[test]
+fn a_refresh_that_is_refused_or_speaks_of_a_session_leaves_what_serves() {
+    for origin in ["401 cache-control:max-age=60", "403", "500", "200 cache-control:max-age=60 | usher-session:end"] {
+        holds(
+            "",
+            origin,
+            &[
+                (0, "GET", "200 cache-control:max-age=60, stale-while-revalidate=600", STORED),
+                (61, "GET", origin, "200 hit; detail=revalidating"),
+                (0, "GET", "down", "200 hit; detail=revalidating"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_visitor_cannot_store_an_error_of_their_own_making() {
+    let fresh = "200 cache-control:max-age=60";
+    for origin in ["416 cache-control:max-age=60", "400 cache-control:max-age=60", "206 cache-control:max-age=60"] {
+        let first = format!("{} fwd=miss; detail=status", fields(origin).0);
+        holds("", origin, &[(0, "GET range:bytes=9-", origin, &first), (0, "GET", fresh, STORED)]);
+    }
 }
