@@ -1,7 +1,7 @@
 //! Checks `usher.toml` (or the file that `USHER_CONFIG` names) and embeds it, with a digest of the
 //! static files that tells one build's from another's.
 
-use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, BTreeSet, hash_map::DefaultHasher};
 use std::hash::{Hash, Hasher};
 use std::{env, error::Error, fs, io, path::Path};
 
@@ -13,11 +13,14 @@ mod usher {
     pub mod path;
 }
 
+use usher::config::Config;
+
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-env-changed=USHER_CONFIG");
     let file = env::var("USHER_CONFIG").unwrap_or_else(|_| "usher.toml".into());
     println!("cargo::rerun-if-changed={file}");
     println!("cargo::rerun-if-changed=static");
+    println!("cargo::rerun-if-changed=words");
     let mut edition = DefaultHasher::new();
     digest(Path::new("static"), &mut edition)?;
     println!("cargo::rustc-env=USHER_EDITION={:016x}", edition.finish());
@@ -27,6 +30,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             let out = env::var("OUT_DIR")?;
             fs::write(Path::new(&out).join("config.json"), serde_json::to_string(&raw)?)?;
             fs::write(Path::new(&out).join("languages.txt"), usher::config::source::languages(&config))?;
+            fs::write(Path::new(&out).join("pages.json"), serde_json::to_string(&pages(&config)?)?)?;
+            match usher::config::Spoken::read(&config, Path::new("words")) {
+                Ok(spoken) => fs::write(Path::new(&out).join("words.json"), serde_json::to_string(&spoken)?)?,
+                Err(faults) => faults.iter().for_each(|fault| println!("cargo::error={fault}")),
+            }
         }
         Err(faults) => {
             for line in faults.to_string().lines() {
@@ -35,6 +43,32 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
+}
+
+/// The pages of `static/` that there are in several languages: by path without a locale, which
+/// locales (places in `supported`) have a file of their own. A file outside the locales' folders is
+/// the default's.
+fn pages(config: &Config) -> io::Result<BTreeMap<String, BTreeSet<usize>>> {
+    let mut found: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    let mut folders = vec![Path::new("static").to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            let name = path.strip_prefix("static").unwrap_or(&path).to_string_lossy().replace('\\', "/");
+            if path.is_dir() {
+                folders.push(path);
+            } else if let Some(page) = name.strip_suffix(".html") {
+                let (first, rest) = page.split_once('/').unwrap_or(("", page));
+                let own = config.locales.supported.iter().position(|tag| tag == first);
+                let (locale, page) = own.map_or((config.locales.default, page), |locale| (locale, rest));
+                let page =
+                    page.strip_suffix("index").filter(|rest| rest.is_empty() || rest.ends_with('/')).unwrap_or(page);
+                found.entry(format!("/{page}")).or_default().insert(locale);
+            }
+        }
+    }
+    found.retain(|_, locales| locales.len() > 1);
+    Ok(found)
 }
 
 /// Digests names and contents of a folder's files, in a stable order.

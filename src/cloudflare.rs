@@ -8,7 +8,7 @@ mod host;
 mod ledger;
 mod task;
 
-use crate::gateway::Gateway;
+use crate::gateway::{Built, Gateway};
 use edge::Edge;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -17,6 +17,10 @@ use wasm_bindgen::prelude::*;
 const CONFIG: &str = include_str!(concat!(env!("OUT_DIR"), "/config.json"));
 /// Which of its locales is nearest to which tag, as the build found out.
 const LANGUAGES: &str = include_str!(concat!(env!("OUT_DIR"), "/languages.txt"));
+/// Usher's own words in these locales.
+const WORDS: &str = include_str!(concat!(env!("OUT_DIR"), "/words.json"));
+/// Which pages of `static/` are there in which of them.
+const PAGES: &str = include_str!(concat!(env!("OUT_DIR"), "/pages.json"));
 /// Changes whenever a file of `static/` does.
 const EDITION: &str = env!("USHER_EDITION");
 
@@ -25,7 +29,8 @@ thread_local! {
         console_error_panic_hook::set_once();
         // The build checked this very text; if it cannot be read, nothing is served.
         let raw = serde_json::from_str(CONFIG).unwrap_or_default();
-        let gateway = Gateway::new(&raw, LANGUAGES, EDITION, host::variable);
+        let built = Built { raw, languages: LANGUAGES, words: WORDS, pages: PAGES, edition: EDITION };
+        let gateway = Gateway::new(&built, host::variable);
         let memory = gateway.memory();
         host::remembers(memory.all as f64, memory.object as f64);
         Rc::new(gateway)

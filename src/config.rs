@@ -12,10 +12,12 @@ pub mod raw;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod source;
 pub mod units;
+pub mod words;
 
 pub use matcher::Matcher;
 pub use pattern::{Host, Pattern, Segment};
 pub use raw::{Auth, Shared};
+pub use words::Spoken;
 
 /// Milliseconds.
 pub type Millis = u64;

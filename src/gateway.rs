@@ -27,7 +27,7 @@ mod refresh;
 mod visit;
 
 use crate::cache::{store::Unstored, uncacheable::Marks};
-use crate::config::{Auth, Config, Memory, Millis, Target, Unset, raw::Raw};
+use crate::config::{Auth, Config, Memory, Millis, Spoken, Target, Unset, raw::Raw};
 use crate::error::Error;
 use crate::head::{Edits, Fields, Head};
 use crate::ledger::View;
@@ -39,6 +39,7 @@ use crate::route::{self, Place};
 use crate::session::Memo;
 use crate::{headers, path};
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use visit::Visit;
 
 /// Why an answer with tags that could not be purged is not stored.
@@ -47,10 +48,28 @@ const TAGS: &str = "an answer has at most 128 tags of 256 visible ASCII characte
 /// Usher's own pages are below this path.
 const OWN: &str = "/.usher/";
 
+/// What the build embeds.
+pub struct Built<'a> {
+    /// The configuration as written.
+    pub raw: Raw,
+    /// Its table of locales ([`crate::config::matcher`]).
+    pub languages: &'a str,
+    /// Usher's own words ([`Spoken`] as JSON).
+    pub words: &'a str,
+    /// Which static pages are there in which locales: JSON, `{"/about": [0, 1]}`.
+    pub pages: &'a str,
+    /// Tells this build's static files from another's.
+    pub edition: &'a str,
+}
+
 /// One isolate's gateway: the configuration and what it remembers between requests.
 pub struct Gateway {
     config: Result<Config, String>,
     edition: String,
+    /// Usher's own words.
+    spoken: Spoken,
+    /// The static pages that are there in several locales, and in which.
+    pages: BTreeMap<String, Vec<usize>>,
     /// What users are hashed with in the log.
     log_key: String,
     view: RefCell<View>,
@@ -65,19 +84,20 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Opens the door: checks the embedded configuration and reads the vars it names. `languages` is
-    /// the build's table of locales; `edition` tells this build's static files from another's.
+    /// Opens the door: checks the embedded configuration and reads the vars it names.
     #[must_use]
-    pub fn new(raw: &Raw, languages: &str, edition: &str, var: impl Fn(&str) -> Option<String>) -> Self {
+    pub fn new(built: &Built<'_>, var: impl Fn(&str) -> Option<String>) -> Self {
         let log_key = var("ADMIN_TOKEN").unwrap_or_default();
-        let config = Config::check(raw)
+        let config = Config::check(&built.raw)
             .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-            .map(|config| config.with_languages(languages))
+            .map(|config| config.with_languages(built.languages))
             .and_then(|config| config.resolved(var).map_err(|unset: Unset| unset.to_string()));
         let (entries, lifetime) = config.as_ref().map_or((0, 0), |c| (c.session.memo_entries, c.session.memo));
         Self {
             config,
-            edition: edition.to_owned(),
+            edition: built.edition.to_owned(),
+            pages: serde_json::from_str(built.pages).unwrap_or_default(),
+            spoken: serde_json::from_str(built.words).unwrap_or_default(),
             log_key,
             view: RefCell::default(),
             memo: RefCell::new(Memo::new(entries, lifetime)),
@@ -98,21 +118,23 @@ impl Gateway {
     /// Answers one request, whose packed head this is.
     pub async fn serve<P: Platform>(&self, platform: &P, packed: &str) -> Reply<P::Body> {
         let Some(head) = Head::parse(packed) else {
-            let asker = Asker { page: false, language: "en", request_id: "", sign_in: None };
+            let words = self.spoken.english();
+            let asker = Asker { page: false, words, request_id: "", at: platform.now(), sign_in: None };
             return made(respond::error(&Error::Malformed("the request's URL is none".into()), &asker));
         };
         let mut visit = Visit::new(platform, &head);
         match &self.config {
             Ok(config) => {
                 let outcome = self.answer(platform, config, &mut visit).await;
-                let mut reply = outcome.unwrap_or_else(|error| say(config, error, &mut visit));
+                let mut reply = outcome.unwrap_or_else(|error| say(config, &self.spoken, error, &mut visit));
                 self.finish(platform, config, visit, &mut reply);
                 reply
             }
             Err(sentence) => {
                 platform.log(&observe::event("error", sentence));
                 let (page, request_id) = (respond::wants_page(&head.fields), visit.request_id.as_str());
-                let asker = Asker { page, language: "en", request_id, sign_in: None };
+                let words = self.spoken.english();
+                let asker = Asker { page, words, request_id, at: visit.started, sign_in: None };
                 let mut answer = respond::error(&Error::Misconfigured, &asker);
                 answer.edits.set("x-request-id", request_id);
                 answer.edits.set("cache-status", &visit.cache.field(None));
@@ -230,7 +252,7 @@ fn made<B>(answer: Generated) -> Reply<B> {
 }
 
 /// The one place where a failure becomes an answer.
-fn say<B>(config: &Config, error: Error, visit: &mut Visit<'_>) -> Reply<B> {
+fn say<B>(config: &Config, spoken: &Spoken, error: Error, visit: &mut Visit<'_>) -> Reply<B> {
     let head = visit.head;
     let normal = path::normal(head.url.path).unwrap_or_default();
     let prefix = route::locale_prefix(config, &normal);
@@ -244,8 +266,9 @@ fn say<B>(config: &Config, error: Error, visit: &mut Visit<'_>) -> Reply<B> {
     });
     let asker = Asker {
         page: respond::wants_page(&head.fields),
-        language: config.locales.supported.get(locale).map_or("en", String::as_str),
+        words: spoken.of(locale),
         request_id: &visit.request_id,
+        at: visit.started,
         sign_in: sign_in.as_deref(),
     };
     let mut answer = respond::error(&error, &asker);

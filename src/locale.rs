@@ -1,8 +1,9 @@
 //! In which language is this visitor spoken to? (RFC 9110 12.5.4, RFC 4647 3.4)
 
-use crate::config::Locales;
 use crate::config::matcher::Near;
-use crate::head::list;
+use crate::config::{Config, Locales};
+use crate::head::{Url, list};
+use crate::path;
 
 /// What took the decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +101,33 @@ pub fn choose(locales: &Locales, wishes: &Wishes<'_>) -> Choice {
         .or_else(|| country().map(|locale| (locale, Reason::Country)));
     let (locale, reason) = decided.unwrap_or((locales.default, Reason::Default));
     Choice { locale, reason }
+}
+
+/// The `Link` of a page that is there in several languages (RFC 8288; `hreflang`), so that whoever
+/// indexes it finds them all.
+#[must_use]
+pub fn alternates(config: &Config, url: &Url<'_>, path: &str, locales: &[usize]) -> String {
+    let Url { scheme, authority, .. } = *url;
+    let tags = locales.iter().filter_map(|place| config.locales.supported.get(*place));
+    let link = |prefix: &str, tag: &str| {
+        format!("<{scheme}://{authority}{prefix}{path}>; rel=\"alternate\"; hreflang=\"{tag}\"")
+    };
+    let links = tags.map(|tag| link(&format!("/{tag}"), tag));
+    links.chain([link("", "x-default")]).collect::<Vec<_>>().join(", ")
+}
+
+/// Where a visitor goes who chooses a locale on the page `back`: the same page, by its prefix when the
+/// path has one. Never another host.
+#[must_use]
+pub fn switched(config: &Config, back: &str, locale: usize) -> String {
+    let back = if path::is_local(back) { back } else { "/" };
+    let (page, query) = back.split_at_checked(back.find(['?', '#']).unwrap_or(back.len())).unwrap_or((back, ""));
+    let first = page.strip_prefix('/').and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let prefixed = config.locales.prefix && config.locales.supported.iter().any(|tag| tag.eq_ignore_ascii_case(first));
+    match (prefixed, config.locales.supported.get(locale), page.get(first.len() + 1..)) {
+        (true, Some(tag), Some(rest)) => format!("/{tag}{}{query}", if rest.is_empty() { "/" } else { rest }),
+        _ => back.to_owned(),
+    }
 }
 
 /// Ranges read from one header at most; the rest is not looked at.
@@ -298,6 +326,30 @@ mod tests {
             (2, Reason::Country)
         );
         assert_eq!(decide(Wishes { country: Some("ZZ"), ..Wishes::default() }), (0, Reason::Default));
+    }
+
+    #[test]
+    fn a_page_names_its_other_languages_and_a_switch_stays_on_it() {
+        let text = "[locale]\nsupported = [\"en\", \"ja\"]\n[[route]]\nname = \"a\"\npath = \"/*\"\necho = true\n";
+        let (_, config) = crate::config::source::read(text, "test.toml").expect("a configuration");
+        let url = Url { scheme: "https", authority: "a.example", path: "/ja/about", query: Some("x") };
+        assert_eq!(
+            alternates(&config, &url, "/about", &[0, 1]),
+            "<https://a.example/en/about>; rel=\"alternate\"; hreflang=\"en\", <https://a.example/ja/about>; rel=\"alternate\"; hreflang=\"ja\", <https://a.example/about>; rel=\"alternate\"; hreflang=\"x-default\""
+        );
+        for (back, found) in [
+            ("/about?x=1", "/about?x=1"),
+            ("/en/about?x=/en/", "/ja/about?x=/en/"),
+            ("/EN", "/ja/"),
+            ("/en?a", "/ja/?a"),
+            ("/english", "/english"),
+            ("//evil.example/en", "/"),
+            ("https://evil.example", "/"),
+            ("/\\evil.example", "/"),
+            ("", "/"),
+        ] {
+            assert_eq!(switched(&config, back, 1), found, "{back}");
+        }
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 mod words;
 
-pub use words::Words;
-
+use crate::config::{Millis, words::Words};
 use crate::error::Error;
 use crate::head::{Edits, Fields, list};
 use crate::locale::thousandths;
 use crate::path;
+use ct_codecs::{Base64, Encoder};
 
 /// An answer made here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,10 +52,12 @@ impl Generated {
 pub struct Asker<'a> {
     /// Whether a page is wanted rather than JSON.
     pub page: bool,
-    /// The negotiated language.
-    pub language: &'a str,
+    /// Usher's words in their language.
+    pub words: &'a Words,
     /// The request's id.
     pub request_id: &'a str,
+    /// When it came.
+    pub at: Millis,
     /// Where a browser may sign in, return path included.
     pub sign_in: Option<&'a str>,
 }
@@ -85,6 +87,13 @@ pub fn sign_in_location(page: &str, prefix: Option<&str>, back: &str) -> String 
     format!("{}{page}{mark}return_to={}", prefix.unwrap_or_default(), path::encode(back))
 }
 
+/// Seconds until it is worth trying again.
+const RETRY_AFTER: u32 = 5;
+
+/// Writes numbers and times as the visitor's language does; browsers know how, and it costs no byte of
+/// wasm.
+const SCRIPT: &str = "const l=document.documentElement.lang;for(const e of document.querySelectorAll('data'))e.textContent=new Intl.NumberFormat(l).format(e.value);for(const e of document.querySelectorAll('time'))e.textContent=new Intl.DateTimeFormat(l,{dateStyle:'medium',timeStyle:'medium'}).format(new Date(e.textContent))";
+
 /// Says an error: a redirect to the sign-in page, a page, or problem+json.
 #[must_use]
 pub fn error(error: &Error, asker: &Asker<'_>) -> Generated {
@@ -98,7 +107,9 @@ pub fn error(error: &Error, asker: &Asker<'_>) -> Generated {
         Error::Unauthenticated => edits.set("www-authenticate", "Cookie realm=\"usher\""),
         Error::NotTheOperator => edits.set("www-authenticate", "Bearer realm=\"usher\""),
         Error::MethodNotAllowed(allowed) => edits.set("allow", &allowed.join(", ")),
-        Error::IdentityDown | Error::LedgerDown | Error::StoreDown => edits.set("retry-after", "5"),
+        Error::IdentityDown | Error::LedgerDown | Error::StoreDown => {
+            edits.set("retry-after", &RETRY_AFTER.to_string());
+        }
         _ => {}
     }
     edits.set("proxy-status", &format!("usher; error={}", error.proxy_error()));
@@ -117,29 +128,33 @@ fn detail(error: &Error) -> Option<String> {
 }
 
 fn problem(error: &Error, asker: &Asker<'_>) -> Generated {
-    let words = Words::of(asker.language);
-    let (title, sentence) = words.say(error);
+    let words = asker.words;
+    let (title, sentence) = words::say(words, error);
+    let sentence = sentence.replace("{seconds}", &RETRY_AFTER.to_string());
     let body = serde_json::json!({
         "type": "about:blank",
         "title": title,
         "status": error.status(),
-        "detail": detail(error).unwrap_or_else(|| sentence.to_owned()),
+        "detail": detail(error).unwrap_or(sentence),
         "request_id": asker.request_id,
     });
     let mut answer = Generated::json(error.status(), &body);
     answer.edits.set("content-type", "application/problem+json");
-    answer.edits.set("content-language", words.tag);
+    answer.edits.set("content-language", &words.tag);
     answer
 }
 
 fn page(error: &Error, asker: &Asker<'_>) -> Generated {
-    let words = Words::of(asker.language);
-    let (title, sentence) = words.say(error);
+    let (title, sentence) = words::say(asker.words, error);
+    let (title, sentence) = (escape(title), escape(sentence));
+    let sentence = sentence.replace("{seconds}", &format!("<data value=\"{RETRY_AFTER}\">{RETRY_AFTER}</data>"));
     let extra = detail(error)
         .map(|text| format!("<p lang=\"en\" dir=\"ltr\"><code>{}</code></p>", escape(&text)))
         .unwrap_or_default();
-    let Words { tag, dir, reference, home, .. } = words;
+    let Words { tag, dir, reference, home, .. } = asker.words;
+    let (reference, home) = (escape(reference), escape(home));
     let (status, id) = (error.status(), escape(asker.request_id));
+    let at = httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_millis(asker.at));
     let body = format!(
         "<!doctype html>\n<html lang=\"{tag}\" dir=\"{dir}\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n<style>\n\
          :root{{color-scheme:light dark;font:1.1rem/1.6 system-ui,sans-serif}}\n\
@@ -147,14 +162,15 @@ fn page(error: &Error, asker: &Asker<'_>) -> Generated {
          h1{{font-size:1.7rem;line-height:1.25;margin:0 0 .6rem}}\n\
          small,code{{font-size:.8rem;opacity:.7;overflow-wrap:anywhere}}\n\
          a{{color:inherit}}\n\
-         </style>\n<main>\n<small>{status}</small>\n<h1>{title}</h1>\n<p>{sentence}</p>\n{extra}<p><a href=\"/\">{home}</a></p>\n\
-         <small>{reference}: <bdi>{id}</bdi></small>\n</main>\n</html>\n"
+         </style>\n<main>\n<small><data value=\"{status}\">{status}</data></small>\n<h1>{title}</h1>\n<p>{sentence}</p>\n{extra}<p><a href=\"/\">{home}</a></p>\n\
+         <small>{reference}: <bdi>{id}</bdi> · <time>{at}</time></small>\n</main>\n<script>{SCRIPT}</script>\n</html>\n"
     );
     let mut answer = Generated::new(status, "text/html; charset=utf-8", body);
+    let script = Base64::encode_to_string(hmac_sha256::Hash::hash(SCRIPT.as_bytes())).unwrap_or_default();
     answer.edits.set("content-language", tag);
     answer.edits.set(
         "content-security-policy",
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+        &format!("default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{script}'; frame-ancestors 'none'; base-uri 'none'"),
     );
     answer
 }
@@ -183,7 +199,15 @@ mod tests {
     use proptest::prelude::*;
 
     fn asker(page: bool, language: &'static str) -> Asker<'static> {
-        Asker { page, language, request_id: "id-1", sign_in: None }
+        static WORDS: std::sync::LazyLock<Vec<Words>> = std::sync::LazyLock::new(|| {
+            let read = |tag: &str| {
+                let text = std::fs::read_to_string(format!("words/{tag}.toml")).expect("the shipped words");
+                Words { tag: tag.into(), ..toml::from_str(&text).expect("as TOML") }
+            };
+            ["en", "de", "ar"].map(read).to_vec()
+        });
+        let words = WORDS.iter().find(|words| words.tag == language).expect("one of these");
+        Asker { page, words, request_id: "id-1", at: 0, sign_in: None }
     }
 
     fn fields(generated: &Generated) -> Vec<(String, String)> {
@@ -213,7 +237,7 @@ mod tests {
 
     #[test]
     fn an_error_is_problem_json_or_a_page_in_the_visitors_language() {
-        let said = error(&Error::NotFound, &asker(false, "de-AT"));
+        let said = error(&Error::NotFound, &asker(false, "de"));
         assert_eq!((said.status, value(&said, "content-type").as_deref()), (404, Some("application/problem+json")));
         assert_eq!(value(&said, "content-language").as_deref(), Some("de"));
         let body: serde_json::Value = serde_json::from_str(&said.body).expect("JSON");

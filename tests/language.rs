@@ -170,3 +170,17 @@ proptest! {
         prop_assert_eq!(chosen(&some, &tags.join(", ")), "es-419");
     }
 }
+
+const HUNDRED: &str = "en de es fr ja ar en-GB es-419 zh-Hans zh-Hant pt pt-PT it nl pl ru tr ko hi fa he id vi th uk cs sk sv nb nn da fi hu ro bg el hr sr sr-Latn sl lt lv et is ga cy mt sq mk bs ca gl eu af sw zu xh am ti so ha yo ig bn gu kn ml mr ne or pa si ta te ur my km lo ka hy az kk ky uz uz-Cyrl tk tg mn fil ms jv su en-AU en-CA en-IN fr-CA de-CH ar-MA zh-HK fa-AF";
+
+/// What ships is a table and a look-up: how many bytes for 5, 20 and 100 locales.
+#[test]
+fn the_table_is_small() {
+    let all: Vec<String> = HUNDRED.split(' ').map(str::to_owned).collect();
+    assert_eq!(all.len(), 100);
+    for (count, most) in [(5, 6_000), (20, 16_000), (100, 48_000)] {
+        let bytes = source::table(&all[..count], 0).len();
+        eprintln!("{count} locales: {bytes} bytes");
+        assert!(bytes < most, "{count} locales: {bytes} bytes");
+    }
+}

@@ -47,15 +47,22 @@ pub fn read(text: &str, file: &str) -> Result<(Raw, Config), Faults> {
 /// The table of a configuration's languages; nothing where it is not used.
 #[must_use]
 pub fn languages(config: &Config) -> String {
+    let locales = &config.locales;
+    if locales.nearest && locales.supported.len() > 1 {
+        table(&locales.supported, locales.default)
+    } else {
+        String::new()
+    }
+}
+
+/// [`Languages::table`], remembered: it takes a while, and the same are asked for again.
+#[must_use]
+pub fn table(supported: &[String], default: usize) -> String {
     static LANGUAGES: LazyLock<Languages> = LazyLock::new(Languages::new);
     static KNOWN: Mutex<BTreeMap<(Vec<String>, usize), String>> = Mutex::new(BTreeMap::new());
-    let locales = &config.locales;
-    if !locales.nearest || locales.supported.len() < 2 {
-        return String::new();
-    }
-    let key = (locales.supported.clone(), locales.default);
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    known.entry(key).or_insert_with(|| LANGUAGES.table(&locales.supported, locales.default)).clone()
+    let key = (supported.to_vec(), default);
+    known.entry(key).or_insert_with(|| LANGUAGES.table(supported, default)).clone()
 }
 
 fn parse(text: &str) -> Result<Raw, (usize, Problem)> {

@@ -9,6 +9,7 @@ use crate::observe;
 use crate::platform::{After, Platform, Unreadable};
 use crate::respond::Generated;
 use crate::session::{self, Draft, Token};
+use crate::{locale, path};
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
@@ -28,6 +29,8 @@ impl Gateway {
         match (page, visit.head.method) {
             ("health", "GET" | "HEAD") => Ok(self.health(platform, config, is_operator(platform, visit)).await),
             ("health", _) => allow(&["GET", "HEAD"]),
+            ("language", "GET") => Ok(language(config, visit)),
+            ("language", _) => allow(&["GET"]),
             ("purge", "POST") => self.purge(platform, config, visit).await,
             ("purge", _) => allow(&["POST"]),
             ("sessions", "POST") => self.start_session(platform, config, visit).await,
@@ -122,6 +125,24 @@ impl Gateway {
         visit.after.extend(key.map(|key| After::Delete { key }));
         Ok(Generated::json(200, &receipt(config, platform.now(), moment, &[ended], false)))
     }
+}
+
+/// Remembers the language that a visitor chooses, and brings them back to where they were.
+fn language(config: &Config, visit: &Visit<'_>) -> Generated {
+    let url = &visit.head.url;
+    let wanted = url
+        .parameter("to")
+        .and_then(|tag| config.locales.supported.iter().position(|known| known.eq_ignore_ascii_case(tag)));
+    let back = url.parameter("return_to").map(path::decode).unwrap_or_else(|| "/".into());
+    let Some(locale) = wanted else {
+        return Generated::redirect(303, if path::is_local(&back) { &back } else { "/" });
+    };
+    let mut answer = Generated::redirect(303, &locale::switched(config, &back, locale));
+    let secure = if url.scheme == "https" { "; Secure" } else { "" };
+    let tag = config.locales.supported.get(locale).map(String::as_str).unwrap_or_default();
+    let cookie = format!("{}={tag}; Path=/; Max-Age=31536000; SameSite=Lax{secure}", config.locales.cookie);
+    answer.edits.append("set-cookie", &cookie);
+    answer
 }
 
 /// What was stamped, and by when it holds everywhere.

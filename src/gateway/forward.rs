@@ -10,7 +10,7 @@ use crate::platform::{Answer, Ask, Carry, Failure, Platform};
 use crate::respond::Generated;
 use crate::route::Place;
 use crate::session::Instruction;
-use crate::{headers, path, route, steer};
+use crate::{headers, locale, path, route, steer};
 
 /// What an origin can be asked with; TRACE would show it what a visitor must not see.
 const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
@@ -58,7 +58,7 @@ impl Gateway {
     ) -> Result<Got<P::Body>, Error> {
         let asked = platform.now();
         let got = match &passage.place.route.target {
-            Target::Static => file(platform, config, visit, passage.place).await,
+            Target::Static => self.file(platform, config, visit, passage.place).await,
             Target::Pools(pools) => {
                 let region = visit.region.map(|(place, _)| place);
                 let origins = steer::origins(config, pools, &visit.visitor, region, visit.dice);
@@ -160,48 +160,55 @@ pub(super) fn speak(fields: &Fields<'_>, language: Option<&str>, edits: &mut Edi
     }
 }
 
-/// A static file in the visitor's language, else in the default one, else as it is.
-async fn file<P: Platform>(
-    platform: &P,
-    config: &Config,
-    visit: &mut Visit<'_>,
-    place: &Place<'_, '_>,
-) -> Result<Got<P::Body>, Error> {
-    visit.origin = Some("static");
-    let default = config.locales.supported.get(config.locales.default).map(String::as_str);
-    let mut languages: Vec<Option<&str>> = Vec::with_capacity(3);
-    if let Some(language) = visit.language(config) {
-        languages.push(Some(language));
-        languages.extend([default].into_iter().filter(|default| *default != Some(language)));
-    }
-    // `/ja/x` as it stands is what `/x` guards in Japanese.
-    if !(place.route.localized && route::names_locale(config, &place.path).is_some()) {
-        languages.push(None);
-    }
-    for language in languages {
-        let prefix = language.map(|tag| format!("/{tag}")).unwrap_or_default();
-        visit.attempts += 1;
-        let found = platform.file(&format!("{prefix}{}", place.path)).await;
-        let answer = found.map_err(|_| Error::StoreDown)?;
-        let (status, fields) = head::answer(&answer.packed);
-        if status == 404 {
-            continue;
+impl Gateway {
+    /// A static file in the visitor's language, else in the default one, else as it is.
+    async fn file<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &mut Visit<'_>,
+        place: &Place<'_, '_>,
+    ) -> Result<Got<P::Body>, Error> {
+        visit.origin = Some("static");
+        let default = config.locales.supported.get(config.locales.default).map(String::as_str);
+        let mut languages: Vec<Option<&str>> = Vec::with_capacity(3);
+        if let Some(language) = visit.language(config) {
+            languages.push(Some(language));
+            languages.extend([default].into_iter().filter(|default| *default != Some(language)));
         }
-        let mut edits = Edits::new();
-        edits.remove("cf-cache-status");
-        // The store of files tidies paths by redirects; they must lead back through this door.
-        if let Some(tidied) = fields.get("location").and_then(|location| location.strip_prefix(prefix.as_str())) {
-            let location = if path::is_local(tidied) { tidied } else { "/" };
-            let shown = place.prefix.and_then(|place| config.locales.supported.get(place)).map(|tag| format!("/{tag}"));
-            edits.set("location", &format!("{}{location}", shown.unwrap_or_default()));
+        // `/ja/x` as it stands is what `/x` guards in Japanese.
+        if !(place.route.localized && route::names_locale(config, &place.path).is_some()) {
+            languages.push(None);
         }
-        let page = fields.get("content-type").is_some_and(|media| media.starts_with("text/html"));
-        if page && visit.choice.is_some() {
-            speak(&fields, language.or(default), &mut edits);
+        for language in languages {
+            let prefix = language.map(|tag| format!("/{tag}")).unwrap_or_default();
+            visit.attempts += 1;
+            let found = platform.file(&format!("{prefix}{}", place.path)).await;
+            let answer = found.map_err(|_| Error::StoreDown)?;
+            let (status, fields) = head::answer(&answer.packed);
+            if status == 404 {
+                continue;
+            }
+            let mut edits = Edits::new();
+            edits.remove("cf-cache-status");
+            // The store of files tidies paths by redirects; they must lead back through this door.
+            if let Some(tidied) = fields.get("location").and_then(|location| location.strip_prefix(prefix.as_str())) {
+                let location = if path::is_local(tidied) { tidied } else { "/" };
+                let shown =
+                    place.prefix.and_then(|place| config.locales.supported.get(place)).map(|tag| format!("/{tag}"));
+                edits.set("location", &format!("{}{location}", shown.unwrap_or_default()));
+            }
+            let page = fields.get("content-type").is_some_and(|media| media.starts_with("text/html"));
+            if page && visit.choice.is_some() {
+                speak(&fields, language.or(default), &mut edits);
+                if let Some(locales) = self.pages.get(place.path.as_ref()).filter(|_| config.locales.prefix) {
+                    edits.append("link", &locale::alternates(config, &visit.head.url, &place.path, locales));
+                }
+            }
+            return Ok(Got { answer, edits, personal: false });
         }
-        return Ok(Got { answer, edits, personal: false });
+        Err(Error::NotFound)
     }
-    Err(Error::NotFound)
 }
 
 /// What would have been forwarded, as JSON.

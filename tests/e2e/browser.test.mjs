@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { demo, folder, token } from "./harness.mjs";
+import { demo, folder, gateway, token } from "./harness.mjs";
 
 const chromium = [process.env.CHROMIUM, "/usr/bin/chromium"].find((path) => path && existsSync(path));
 const skip = chromium ? false : "NO CHROMIUM FOUND: the demo is not tested in a browser";
@@ -111,6 +111,28 @@ test("an error is a page in the visitor's language", { skip }, async (t) => {
   await shot(page, "error-arabic");
   await page.goto(`${usher.url}/api/x`);
   await shot(page, "error-origin");
+});
+
+test("an error's numbers and times are the visitor's", { skip }, async (t) => {
+  const state = folder();
+  const nobody = "http://127.0.0.1:9";
+  const other = await gateway({ state: state.path, vars: { A_URL: nobody, B_URL: nobody, DEAD_URL: nobody } });
+  t.after(async () => {
+    await other.stop();
+    state.remove();
+  });
+  for (const [tag, dir, digits] of [["fa", "rtl", /۴۰۴/], ["de", "ltr", /404/], ["ja", "ltr", /404/]]) {
+    const { page, faults } = await visit(t, { width: 390, height: 844 });
+    const answer = await page.goto(`${other.url}/${tag}/nowhere`);
+    assert.equal(answer.status(), 404);
+    assert.equal(await page.getAttribute("html", "dir"), dir);
+    assert.match(await page.textContent("data"), digits);
+    const written = await page.evaluate(() => new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium" }).format(new Date()));
+    const shown = await page.textContent("time");
+    assert.ok(shown.includes(written), `${shown} / ${written}`);
+    await shot(page, `error-${tag}`);
+    assert.deepEqual(faults.filter((fault) => !/404/.test(fault)), []);
+  }
 });
 
 test("another site cannot sign a visitor in or out", { skip }, async () => {

@@ -567,3 +567,20 @@ test("the origin is asked through a stage of our own, and nobody from outside en
   a.answer = (asked) => asked.socket.destroy();
   assert.equal((await usher.ask("/through/down")).status, 502);
 });
+
+test("a page names its other languages, and a switch is remembered and stays on the page", async () => {
+  const host = new URL(usher.url).host;
+  for (let n = 0; n < 2; n += 1) {
+    const page = await usher.ask("/ja/about");
+    for (const tag of ["en", "de", "ja", "ar"]) assert.ok(page.headers.link.includes(`<http://${host}/${tag}/about>; rel="alternate"; hreflang="${tag}"`), page.headers.link);
+    assert.ok(page.headers.link.endsWith(`<http://${host}/about>; rel="alternate"; hreflang="x-default"`));
+    assert.ok(!page.headers.link.includes('hreflang="fa"'), "there is no such page");
+  }
+  const go = (query) => usher.ask(`/.usher/language?${query}`);
+  const switched = await go("to=ja&return_to=%2Fde%2Fabout%3Fx%3D1");
+  assert.deepEqual([switched.status, switched.headers.location, switched.headers["set-cookie"]], [303, "/ja/about?x=1", ["lang=ja; Path=/; Max-Age=31536000; SameSite=Lax"]]);
+  for (const back of ["//evil.example", "https://evil.example/", "/%5Cevil.example", "%2F%2Fevil.example"]) {
+    for (const to of ["ja", "xx"]) assert.equal((await go(`to=${to}&return_to=${back}`)).headers.location, "/", back);
+  }
+  assert.equal((await go("to=xx")).headers["set-cookie"], undefined);
+});

@@ -4,12 +4,13 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::path::Path;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use usher::config::Millis;
-use usher::config::{Config, raw::Raw, source};
-use usher::gateway::Gateway;
+use usher::config::{Config, Spoken, raw::Raw, source};
+use usher::gateway::{Built, Gateway};
 use usher::head::{self, Head};
 use usher::ledger::{Entry, Page, Stamp};
 use usher::platform::{After, Answer, Ask, Carry, Content, Down, Failure, Joined, Platform, Reply, Store, Unreadable};
@@ -134,8 +135,17 @@ pub(crate) fn raw(toml: &str) -> Raw {
 
 impl Isolate {
     pub(crate) fn new(world: &Rc<World>, toml: &str) -> Self {
-        let languages = source::languages(&Config::check(&raw(toml)).unwrap());
-        let gateway = Gateway::new(&raw(toml), &languages, "edition", |name| world.vars.borrow().get(name).cloned());
+        let config = Config::check(&raw(toml)).unwrap();
+        let languages = source::languages(&config);
+        let words = serde_json::to_string(&Spoken::read(&config, Path::new("words")).unwrap()).unwrap();
+        let built = Built {
+            raw: raw(toml),
+            languages: &languages,
+            words: &words,
+            pages: r#"{"/about":[0,2]}"#,
+            edition: "edition",
+        };
+        let gateway = Gateway::new(&built, |name| world.vars.borrow().get(name).cloned());
         Self {
             world: Rc::clone(world),
             gateway,

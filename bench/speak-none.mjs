@@ -1,0 +1,2 @@
+import { worker } from "./speaking.mjs";
+export default worker(() => "en");
