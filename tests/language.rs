@@ -173,6 +173,17 @@ proptest! {
 
 const HUNDRED: &str = "en de es fr ja ar en-GB es-419 zh-Hans zh-Hant pt pt-PT it nl pl ru tr ko hi fa he id vi th uk cs sk sv nb nn da fi hu ro bg el hr sr sr-Latn sl lt lv et is ga cy mt sq mk bs ca gl eu af sw zu xh am ti so ha yo ig bn gu kn ml mr ne or pa si ta te ur my km lo ka hy az kk ky uz uz-Cyrl tk tg mn fil ms jv su en-AU en-CA en-IN fr-CA de-CH ar-MA zh-HK fa-AF";
 
+/// However long a header is, the same few of its ranges are looked at.
+#[test]
+fn work_is_bounded_by_sixty_four_ranges() {
+    let some = config(&["en", "de"], "");
+    let behind = |count: usize| format!("{}de", "xx,".repeat(count));
+    assert_eq!(chosen(&some, &behind(63)), "de");
+    for count in [64, 65, 1_000, 100_000] {
+        assert_eq!(chosen(&some, &behind(count)), "en", "{count}");
+    }
+}
+
 /// What ships is a table and a look-up: how many bytes for 5, 20 and 100 locales.
 #[test]
 fn the_table_is_small() {

@@ -215,6 +215,7 @@ fn locales(raw: &raw::Locale, problems: &mut Problems) -> Locales {
 /// Canonical case of a language tag (RFC 5646 2.1.1); `None` when it is not shaped like one.
 pub(super) fn canonical_tag(tag: &str) -> Option<String> {
     let mut out = String::with_capacity(tag.len());
+    let mut extended = false;
     for (place, part) in tag.split('-').enumerate() {
         let shaped = (1..=8).contains(&part.len())
             && if place == 0 {
@@ -229,7 +230,9 @@ pub(super) fn canonical_tag(tag: &str) -> Option<String> {
             out.push('-');
         }
         let lower = part.to_ascii_lowercase();
+        extended |= place > 0 && part.len() == 1;
         match part.len() {
+            _ if extended => out.push_str(&lower),
             2 if place > 0 => out.push_str(&part.to_ascii_uppercase()),
             4 if place > 0 && part.bytes().all(|b| b.is_ascii_alphabetic()) => {
                 let (first, others) = lower.split_at_checked(1)?;

@@ -152,6 +152,8 @@ fn language_tags_have_one_canonical_case() {
         ("zh-hant-tw", Some("zh-Hant-TW")),
         ("pt-br", Some("pt-BR")),
         ("es-419", Some("es-419")),
+        ("en-gb-U-SD-gbsct", Some("en-GB-u-sd-gbsct")),
+        ("zh-hant-X-ab-Abcd", Some("zh-Hant-x-ab-abcd")),
         ("", None),
         ("a", None),
         ("en_US", None),
