@@ -1,4 +1,6 @@
 // The demo: asks Usher things and shows what it answers.
+import { speak, word } from "./demo-words.js";
+
 const by = (id) => document.getElementById(id);
 const show = (id, text) => (by(id).textContent = text);
 
@@ -30,8 +32,10 @@ async function look() {
   show("way-ticket", user ? `${user} (${decided.identity})` : decided.identity);
   show("way-language", `${decided.locale} (by ${decided.locale_by})`);
   show("way-region", `${decided.region} (by ${decided.region_by})`);
-  by("who").innerHTML = user ? "You are signed in as <strong></strong>." : "You are not signed in.";
-  if (user) by("who").querySelector("strong").textContent = user;
+  speak(decided.locale);
+  const name = document.createElement("strong");
+  name.textContent = user;
+  by("who").replaceChildren(...(user ? [`${word(decided.locale, "signed")} `, name] : [word(decided.locale, "unsigned")]));
   by("sign-in").hidden = Boolean(user);
   by("sign-out").hidden = !user;
   by("headers").replaceChildren(

@@ -1,7 +1,7 @@
 //! What is kept beside a stored answer, and is the answer still good? (RFC 9111 4)
 
 use super::control::{Directives, Wanted};
-use super::key::{Key, Partition};
+use super::key::Key;
 use super::status::Forward;
 use super::store::Received;
 use super::vary;
@@ -230,12 +230,6 @@ impl Stored {
     pub fn time_to_live(&self, now: Millis) -> i64 {
         let left = i128::from(self.until) - i128::from(now);
         i64::try_from(left.div_euclid(1_000)).unwrap_or_default()
-    }
-
-    /// Whether this partition is everybody's.
-    #[must_use]
-    pub fn is_public(&self) -> bool {
-        self.partition == Partition::Public.name()
     }
 }
 

@@ -209,8 +209,13 @@ export async function join(name, patience) {
 export function keep(answer, how) {
   const [flight, key, edits, bytes, variantsKey, variantsEdits] = how.split("\0");
   const variants = () => (variantsKey === "" ? undefined : keepVariants(variantsKey, variantsEdits));
-  const work = store(answer, flights.get(flight), key, edits, Number(bytes), variants);
-  waitUntil(work.catch((error) => failed("the cache", error)).finally(() => land(flight, ALONE)));
+  const own = flights.get(flight);
+  const work = store(answer, own, key, edits, Number(bytes), variants);
+  const over = () => {
+    // Another may have taken over what was given up.
+    if (flights.get(flight) === own) land(flight, ALONE);
+  };
+  waitUntil(work.catch((error) => failed("the cache", error)).finally(over));
 }
 
 async function keepVariants(key, edits) {

@@ -72,13 +72,18 @@ for (const [name, size, scheme] of [
     await shot(page, `${name}-signed-in`);
 
     await page.getByRole("button", { name: "日本語" }).click();
+    await page.getByRole("heading", { name: "こんばんは。チケットを拝見します。" }).waitFor();
+    await shot(page, `${name}-japanese`);
     await text(page, "way-language", /ja \(by cookie\)/);
     await page.getByRole("heading", { name: "このページについて" }).waitFor();
     await page.getByRole("button", { name: "العربية" }).click();
     await page.getByRole("heading", { name: "عن هذه الصفحة" }).waitFor();
     assert.equal(await page.locator("#page").getAttribute("dir"), "rtl");
+    await page.getByRole("heading", { name: "مساء الخير. تذكرتك من فضلك؟" }).waitFor();
+    assert.deepEqual(await page.evaluate(() => [document.documentElement.lang, document.documentElement.dir]), ["ar", "rtl"]);
+    await text(page, "who", /لقد سجّلت الدخول باسم Zoë/);
     await shot(page, `${name}-arabic`);
-    await page.getByRole("button", { name: "Automatic" }).click();
+    await page.getByRole("button", { name: "تلقائي" }).click();
     await text(page, "way-language", /en \(by (header|session|default)\)/);
 
     await page.getByRole("button", { name: "Sign out" }).click();
