@@ -119,7 +119,7 @@ impl Gateway {
     pub async fn serve<P: Platform>(&self, platform: &P, packed: &str) -> Reply<P::Body> {
         let Some(head) = Head::parse(packed) else {
             let words = self.spoken.english();
-            let asker = Asker { page: false, words, request_id: "", at: platform.now(), sign_in: None };
+            let asker = Asker { page: false, words, request_id: "", at: platform.now(), home: "/", sign_in: None };
             return made(respond::error(&Error::Malformed("the request's URL is none".into()), &asker));
         };
         let mut visit = Visit::new(platform, &head);
@@ -134,7 +134,7 @@ impl Gateway {
                 platform.log(&observe::event("error", sentence));
                 let (page, request_id) = (respond::wants_page(&head.fields), visit.request_id.as_str());
                 let words = self.spoken.english();
-                let asker = Asker { page, words, request_id, at: visit.started, sign_in: None };
+                let asker = Asker { page, words, request_id, at: visit.started, home: "/", sign_in: None };
                 let mut answer = respond::error(&Error::Misconfigured, &asker);
                 answer.edits.set("x-request-id", request_id);
                 answer.edits.set("cache-status", &visit.cache.field(None));
@@ -258,17 +258,18 @@ fn say<B>(config: &Config, spoken: &Spoken, error: Error, visit: &mut Visit<'_>)
     let prefix = route::locale_prefix(config, &normal);
     let Choice { locale, .. } =
         *visit.choice.get_or_insert_with(|| visit::negotiate(config, head, &visit.visitor, None, prefix));
+    let prefix = prefix.and_then(|place| config.locales.supported.get(place)).map(|tag| format!("/{tag}"));
     let sign_in = config.session.sign_in.as_deref().filter(|_| error == Error::Unauthenticated).map(|page| {
-        let prefix = prefix.and_then(|place| config.locales.supported.get(place)).map(|tag| format!("/{tag}"));
-        let query = head.url.search();
-        let back = if head.is_safe() { format!("{}{query}", head.url.path) } else { "/".into() };
+        let back = if head.is_safe() { format!("{}{}", head.url.path, head.url.search()) } else { "/".into() };
         respond::sign_in_location(page, prefix.as_deref(), &back)
     });
+    let home = format!("{}/", prefix.as_deref().unwrap_or_default());
     let asker = Asker {
         page: respond::wants_page(&head.fields),
         words: spoken.of(locale),
         request_id: &visit.request_id,
         at: visit.started,
+        home: &home,
         sign_in: sign_in.as_deref(),
     };
     let mut answer = respond::error(&error, &asker);

@@ -121,12 +121,17 @@ pub fn alternates(config: &Config, url: &Url<'_>, path: &str, locales: &[usize])
 #[must_use]
 pub fn switched(config: &Config, back: &str, locale: usize) -> String {
     let back = if path::is_local(back) { back } else { "/" };
-    let (page, query) = back.split_at_checked(back.find(['?', '#']).unwrap_or(back.len())).unwrap_or((back, ""));
+    let (page, mark) = back.split_at_checked(back.find('#').unwrap_or(back.len())).unwrap_or((back, ""));
+    let (page, query) = page.split_once('?').unwrap_or((page, ""));
+    // A query that chooses is stronger than the cookie that remembers.
+    let names = |pair: &&str| pair.split('=').next() == Some(config.locales.query.as_str());
+    let kept: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty() && !names(pair)).collect();
+    let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
     let first = page.strip_prefix('/').and_then(|rest| rest.split('/').next()).unwrap_or_default();
     let prefixed = config.locales.prefix && config.locales.supported.iter().any(|tag| tag.eq_ignore_ascii_case(first));
     match (prefixed, config.locales.supported.get(locale), page.get(first.len() + 1..)) {
-        (true, Some(tag), Some(rest)) => format!("/{tag}{}{query}", if rest.is_empty() { "/" } else { rest }),
-        _ => back.to_owned(),
+        (true, Some(tag), Some(rest)) => format!("/{tag}{}{query}{mark}", if rest.is_empty() { "/" } else { rest }),
+        _ => format!("{page}{query}{mark}"),
     }
 }
 
@@ -175,11 +180,15 @@ fn negotiate(locales: &Locales, header: &str) -> Option<usize> {
 /// default).
 const DEMOTION: u16 = 40;
 
-/// The locale for one tag: the nearest, or the one it begins with.
+/// The locale for one tag: the nearest, or the one it begins with. One that is refused by the header
+/// gives way to one that the tag begins with.
 fn find(locales: &Locales, tag: &str, welcome: impl Fn(usize) -> bool) -> Option<Near> {
-    let nearest = locales.matcher.nearest(tag).filter(|near| locales.nearest && welcome(near.locale));
-    nearest.or_else(|| locales.matcher.nearest(tag).filter(|near| locales.nearest && welcome(near.locale)));
-    nearest.or_else(|| lookup(locales, tag, welcome).map(|locale| Near { locale, distance: 0 }))
+    let prefix = |welcome| lookup(locales, tag, welcome).map(|locale| Near { locale, distance: 0 });
+    if !locales.nearest {
+        return prefix(&welcome);
+    }
+    let near = locales.matcher.nearest(tag)?;
+    if welcome(near.locale) { Some(near) } else { prefix(&welcome) }
 }
 
 /// `de-CH;q=0.8`; `None` when it is not shaped like a range.
@@ -339,6 +348,8 @@ mod tests {
         );
         for (back, found) in [
             ("/about?x=1", "/about?x=1"),
+            ("/about?lang=en&x=1#top", "/about?x=1#top"),
+            ("/about?lang=en", "/about"),
             ("/en/about?x=/en/", "/ja/about?x=/en/"),
             ("/EN", "/ja/"),
             ("/en?a", "/ja/?a"),

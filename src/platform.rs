@@ -119,14 +119,15 @@ pub trait Platform {
     /// A stored answer that this isolate remembers, at once.
     fn memory(&self, key: &str) -> Option<Answer<Self::Body>>;
 
-    /// Takes it on to ask for what others may want as well; `false` when another request already has.
-    fn claim(&self, flight: &str) -> bool;
+    /// Takes it on to ask for what others may want as well, and gives the claim's name; `None` when
+    /// another request already has, or nobody is to wait for it. It is heard from within `patience`.
+    fn claim(&self, flight: &str, patience: Millis) -> Option<String>;
 
     /// Waits for what the request that claimed it finds out.
     fn join(&self, flight: &str, patience: Millis) -> impl Future<Output = Joined<Self::Body>>;
 
     /// Says that there will be nothing to share.
-    fn release(&self, flight: &str, failure: Option<Failure>);
+    fn release(&self, claim: &str, failure: Option<Failure>);
 
     /// Takes an answer out of the store of this place.
     fn forget(&self, key: &str);
@@ -172,8 +173,8 @@ pub enum Content<B> {
 /// A copy to store of the answer being given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
-    /// What was claimed with [`Platform::claim`], or nothing.
-    pub flight: String,
+    /// What [`Platform::claim`] gave, or nothing.
+    pub claim: String,
     /// The URL it has in the store.
     pub key: String,
     /// From the origin's answer to the stored one.
@@ -196,8 +197,8 @@ pub struct Variants {
 /// A stale answer that is to be asked for anew behind the visitor's back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refresh {
-    /// What was claimed.
-    pub flight: String,
+    /// What [`Platform::claim`] gave.
+    pub claim: String,
     /// Its key.
     pub key: Key,
     /// The URL in the store where it was found.

@@ -58,6 +58,8 @@ pub struct Asker<'a> {
     pub request_id: &'a str,
     /// When it came.
     pub at: Millis,
+    /// The start page in their language.
+    pub home: &'a str,
     /// Where a browser may sign in, return path included.
     pub sign_in: Option<&'a str>,
 }
@@ -152,7 +154,7 @@ fn page(error: &Error, asker: &Asker<'_>) -> Generated {
         .map(|text| format!("<p lang=\"en\" dir=\"ltr\"><code>{}</code></p>", escape(&text)))
         .unwrap_or_default();
     let Words { tag, dir, reference, home, .. } = asker.words;
-    let (reference, home) = (escape(reference), escape(home));
+    let (reference, home, start) = (escape(reference), escape(home), escape(asker.home));
     let (status, id) = (error.status(), escape(asker.request_id));
     let at = httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_millis(asker.at));
     let body = format!(
@@ -162,7 +164,7 @@ fn page(error: &Error, asker: &Asker<'_>) -> Generated {
          h1{{font-size:1.7rem;line-height:1.25;margin:0 0 .6rem}}\n\
          small,code{{font-size:.8rem;opacity:.7;overflow-wrap:anywhere}}\n\
          a{{color:inherit}}\n\
-         </style>\n<main>\n<small><data value=\"{status}\">{status}</data></small>\n<h1>{title}</h1>\n<p>{sentence}</p>\n{extra}<p><a href=\"/\">{home}</a></p>\n\
+         </style>\n<main>\n<small><data value=\"{status}\">{status}</data></small>\n<h1>{title}</h1>\n<p>{sentence}</p>\n{extra}<p><a href=\"{start}\">{home}</a></p>\n\
          <small>{reference}: <bdi>{id}</bdi> · <time>{at}</time></small>\n</main>\n<script>{SCRIPT}</script>\n</html>\n"
     );
     let mut answer = Generated::new(status, "text/html; charset=utf-8", body);
@@ -207,7 +209,7 @@ mod tests {
             ["en", "de", "ar"].map(read).to_vec()
         });
         let words = WORDS.iter().find(|words| words.tag == language).expect("one of these");
-        Asker { page, words, request_id: "id-1", at: 0, sign_in: None }
+        Asker { page, words, request_id: "id-1", at: 0, home: "/", sign_in: None }
     }
 
     fn fields(generated: &Generated) -> Vec<(String, String)> {

@@ -52,7 +52,8 @@ impl Directives {
     }
 
     fn plain(value: &str) -> Self {
-        let mut said = Self::default();
+        // Behind a quote that does not end anything could stand.
+        let mut said = Self { no_store: value.matches('"').count() % 2 == 1, ..Self::default() };
         for member in list(value) {
             let (name, argument) = member.split_once('=').map_or((member, None), |(n, a)| (n, Some(a.trim())));
             let seconds = || Some(delta_seconds(argument.unwrap_or_default()));
@@ -217,6 +218,10 @@ mod tests {
                 Directives { withheld: vec!["set-cookie".into(), "x-a".into(), "b".into()], ..none.clone() },
             ),
             ("cache-control:proxy-revalidate", Directives { proxy_revalidate: true, ..none.clone() }),
+            (
+                "cache-control:max-age=9, a=\"b, no-cache",
+                Directives { no_store: true, max_age: Some(9), ..none.clone() },
+            ),
             ("cache-control:private=", Directives { private: true, ..none.clone() }),
             ("cache-control:private=\"\"", Directives { private: true, ..none.clone() }),
             ("cache-control:private=\"x y\"", Directives { private: true, ..none.clone() }),

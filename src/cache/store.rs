@@ -6,6 +6,7 @@ use super::{Key, freshness, tag, vary};
 use crate::config::{Cache, Millis, Route, Target};
 use crate::head::Fields;
 use crate::ledger::Moment;
+use crate::path;
 
 /// Why an answer is not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,13 +167,15 @@ const FILES: [&str; 46] = [
 /// Whether the path ends like a file while the answer is a page or data: so an origin behaves that
 /// answers `/account/x.css` with `/account` (web cache deception).
 fn is_disguised(path: &str, fields: &Fields<'_>) -> bool {
-    let name = path.rsplit('/').next().unwrap_or_default().split([';', '%']).next().unwrap_or_default();
-    let end = name.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase()).unwrap_or_default();
+    let end = |path: &str| {
+        let name = path.rsplit('/').next().unwrap_or_default().split([';', '?', '#', '%']).next().unwrap_or_default();
+        name.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase()).unwrap_or_default()
+    };
     let media = fields.get("content-type").unwrap_or_default().split(';').next().unwrap_or_default();
     let media = media.trim().to_ascii_lowercase();
     let personal = matches!(media.as_str(), "" | "text/html" | "application/xhtml+xml" | "application/json")
         || media.ends_with("+json");
-    personal && FILES.contains(&end.as_str())
+    personal && [end(path), end(&path::decode(path))].iter().any(|end| FILES.contains(&end.as_str()))
 }
 
 #[cfg(test)]
@@ -274,6 +277,7 @@ mod tests {
             ("/a/x.html", "text/html", None),
             ("/a/x.json", "application/json", None),
             ("/account/x.css;y", "text/html", Some(Unstored::Disguised)),
+            ("/account/%2Fx.css", "text/html", Some(Unstored::Disguised)),
             ("/account/x.css%3Fy", "text/html", Some(Unstored::Disguised)),
             ("/account/x.css", "", Some(Unstored::Disguised)),
             ("/a.css/x", "text/html", None),

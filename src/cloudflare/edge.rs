@@ -124,8 +124,8 @@ impl Platform for Edge {
         if value.is_undefined() { None } else { answered(value).ok() }
     }
 
-    fn claim(&self, flight: &str) -> bool {
-        host::claim(flight)
+    fn claim(&self, flight: &str, patience: Millis) -> Option<String> {
+        host::claim(flight, patience as f64)
     }
 
     async fn join(&self, flight: &str, patience: Millis) -> Joined<JsValue> {
@@ -138,13 +138,13 @@ impl Platform for Edge {
         }
     }
 
-    fn release(&self, flight: &str, failure: Option<Failure>) {
+    fn release(&self, claim: &str, failure: Option<Failure>) {
         let code = match failure {
             None => 0,
             Some(Failure::Unreachable) => 1,
             Some(Failure::Timeout) => 2,
         };
-        host::release(flight, code);
+        host::release(claim, code);
     }
 
     fn forget(&self, key: &str) {
@@ -173,7 +173,7 @@ impl Platform for Edge {
 /// How a copy is stored, in one string: no part of it can hold a NUL.
 fn how(store: &Store) -> String {
     let (key, edits) = store.variants.as_ref().map_or(("", ""), |all| (all.key.as_str(), all.edits.packed()));
-    format!("{}\0{}\0{}\0{}\0{key}\0{edits}", store.flight, store.key, store.edits.packed(), store.most)
+    format!("{}\0{}\0{}\0{}\0{key}\0{edits}", store.claim, store.key, store.edits.packed(), store.most)
 }
 
 /// A reply as a `Response`, and what is to be done behind it.

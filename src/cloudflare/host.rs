@@ -43,8 +43,8 @@ extern "C" {
     pub(super) fn recall(key: &str) -> JsValue;
     pub(super) fn stored(key: &str) -> Promise;
     pub(super) fn forget(key: &str);
-    pub(super) fn claim(flight: &str) -> bool;
-    pub(super) fn release(flight: &str, failure: u32);
+    pub(super) fn claim(flight: &str, patience: f64) -> Option<String>;
+    pub(super) fn release(claim: &str, failure: u32);
     pub(super) fn join(flight: &str, patience: f64) -> Promise;
     pub(super) fn keep(answer: &JsValue, store: &str);
 }

@@ -94,23 +94,27 @@ const flights = new Map();
 class Flight {
   /** Resolves at the next change; replaced then. */
   turn;
+  /** When that was. */
+  changed;
   /** How it ended without an answer to share: a failure's number, or ALONE. */
   outcome = 0;
   /** The stored answer, whole. */
   entry;
-  /** Status and headers of one that is being received, for those who follow it. */
+  /** Status and headers of one that is being received, for those who may follow it. */
   head;
+  /** What came of its body, but for the first `passed` chunks, which all who follow it have. */
   chunks = [];
+  passed = 0;
   done = false;
   broken = false;
-  /** How many follow it: then its chunks are kept. */
-  followers = 0;
+  /** The places of those who follow it. */
+  followers = new Set();
   /** Where a large one is, once it is there. */
   key;
-  changed;
   #turned;
 
-  constructor() {
+  constructor(id) {
+    this.id = id;
     this.over = new Promise((resolve) => (this.end = resolve));
     this.change();
   }
@@ -129,53 +133,91 @@ class Flight {
   }
 
   /** The body as it is received. */
-  follow(patience) {
-    let at = 0;
-    this.followers += 1;
+  follow() {
+    const place = { at: 0 };
+    this.followers.add(place);
     return new ReadableStream({
       pull: async (controller) => {
-        const end = Date.now() + patience;
-        while (at >= this.chunks.length && !this.done && !this.broken && Date.now() < end) await this.turned(end - Date.now());
-        if (at < this.chunks.length) controller.enqueue(this.chunks[at++]);
-        else if (this.done) controller.close();
+        const end = Date.now() + PATIENCE;
+        const there = () => place.at < this.passed + this.chunks.length;
+        while (!there() && !this.done && !this.broken && Date.now() < end) await this.turned(end - Date.now());
+        if (there() && place.at >= this.passed) controller.enqueue(this.chunks[place.at++ - this.passed]);
+        else if (this.done && !there()) controller.close();
         else controller.error(new Error("the origin broke off"));
+      },
+      cancel: () => {
+        this.followers.delete(place);
       },
     });
   }
+
+  /** Lets go of what all who follow have; bytes that are held still. */
+  trim() {
+    const least = Math.min(this.passed + this.chunks.length, ...[...this.followers].map(({ at }) => at));
+    this.chunks.splice(0, least - this.passed);
+    this.passed = least;
+    return this.chunks.reduce((size, chunk) => size + chunk.byteLength, 0);
+  }
 }
 
-/** A flight in which nothing has changed for so long is given up, in milliseconds. */
+/** A body in which nothing comes for so long is given up, in milliseconds. */
 const PATIENCE = 30_000;
+/** One that has paused for so long is not worth following. */
+const PAUSE = 1_500;
 
-/** Takes it on to ask for what others may want as well. */
-export function claim(name) {
+/** What was too large to be shared or stored a moment ago, and until when nobody waits for it. */
+const oversized = new Map();
+
+function setOversized(name) {
+  oversized.delete(name);
+  oversized.set(name, Date.now() + 120_000);
+  if (oversized.size > 1_024) oversized.delete(oversized.keys().next().value);
+}
+
+let claims = 0;
+
+/**
+ * Takes it on to ask for what others may want as well, and gives the name of the claim. Until the
+ * answer begins it holds for `patience`, in which whoever claimed it hears or gives up.
+ */
+export function claim(name, patience) {
   const known = flights.get(name);
-  if (known !== undefined && Date.now() - known.changed < PATIENCE) return false;
-  land(name, ALONE);
-  const flight = new Flight();
+  const since = known === undefined ? Infinity : Date.now() - known.changed;
+  if (since < (known?.head === undefined && known?.chunks.length === 0 ? patience + 5_000 : PATIENCE)) return undefined;
+  if (Date.now() < (oversized.get(name) ?? 0)) return undefined;
+  if (known !== undefined) land(name, known, ALONE);
+  claims += 1;
+  const flight = new Flight(claims);
   flights.set(name, flight);
   // Others depend on this request, even when its own visitor leaves.
   waitUntil(flight.over);
-  return true;
+  return `${name}@${flight.id}`;
 }
 
-function land(name, outcome = 0) {
+/** Name and flight of a claim; no flight when another has taken over. */
+function claimed(claim) {
+  const at = claim.lastIndexOf("@");
+  const name = claim.slice(0, at);
   const flight = flights.get(name);
-  if (flight === undefined) return;
-  flights.delete(name);
+  return [name, flight?.id === Number(claim.slice(at + 1)) ? flight : undefined];
+}
+
+function land(name, flight, outcome) {
+  if (flights.get(name) === flight) flights.delete(name);
   flight.outcome = outcome;
   flight.change();
   flight.end();
 }
 
 /** Says that there is nothing to share: 0, or a failure's number. */
-export function release(name, failure) {
-  land(name, failure || ALONE);
+export function release(claim, failure) {
+  const [name, flight] = claimed(claim);
+  if (flight !== undefined) land(name, flight, failure || ALONE);
 }
 
 /** Ends every flight: who began them is gone. */
 export function scatter() {
-  for (const name of [...flights.keys()]) land(name, ALONE);
+  for (const [name, flight] of [...flights]) land(name, flight, ALONE);
 }
 
 /** Waits for what the request that claimed it finds out. */
@@ -184,22 +226,27 @@ export async function join(name, patience) {
   const end = Date.now() + patience;
   while (flight !== undefined) {
     if (flight.entry !== undefined) return flight.entry;
-    if (flight.head !== undefined) {
-      const { status, headers } = flight.head;
-      // How long it is becomes known when it ends.
-      headers.delete("content-length");
-      return { status, headers, body: flight.follow(patience), packed: lines(status, headers) };
-    }
     if (flight.key !== undefined) return (await stored(flight.key)) ?? ALONE;
     if (flight.outcome !== 0) return flight.outcome;
-    if (Date.now() >= end) {
-      // Whoever began it seems to be gone.
-      if (flights.get(name) === flight) land(name, ALONE);
-      break;
+    const paused = Date.now() - flight.changed;
+    if (flight.head !== undefined) {
+      // Nothing is promised to this visitor before there is something to give.
+      if (paused >= PAUSE) return ALONE;
+      if (flight.chunks.length > 0) return followed(flight);
+    } else if (Date.now() >= end) {
+      return ALONE;
     }
-    await flight.turned(end - Date.now());
+    await flight.turned(flight.head === undefined ? end - Date.now() : PAUSE - paused);
   }
   return ALONE;
+}
+
+function followed(flight) {
+  const { status } = flight.head;
+  const headers = new Headers(flight.head.headers);
+  // How long it is becomes known when it ends.
+  headers.delete("content-length");
+  return { status, headers, body: flight.follow(), packed: lines(status, headers) };
 }
 
 /**
@@ -207,14 +254,11 @@ export async function join(name, patience) {
  * key and edits of what stands for all variants, each ended by a NUL: see src/cloudflare/edge.rs.
  */
 export function keep(answer, how) {
-  const [flight, key, edits, bytes, variantsKey, variantsEdits] = how.split("\0");
+  const [claim, key, edits, bytes, variantsKey, variantsEdits] = how.split("\0");
   const variants = () => (variantsKey === "" ? undefined : keepVariants(variantsKey, variantsEdits));
-  const own = flights.get(flight);
-  const work = store(answer, own, key, edits, Number(bytes), variants);
-  const over = () => {
-    // Another may have taken over what was given up.
-    if (flights.get(flight) === own) land(flight, ALONE);
-  };
+  const [name, flight] = claimed(claim);
+  const work = store(answer, flight, key, edits, Number(bytes), variants).then((large) => large && setOversized(name));
+  const over = () => flight !== undefined && land(name, flight, ALONE);
   waitUntil(work.catch((error) => failed("the cache", error)).finally(over));
 }
 
@@ -226,7 +270,7 @@ async function keepVariants(key, edits) {
 
 /**
  * Stores an answer, and what stands for all `variants` with it. Nothing is stored of what is longer
- * than allowed or breaks off.
+ * than allowed or breaks off; whether it is too long is what is given back.
  */
 async function store(answer, flight, key, edits, longest, variants) {
   const { status } = answer;
@@ -236,23 +280,26 @@ async function store(answer, flight, key, edits, longest, variants) {
     const said = isDecoded(headers) ? null : headers.get("content-length");
     if (isDecoded(headers)) for (const name of ["content-encoding", "content-length"]) headers.delete(name);
     if (flight !== undefined) {
-      flight.head = { status, headers: new Headers(headers) };
+      flight.head = { status, headers };
       flight.change();
     }
     const reader = body.getReader();
-    const received = await receive(reader, flight, longest).catch((error) => {
+    try {
+      const received = await receive(reader, flight, longest);
+      if (received.more && flight?.followers.size) return await relay(reader, flight);
+      if (received.more) return await large(received, reader, flight, key, status, headers, longest, variants);
+      body = joined(received);
+    } catch (error) {
       if (flight !== undefined) flight.broken = true;
       throw error;
-    });
-    if (received.more) return large(received, reader, flight, key, status, headers, longest, variants);
-    body = joined(received);
+    }
     if (flight !== undefined) {
       flight.done = true;
       flight.change();
     }
     if (said !== null && Number(said) !== body.byteLength) throw new Error(`${body.byteLength} of ${said} bytes came`);
   }
-  if (body.byteLength > longest) return;
+  if (body.byteLength > longest) return true;
   const entry = made(status, headers, body);
   remember(key, entry);
   const others = variants();
@@ -261,6 +308,7 @@ async function store(answer, flight, key, edits, longest, variants) {
     flight.change();
   }
   await Promise.all([others, caches.default.put(key, new Response(entry.body, { status, headers }))]);
+  return false;
 }
 
 /** Reads until the end, or until more has come than is held; what others follow is held for them. */
@@ -272,44 +320,64 @@ async function receive(reader, flight, longest) {
     chunks.push(value);
     size += value.byteLength;
     flight?.change();
-    // What is followed is held even when it is too large for the store, within reason.
-    const bound = flight?.followers ? MOST_HELD : Math.min(longest, HELD);
-    if (size > bound) {
+    if (size > Math.min(longest, flight?.followers.size ? MOST_HELD : HELD)) {
       // Whoever comes now waits for the store.
-      if (flight !== undefined) Object.assign(flight, { head: undefined, broken: flight.followers > 0 });
+      if (flight !== undefined) flight.head = undefined;
       return { chunks, size, more: true };
     }
   }
+}
+
+/** Passes on to those who follow what is too large to be stored; who is too far behind is let go. */
+async function relay(reader, flight) {
+  while (flight.followers.size > 0) {
+    const { done, value } = await reader.read();
+    if (done) {
+      flight.done = true;
+      break;
+    }
+    flight.chunks.push(value);
+    if (flight.trim() > MOST_HELD) {
+      flight.broken = true;
+      break;
+    }
+    flight.change();
+  }
+  flight.change();
+  reader.cancel().catch(() => {});
+  return true;
 }
 
 /** What is too large to be held goes to the store as it comes. */
 async function large({ chunks, size }, reader, flight, key, status, headers, longest, variants) {
   let came = size;
   let whole = false;
+  if (came > longest) {
+    reader.cancel().catch(() => {});
+    return true;
+  }
   const stream = new ReadableStream({
     pull: async (controller) => {
       if (chunks.length > 0) return controller.enqueue(chunks.shift());
       const { done, value } = await reader.read();
-      if (done) {
-        whole = true;
-        return controller.close();
-      }
-      came += value.byteLength;
-      if (came > longest) controller.error(new Error(`more than ${longest} bytes`));
-      else controller.enqueue(value);
+      came += value?.byteLength ?? 0;
+      whole = done;
+      if (!done && came <= longest) return controller.enqueue(value);
+      if (!done) reader.cancel().catch(() => {});
+      return controller.close();
     },
     cancel: () => reader.cancel(),
   });
-  if (came > longest) return reader.cancel();
   try {
     await caches.default.put(key, new Response(stream, { status, headers }));
   } finally {
     // The store takes what it got of a body that breaks off for all of it.
     if (!whole) await caches.default.delete(key);
   }
-  if (!whole) return;
+  if (!whole) return came > longest;
   await variants();
   if (flight !== undefined) flight.key = key;
+  return false;
 }
 
 function joined({ chunks, size }) {

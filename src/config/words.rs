@@ -75,7 +75,7 @@ impl Spoken {
 
 #[cfg(not(target_arch = "wasm32"))]
 mod files {
-    use super::super::{Config, Matcher, source};
+    use super::super::{Config, Matcher, check::canonical_tag, source};
     use super::{Spoken, Words};
     use std::collections::BTreeSet;
     use std::{fs, path::Path};
@@ -98,6 +98,19 @@ mod files {
                 match text.and_then(|text| toml::from_str::<Words>(&text).map_err(|e| e.message().to_owned())) {
                     Ok(words) => {
                         let tag = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+                        if canonical_tag(&tag).as_deref() != Some(tag.as_str()) {
+                            faults.push(format!(
+                                "{}: the name is no language tag as it is written, such as pt-BR",
+                                file.display()
+                            ));
+                        }
+                        if !words.tag.is_empty() {
+                            faults.push(format!(
+                                "{}: `tag`: found {:?}; allowed: the file's name alone says it",
+                                file.display(),
+                                words.tag
+                            ));
+                        }
                         all.push(Words { tag, ..words });
                     }
                     Err(why) => {
@@ -144,11 +157,21 @@ mod files {
             if !matches!(self.dir.as_str(), "ltr" | "rtl") {
                 faults.push(format!("`dir`: found {:?}; allowed: \"ltr\", \"rtl\"", self.dir));
             }
+            let language = self.tag.split('-').next().unwrap_or_default();
+            if RIGHT_TO_LEFT.contains(&language) != (self.dir == "rtl") {
+                faults.push(format!("`dir`: found {:?}, in which {language} is not written", self.dir));
+            }
             let texts = |words: &Self| serde_json::to_value(words).unwrap_or_default();
             let (own, theirs) = (texts(self), texts(english));
             for (key, text) in own.as_object().into_iter().flatten().filter(|(key, _)| *key != "tag") {
                 let text = text.as_str().unwrap_or_default();
                 let wanted = placeholders(theirs.get(key).and_then(|text| text.as_str()).unwrap_or_default());
+                let bare = wanted.iter().fold(text.to_owned(), |text, name| text.replace(&format!("{{{name}}}"), ""));
+                if text.chars().any(char::is_control) || (placeholders(text) == wanted && bare.contains(['{', '}'])) {
+                    faults.push(format!(
+                        "`{key}`: found {text:?}; allowed: one line, with '{{' and '}}' around placeholders only"
+                    ));
+                }
                 if text.trim().is_empty() {
                     faults.push(format!("`{key}`: found nothing; allowed: a sentence"));
                 } else if placeholders(text) != wanted {
@@ -161,6 +184,9 @@ mod files {
             faults
         }
     }
+
+    /// Languages that are written from right to left.
+    const RIGHT_TO_LEFT: [&str; 10] = ["ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"];
 
     fn placeholders(text: &str) -> BTreeSet<&str> {
         text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect()
@@ -197,6 +223,9 @@ mod files {
                 (english.replace("home = \"To the start page\"\n", ""), "missing field `home`"),
                 (english.replace("{seconds}", "{minutes}"), "`unavailable_text`: found the placeholders {\"minutes\"}"),
                 (english.replace("\"ltr\"", "\"left\""), "`dir`: found \"left\""),
+                (english.replace("\"ltr\"", "\"rtl\""), "in which xx is not written"),
+                (english.replace("Nothing is here", "Nothing {is here"), "`missing_title`: found \"Nothing {is here\""),
+                (english.replace("dir = ", "tag = \"fr\"\ndir = "), "`tag`: found \"fr\""),
                 (english.replace("\"Reference\"", "\" \""), "`reference`: found nothing"),
             ] {
                 fs::write(folder.join("en.toml"), &english).expect("written");

@@ -96,10 +96,11 @@ impl Gateway {
     ) -> Result<Fetched<P::Body>, Error> {
         let alone = !miss.readable || visit.head.method != "GET" || errand.authorized || errand.ranged;
         let marked = alone || self.uncacheable.borrow().has(&errand.key.url, platform.now());
-        let mut flight = String::new();
+        let mut claim = None;
         if !marked && !errand.wanted.no_cache && !errand.wanted.no_store {
-            flight = self.flight(config, visit, errand, miss.variants.as_ref());
-            if !platform.claim(&flight) {
+            let flight = self.flight(config, visit, errand, miss.variants.as_ref());
+            claim = platform.claim(&flight, errand.place.route.deadline);
+            if claim.is_none() {
                 match platform.join(&flight, errand.place.route.deadline).await {
                     Joined::Answer(answer) => match self.judge(platform, config, visit, errand, &answer) {
                         Lookup::Fresh(stored) => {
@@ -117,14 +118,13 @@ impl Gateway {
                     }
                     Joined::Alone => {}
                 }
-                flight.clear();
             }
         }
-        self.asked(platform, config, visit, errand, miss, flight).await.map(Fetched::Reply)
+        self.asked(platform, config, visit, errand, miss, claim).await.map(Fetched::Reply)
     }
 
-    /// Asks the origin. Whoever claimed a `flight` has something to share at the end, or says that
-    /// there is nothing.
+    /// Asks the origin. Whoever has a `claim` has something to share at the end, or says that there is
+    /// nothing.
     async fn asked<'a, P: Platform>(
         &self,
         platform: &P,
@@ -132,18 +132,17 @@ impl Gateway {
         visit: &mut Visit<'a>,
         errand: &Errand<'_, 'a>,
         miss: Miss<P::Body>,
-        flight: String,
+        claim: Option<String>,
     ) -> Result<Reply<P::Body>, Error> {
-        let claimed = Some(flight.clone()).filter(|flight| !flight.is_empty());
-        let result = self.answered(platform, config, visit, errand, miss, flight).await;
+        let result = self.answered(platform, config, visit, errand, miss, claim.as_deref()).await;
         let stored = result.as_ref().is_ok_and(|reply| reply.store.is_some());
-        if let Some(flight) = claimed.filter(|_| !stored) {
+        if let Some(claim) = claim.filter(|_| !stored) {
             let failure = match result.as_ref().err().or(visit.outage.as_ref()) {
                 Some(Error::OriginUnreachable | Error::OriginFailed) => Some(Failure::Unreachable),
                 Some(Error::OriginTimeout) => Some(Failure::Timeout),
                 _ => None,
             };
-            platform.release(&flight, failure);
+            platform.release(&claim, failure);
         }
         result
     }
@@ -155,7 +154,7 @@ impl Gateway {
         visit: &mut Visit<'a>,
         errand: &Errand<'_, 'a>,
         mut miss: Miss<P::Body>,
-        flight: String,
+        claim: Option<&str>,
     ) -> Result<Reply<P::Body>, Error> {
         let (nothing, mut conditions) = (Edits::default(), Edits::default());
         let through = self.through(errand);
@@ -181,9 +180,9 @@ impl Gateway {
             Err(error) => return failed(error, miss, visit, platform.now()),
         };
         let mut said = None;
-        let status = head::answer(&got.answer.packed).0;
-        match (status, miss.stale.take()) {
-            (304, Some((stored, answer))) if conditional => match renewed(&stored, answer, &got.answer.packed) {
+        let unchanged = conditional && got.status() == 304;
+        if let Some((stored, answer)) = miss.stale.take_if(|_| unchanged) {
+            match renewed(&stored, answer, &got.answer.packed) {
                 Ok((answer, mut edits)) => {
                     said = Some(304);
                     edits.extend(&got.edits);
@@ -199,14 +198,19 @@ impl Gateway {
                         Err(error) => return failed(error, miss, visit, platform.now()),
                     };
                 }
-            },
-            (500 | 502 | 503 | 504, Some((stored, answer))) if stored.serves_on_error(platform.now()) => {
-                visit.cache = served_stale(miss.reason, Some(status), "stale-if-error");
-                // Whoever waited for this answer has the same stale one.
-                visit.outage = Some(Error::OriginFailed);
-                return Ok(hit(&stored, answer, visit, platform.now()));
             }
-            _ => {}
+        }
+        let now = platform.now();
+        let broken = matches!(got.status(), 500 | 502 | 503 | 504);
+        if let Some((stored, answer)) = miss.stale.take_if(|(stored, _)| broken && stored.serves_on_error(now)) {
+            visit.cache = served_stale(miss.reason, Some(got.status()), "stale-if-error");
+            // Whoever waited for this answer has the same stale one.
+            visit.outage = Some(Error::OriginFailed);
+            return Ok(hit(&stored, answer, visit, now));
+        }
+        // Nobody was asked whether anything had changed.
+        if got.status() == 304 && !errand.ranged {
+            return failed(Error::OriginUnreachable, miss, visit, now);
         }
         let (status, fields) = head::answer(&got.answer.packed);
         let verdict = match () {
@@ -236,7 +240,7 @@ impl Gateway {
         let Miss { reason, detail, variants, found, .. } = miss;
         // What the origin no longer lets us store must not serve in an outage either.
         let withdrawn = verdict.as_ref().is_err_and(|why| why.is_of_the_answer());
-        if let Some(found) = found.filter(|_| status < 500 && withdrawn && !errand.ranged) {
+        if let Some(found) = found.filter(|_| is_definite(status) && withdrawn && !errand.ranged) {
             platform.forget(&found);
         }
         visit.cache = Status::Forward {
@@ -248,7 +252,7 @@ impl Gateway {
         };
         self.note(errand, status, &verdict, platform.now());
         let store =
-            verdict.ok().map(|stored| store(&stored, &fields, &got.edits, errand.key, errand.policy, variants, flight));
+            verdict.ok().map(|stored| store(&stored, &fields, &got.edits, errand.key, errand.policy, variants, claim));
         let mut reply = passed(got, visit, true);
         reply.store = store;
         Ok(reply)
@@ -274,6 +278,11 @@ impl Gateway {
             _ => marks.set(&errand.key.url, now),
         }
     }
+}
+
+/// Whether a status says how things are with the resource, rather than with the request or the origin.
+pub(super) fn is_definite(status: u16) -> bool {
+    matches!(status, 200..=399 | 404 | 410)
 }
 
 fn error(failure: Failure) -> Error {
@@ -329,7 +338,7 @@ pub(super) fn store(
     key: &Key,
     policy: &Cache,
     variants: Option<Variants>,
-    flight: String,
+    claim: Option<&str>,
 ) -> Store {
     let mut edits = edits.clone();
     headers::to_store(fields, &mut edits);
@@ -342,5 +351,5 @@ pub(super) fn store(
         edits.set(vary::FIELD, &all.text());
         (key.slot(slot), Some(platform::Variants { key: key.url.clone(), edits }))
     };
-    Store { flight, key: url, edits, most: policy.max_body, variants }
+    Store { claim: claim.unwrap_or_default().to_owned(), key: url, edits, most: policy.max_body, variants }
 }

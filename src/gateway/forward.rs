@@ -47,6 +47,12 @@ pub(super) struct Got<B> {
     pub(super) personal: bool,
 }
 
+impl<B> Got<B> {
+    pub(super) fn status(&self) -> u16 {
+        head::answer(&self.answer.packed).0
+    }
+}
+
 impl Gateway {
     /// Asks whoever the route's target is.
     pub(super) async fn ask<'a, P: Platform>(

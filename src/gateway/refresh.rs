@@ -1,7 +1,7 @@
 //! Asking for a stale answer anew behind the visitor's back (RFC 5861 3).
 
 use super::cached::stored;
-use super::fetched::{Errand, renewed, store};
+use super::fetched::{Errand, is_definite, renewed, store};
 use super::forward::{speak, unreached};
 use super::{Gateway, visit::Visit};
 use crate::cache::store::Received;
@@ -29,9 +29,7 @@ impl Gateway {
     ) {
         let route = config.routes.iter().position(|route| std::ptr::eq(route, errand.place.route));
         let (Some(route), Target::Pools(pools)) = (route, &errand.place.route.target) else { return };
-        if !platform.claim(&flight) {
-            return;
-        }
+        let Some(claim) = platform.claim(&flight, errand.place.route.deadline) else { return };
         let region = visit.region.map(|(place, _)| place);
         let origins = steer::origins(config, pools, &visit.visitor, region, visit.dice);
         let mut edits = visit.to_origin(config, errand.place, Some(errand.partition));
@@ -39,7 +37,7 @@ impl Gateway {
             edits.remove(name);
         }
         visit.after.push(After::Refresh(Box::new(Refresh {
-            flight,
+            claim,
             key: errand.key.clone(),
             found,
             route,
@@ -55,7 +53,7 @@ impl Gateway {
     /// again.
     pub(super) async fn refresh<P: Platform>(&self, platform: &P, config: &Config, refresh: &Refresh) {
         if self.refreshed(platform, config, refresh).await.is_none() {
-            platform.release(&refresh.flight, None);
+            platform.release(&refresh.claim, None);
         }
     }
 
@@ -70,20 +68,22 @@ impl Gateway {
         let made = self.view.borrow().as_of();
         let asked = platform.now();
         let answer = first(platform, refresh, &edits, route.deadline).await?;
-        let (status, fields) = head::answer(&answer.packed);
-        // A failure does not take the place of what serves, a refusal is of Usher's own question, and
-        // what speaks of a session is somebody's.
-        if status >= 500 || matches!(status, 401 | 403 | 407) || fields.get("usher-session").is_some() {
-            return None;
-        }
-        let (answer, edits) = if status == 304 {
-            renewed(&known, old, &answer.packed).ok()?
-        } else {
-            let mut edits = Edits::default();
-            speak(&fields, refresh.language.as_deref(), &mut edits);
-            (answer, edits)
+        let (answer, edits) = match head::answer(&answer.packed).0 {
+            304 => match renewed(&known, old, &answer.packed) {
+                Ok(renewed) => renewed,
+                // It speaks of another answer than ours: ask for all of it.
+                Err(_) => (first(platform, refresh, &refresh.edits, route.deadline).await?, Edits::default()),
+            },
+            _ => (answer, Edits::default()),
         };
         let (status, fields) = head::answer(&answer.packed);
+        // What says nothing of the resource does not take the place of what serves, and what speaks of
+        // a session is somebody's.
+        if !is_definite(status) || status == 304 || fields.get("usher-session").is_some() {
+            return None;
+        }
+        let mut edits = edits;
+        speak(&fields, refresh.language.as_deref(), &mut edits);
         let received = Received {
             status,
             fields: &fields,
@@ -103,7 +103,7 @@ impl Gateway {
             true => None,
             false => stored(platform, &key.url).await.and_then(|(all, _)| Variants::of(&head::answer(&all.packed).1)),
         };
-        let store = store(&fresh, &fields, &edits, key, policy, variants, refresh.flight.clone());
+        let store = store(&fresh, &fields, &edits, key, policy, variants, Some(&refresh.claim));
         platform.keep(answer.body, &store);
         Some(())
     }

@@ -301,6 +301,42 @@ test("who joins gets the body as it comes", async () => {
   assert.deepEqual([await first.chunk(), await second.chunk()], ["last", "last"]);
 });
 
+test("who comes while a body has stalled asks for itself", async () => {
+  let release;
+  a.answer = (_, response) => {
+    if (release) return response.writeHead(200, { "cache-control": "max-age=60" }).end("all of it");
+    response.writeHead(200, { "cache-control": "max-age=60", "content-length": 9 }).write("all");
+    release = () => response.end(" of it");
+  };
+  const stalled = await open(`${usher.url}/stored/stalled`);
+  assert.equal(await stalled.chunk(), "all");
+  await new Promise((resolve) => setTimeout(resolve, 1_600));
+  const next = await usher.ask("/stored/stalled");
+  assert.deepEqual([next.status, next.text], [200, "all of it"]);
+  release();
+  assert.equal(await stalled.chunk(), " of it");
+});
+
+test("who joins what turns out too large gets all of it", async () => {
+  const chunk = "u".repeat(500_000);
+  a.answer = async (_, response) => {
+    response.writeHead(200, { "cache-control": "max-age=60" });
+    for (let n = 0; n < 16; n += 1) {
+      if (!response.write(chunk)) await new Promise((resolve) => response.once("drain", resolve));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    response.end();
+  };
+  const before = a.heard.length;
+  const answers = await Promise.all([0, 50, 100].map(async (pause) => (await new Promise((resolve) => setTimeout(resolve, pause)), usher.ask("/bulky/joined"))));
+  assert.deepEqual(answers.map((answer) => answer.text.length), [8_000_000, 8_000_000, 8_000_000]);
+  assert.equal(a.heard.length - before, 1);
+  await usher.ask("/bulky/joined");
+  const alone = a.heard.length;
+  await Promise.all([usher.ask("/bulky/joined"), usher.ask("/bulky/joined")]);
+  assert.equal(a.heard.length - alone, 2, "nobody waits for what was too large a moment ago");
+});
+
 test("what breaks off is not stored, and neither is what turns out too large", async () => {
   for (const [path, headers] of [["/stored/cut-framed", { "content-length": 100_000 }], ["/stored/cut-chunked", {}], ["/stored/cut-large", { "content-length": 9_000_000 }]]) {
     a.answer = (_, response) => {
@@ -579,6 +615,7 @@ test("a page names its other languages, and a switch is remembered and stays on 
   const go = (query) => usher.ask(`/.usher/language?${query}`);
   const switched = await go("to=ja&return_to=%2Fde%2Fabout%3Fx%3D1");
   assert.deepEqual([switched.status, switched.headers.location, switched.headers["set-cookie"]], [303, "/ja/about?x=1", ["lang=ja; Path=/; Max-Age=31536000; SameSite=Lax"]]);
+  assert.equal((await go("to=ja&return_to=%2Fabout%3Flang%3Dde%26x%3D1")).headers.location, "/about?x=1");
   for (const back of ["//evil.example", "https://evil.example/", "/%5Cevil.example", "%2F%2Fevil.example"]) {
     for (const to of ["ja", "xx"]) assert.equal((await go(`to=${to}&return_to=${back}`)).headers.location, "/", back);
   }

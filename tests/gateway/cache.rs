@@ -496,3 +496,49 @@ fn a_visitor_cannot_store_an_error_of_their_own_making() {
         holds("", origin, &[(0, "GET range:bytes=9-", origin, &first), (0, "GET", fresh, STORED)]);
     }
 }
+
+#[test]
+fn one_visitors_bad_luck_takes_nothing_from_the_others() {
+    for status in ["401", "403", "421", "429"] {
+        holds(
+            "",
+            status,
+            &[
+                (0, "GET", "200 cache-control:max-age=300 | etag:\"a\"", STORED),
+                (1, "GET cache-control:no-cache", status, &format!("{status} fwd=request; detail=no-lifetime")),
+                (1, "GET", "down", "200 hit"),
+            ],
+        );
+    }
+    holds(
+        "",
+        "what is gone is gone",
+        &[
+            (0, "GET", "200 cache-control:max-age=300 | etag:\"a\"", STORED),
+            (1, "GET cache-control:no-cache", "410", "410 fwd=request; detail=no-lifetime"),
+            (1, "GET", "down", "502 fwd=miss; detail=origin-down"),
+        ],
+    );
+}
+
+#[test]
+fn a_304_about_another_answer_is_asked_again_and_an_error_then_leaves_what_may_serve() {
+    let isolate = Isolate::new(&World::new(), ROUTE);
+    let stale = "200 cache-control:max-age=0, stale-if-error=60, stale-while-revalidate=0 | etag:\"a\"";
+    for (second, expected) in [
+        ("503", "200 fwd=stale; fwd-status=503; detail=stale-if-error"),
+        ("304 etag:\"b\"", "200 fwd=stale; detail=origin-down"),
+        ("200 cache-control:max-age=60 | etag:\"b\"", "200 fwd=stale; stored"),
+    ] {
+        says(&isolate, stale);
+        isolate.get(&format!("{HOST}/{}", second.len()), &[]);
+        let asked = Rc::new(Cell::new(0));
+        isolate.world.origin(move |told| {
+            asked.set(asked.get() + 1);
+            let text = if told.field("if-none-match").is_some() { "304 etag:\"b\"" } else { second };
+            let (status, fields) = fields(text);
+            Ok(Message::new(status.parse().unwrap(), &fields, "other"))
+        });
+        assert_eq!(met(&isolate.get(&format!("{HOST}/{}", second.len()), &[])), expected, "{second}");
+    }
+}

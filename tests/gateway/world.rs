@@ -327,8 +327,8 @@ impl Platform for Visit<'_> {
         Some(Answer { packed: message.packed(), body: message })
     }
 
-    fn claim(&self, flight: &str) -> bool {
-        self.isolate.flights.borrow_mut().insert(flight.to_owned())
+    fn claim(&self, flight: &str, _: Millis) -> Option<String> {
+        self.isolate.flights.borrow_mut().insert(flight.to_owned()).then(|| flight.to_owned())
     }
 
     async fn join(&self, _: &str, _: Millis) -> Joined<Message> {
@@ -354,8 +354,8 @@ impl Platform for Visit<'_> {
             let fields = variants.edits.applied(&head::Fields::default());
             self.isolate.put(&variants.key, Message { status: 200, fields, body: String::new() });
         }
-        if !store.flight.is_empty() {
-            assert!(self.isolate.flights.borrow_mut().remove(&store.flight), "stored what was not claimed");
+        if !store.claim.is_empty() {
+            assert!(self.isolate.flights.borrow_mut().remove(&store.claim), "stored what was not claimed");
         }
     }
 
