@@ -187,8 +187,16 @@ fn find(locales: &Locales, tag: &str, welcome: impl Fn(usize) -> bool) -> Option
     if !locales.nearest {
         return prefix(&welcome);
     }
-    let near = locales.matcher.nearest(tag)?;
-    if welcome(near.locale) { Some(near) } else { prefix(&welcome) }
+    match locales.matcher.nearest(tag) {
+        Some(near) if welcome(near.locale) => Some(near),
+        Some(_) => prefix(&welcome),
+        // A tag that is nobody's language (`x-...`) is near to itself.
+        None => {
+            let very = |known: &String| known.eq_ignore_ascii_case(tag);
+            let place = locales.supported.iter().position(very).filter(|&place| welcome(place))?;
+            Some(Near { locale: place, distance: 0 })
+        }
+    }
 }
 
 /// `de-CH;q=0.8`; `None` when it is not shaped like a range.

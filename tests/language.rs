@@ -78,6 +78,23 @@ fn the_examples_that_plain_lookup_gets_wrong() {
 }
 
 #[test]
+fn what_is_made_for_testing_is_near_to_itself_alone() {
+    let some = config(&["fr", "en-XA", "ar-XB", "en-DE", "en-XC", "zh-Hans-pscrack"], "");
+    for (wish, found) in [
+        ("en-XA", "en-XA"),
+        ("en-PSACCENT", "en-XA"),
+        ("ar-XB", "ar-XB"),
+        ("zh-Hans-PSCRACK", "zh-Hans-pscrack"),
+        ("en-pscrack", "en-XC"),
+        ("en", "en-DE"),
+        ("ar", "fr"),
+        ("zh", "fr"),
+    ] {
+        assert_eq!(chosen(&some, wish), found, "{wish}");
+    }
+}
+
+#[test]
 fn a_later_wish_wins_only_when_it_is_much_nearer() {
     let some = config(&["en", "fr", "de", "zh-Hans"], "");
     for (header, found) in [

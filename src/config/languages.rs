@@ -19,7 +19,7 @@ const OTHERWISE: [u16; 3] = [80, 50, 4];
 const SCALE: u16 = 8;
 /// A region that no rule names and nobody is from.
 const NOWHERE: &str = "QM";
-/// Pseudo-locales, by region and by variant.
+/// Three kinds of pseudo-locales, by region and by variant.
 const PSEUDO: [&str; 6] = ["XA", "XB", "XC", "psaccent", "psbidi", "pscrack"];
 /// Regions that are no more; tags still name them.
 const FORMER: [&str; 16] =
@@ -161,11 +161,13 @@ impl Languages {
         }
         let text = |part: Option<String>| part.unwrap_or_default();
         // What is made for testing is near to nothing but itself.
-        let pseudo = id.region.is_some_and(|region| PSEUDO.contains(&region.as_str()))
-            || id.variants.iter().any(|variant| PSEUDO.contains(&variant.as_str()));
-        let mark = if pseudo { "?" } else { "" };
+        let named = |name: &str| {
+            id.region.is_some_and(|region| region.as_str() == name)
+                || id.variants.iter().any(|variant| variant.as_str() == name)
+        };
+        let kind = PSEUDO.iter().position(|name| named(name)).map(|place| place % 3);
         Some(Full {
-            language: format!("{mark}{}", id.language),
+            language: format!("{}{}", id.language, kind.map(|kind| format!("?{kind}")).unwrap_or_default()),
             script: text(id.script.map(|script| script.to_string())),
             region: text(id.region.map(|region| region.to_string())),
             said,
@@ -301,7 +303,8 @@ impl Languages {
             let far = |other: &Full| {
                 self.languages.get(&(language, other.language.as_str())).copied().unwrap_or(OTHERWISE[0])
             };
-            let near = ordered.iter().filter(|(_, other)| other.language == language || far(other) < TOO_FAR);
+            let same = |other: &Full| other.language.split('?').next() == Some(language);
+            let near = ordered.iter().filter(|(_, other)| same(other) || far(other) < TOO_FAR);
             near.map(|(_, other)| other.script.as_str()).collect()
         };
         let mut regions: Vec<&str> =
