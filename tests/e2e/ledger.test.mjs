@@ -181,3 +181,14 @@ test("a panic costs the request it happens in, and the gateway and its ledger go
   assert.equal((await usher.admin("/.usher/sessions", { user: "ada" }, "DELETE")).status, 200);
   assert.equal((await usher.ask("/members/x", { headers: { cookie } })).status, 401);
 });
+
+test("a host is the same in any case, whoever hands it over", async (t) => {
+  const kv = await store();
+  t.after(() => kv.close());
+  const usher = await bare({ state: dir(), kv: kv.url, vars: vars() });
+  t.after(() => usher.stop());
+  const answer = await usher.ask("/anything", { headers: { host: "Shop.TENANT.example" } });
+  assert.deepEqual([answer.status, answer.text], [200, "a tenant"]);
+  await usher.ask("/open/x", { headers: { host: "WWW.Example.COM" } });
+  assert.equal(a.last.headers["x-forwarded-host"], "www.example.com");
+});

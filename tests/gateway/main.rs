@@ -610,3 +610,34 @@ proptest! {
         prop_assert!(answer.status >= 200);
     }
 }
+
+#[test]
+fn strangers_with_invented_tokens_cannot_fill_the_ledger() {
+    let isolate = isolate();
+    isolate.world.origin(|_| Ok(Message::new(200, &[("usher-session", "end")], "")));
+    for n in 0..200 {
+        let cookie = format!("__Host-usher={n:043}");
+        assert_eq!(isolate.get(&format!("{HOST}/auth/out"), &[("cookie", &cookie)]).status, 200);
+    }
+    assert!(isolate.world.stamps.borrow().len() <= 30, "{} stamps", isolate.world.stamps.borrow().len());
+    // Who is signed in is signed out all the same.
+    let user = sign_in(&isolate, r#"{"user":"ada"}"#);
+    isolate.get(&format!("{HOST}/auth/out"), &[("cookie", &user)]);
+    assert_eq!(identity(&isolate, &user).0, 401);
+}
+
+#[test]
+fn an_origin_cannot_plant_a_session_and_what_speaks_of_one_is_nobody_elses() {
+    let isolate = isolate();
+    let planted = [("cache-control", "max-age=60"), ("set-cookie", "__Host-usher=planted; Path=/")];
+    isolate.world.origin(move |_| Ok(Message::new(200, &planted, "")));
+    let answer = isolate.get(&format!("{HOST}/open/x"), &[]);
+    assert!(answer.field("set-cookie").is_none(), "{:?}", answer.fields);
+    assert!(isolate.world.log.borrow().iter().any(|line| line.contains("the origin set the session's cookie itself")));
+    // Malformed, and from a route that may not: it is taken out, and the answer is not stored.
+    let fields = [("cache-control", "max-age=60"), ("usher-session", "nonsense")];
+    isolate.world.origin(move |_| Ok(Message::new(200, &fields, "")));
+    for _ in 0..2 {
+        assert_eq!(met(&isolate, "/stored/planted"), "usher; fwd=miss; detail=set-cookie");
+    }
+}
