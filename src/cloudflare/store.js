@@ -27,8 +27,9 @@ export function remembers(all, object) {
 
 function remember(key, entry) {
   drop(key);
-  entry.size = (entry.body?.byteLength ?? 0) + 2 * (entry.packed.length + key.length) + 512;
-  if (entry.size - (entry.body?.byteLength ?? 0) > most.all || (entry.body?.byteLength ?? 0) > most.object) return;
+  const bytes = entry.body?.byteLength ?? 0;
+  entry.size = bytes + 2 * (entry.packed.length + key.length) + 512;
+  if (entry.size > most.all || bytes > most.object) return;
   memory.set(key, entry);
   taken += entry.size;
   for (const oldest of memory.keys()) {

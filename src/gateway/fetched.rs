@@ -262,10 +262,12 @@ impl Gateway {
     /// key, and the newest moment at which it may have become invalid, so that no copy from before a
     /// purge can be met. The ledger forgets a stamp when nothing stored can be as old; so does the key.
     fn through(&self, errand: &Errand<'_, '_>) -> Option<String> {
-        let used = errand.policy.workers_cache && !errand.authorized && !errand.ranged;
+        if !errand.policy.workers_cache || errand.authorized || errand.ranged {
+            return None;
+        }
         let (since, era) = (self.newest(errand.key), self.view.borrow().as_of() / LONGEST_STORED);
         let props = serde_json::json!({ "usher": "cached", "key": errand.key.url, "since": since, "era": era });
-        used.then(|| props.to_string())
+        Some(props.to_string())
     }
 
     /// Remembers whether the next ones need to wait for one another. An origin that fails has said

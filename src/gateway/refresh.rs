@@ -68,7 +68,7 @@ impl Gateway {
         let made = self.view.borrow().as_of();
         let asked = platform.now();
         let answer = first(platform, refresh, &edits, route.deadline).await?;
-        let (answer, edits) = match head::answer(&answer.packed).0 {
+        let (answer, mut edits) = match head::answer(&answer.packed).0 {
             304 => match renewed(&known, old, &answer.packed) {
                 Ok(renewed) => renewed,
                 // It speaks of another answer than ours: ask for all of it.
@@ -82,7 +82,6 @@ impl Gateway {
         if !is_definite(status) || status == 304 || fields.get("usher-session").is_some() {
             return None;
         }
-        let mut edits = edits;
         speak(&fields, refresh.language.as_deref(), &mut edits);
         let received = Received {
             status,
