@@ -251,6 +251,9 @@ impl Gateway {
             detail: detail.or(verdict.as_ref().err().map(|why| why.word())),
         };
         self.note(errand, status, &verdict, platform.now());
+        // Other variants may have come into store while this one was asked for.
+        let latest = platform.memory(&errand.key.url).and_then(|all| Variants::of(&head::answer(&all.packed).1));
+        let variants = latest.or(variants);
         let store =
             verdict.ok().map(|stored| store(&stored, &fields, &got.edits, errand.key, errand.policy, variants, claim));
         let mut reply = passed(got, visit, true);

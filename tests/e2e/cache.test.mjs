@@ -271,6 +271,7 @@ test("a crowd of several variants is one question for each, and nobody waits for
   const answers = await Promise.all(Array.from({ length: 40 }, (_, n) => ask(n % 2 ? "round" : "square").then((answer) => [n % 2 ? "round" : "square", answer.text])));
   assert.ok(answers.every(([wanted, got]) => wanted === got));
   assert.ok(a.heard.length - before <= 3, `${a.heard.length - before} questions for 2 variants`);
+  for (const shape of ["round", "square"]) assert.match(met(await ask(shape)), hit, `${shape} is in store beside the other`);
 
   let release;
   a.answer = (_, response) => (release = () => response.writeHead(200, { "cache-control": "max-age=60" }).end("from before"));
