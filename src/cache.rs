@@ -69,7 +69,7 @@ pub fn admits<'c>(route: &'c Route, head: &Head<'_>, identity: &Identity) -> Res
     let partition = match (identity.record(), cache.shared) {
         (None, _) | (Some(_), Some(Shared::Public)) => Partition::Public,
         (Some(record), Some(Shared::Role)) => Partition::roles(&record.roles),
-        (Some(record), Some(Shared::User)) => Partition::user(&record.user, &record.roles),
+        (Some(record), Some(Shared::User)) => Partition::user(&record.user, &record.rights()),
         (Some(_), None) => return Err(Bypass::NotShared),
     };
     Ok((cache, partition))

@@ -3,7 +3,9 @@
 //! [`raw::Raw`] is the file as written; [`Config::check`] turns it into a [`Config`] or into a
 //! list of [`Problem`]s. The build script runs the same code, so a wrong file fails the build.
 
+mod algorithm;
 mod check;
+pub mod identity;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod languages;
 pub mod matcher;
@@ -14,9 +16,11 @@ pub mod source;
 pub mod units;
 pub mod words;
 
+pub use algorithm::Algorithm;
+pub use identity::{Client, Cors, Issuer, KeySource, Require, Setting, Unset};
 pub use matcher::Matcher;
 pub use pattern::{Host, Pattern, Segment};
-pub use raw::{Auth, Shared};
+pub use raw::{Auth, Authenticator, Fail, Shared};
 pub use words::Spoken;
 
 /// Milliseconds.
@@ -24,6 +28,9 @@ pub type Millis = u64;
 
 /// The longest a stored answer may live; then the stamps that speak against it are forgotten.
 pub const LONGEST_STORED: Millis = 30 * 86_400_000;
+
+/// How long a stamp holds against tokens and API keys, whose lifetimes are not ours.
+pub const LONGEST_ENDED: Millis = 366 * 86_400_000;
 
 /// Something in the file that cannot be accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +55,12 @@ pub struct Config {
     pub locales: Locales,
     /// Whether each request writes one line.
     pub log_requests: bool,
+    /// The request's field that carries an API key.
+    pub api_key: String,
+    /// The `iss` of what is sworn to origins.
+    pub assertion: String,
+    /// Whose tokens are taken, and with whom visitors sign in.
+    pub issuers: Vec<Issuer>,
     /// Places that origins stand in.
     pub regions: Vec<Region>,
     /// Origins that are equals.
@@ -73,6 +86,10 @@ pub struct Session {
     pub deadline: Millis,
     /// The sign-in page's path.
     pub sign_in: Option<String>,
+    /// How long a session lives that is to be remembered, when that is another time.
+    pub remember: Option<Millis>,
+    /// Failed sign-ins before the next has to wait.
+    pub attempts: u32,
 }
 
 /// Checked `[ledger]`.
@@ -153,15 +170,8 @@ pub struct Pool {
     pub origins: Vec<Setting>,
     /// Path for the health page.
     pub health: String,
-}
-
-/// A value that may differ per environment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Setting {
-    /// As written: a base URL without a trailing slash.
-    Url(String),
-    /// The name of a var or secret that holds it.
-    Var(String),
+    /// What `Usher-Assertion` calls it.
+    pub service: String,
 }
 
 /// Checked `[[route]]`.
@@ -175,8 +185,24 @@ pub struct Route {
     pub path: Pattern,
     /// Methods it is for; all when empty.
     pub methods: Vec<String>,
-    /// Whether a session is asked for.
+    /// Whether it is asked who is asking.
     pub auth: Auth,
+    /// By which credentials, in this order.
+    pub by: Vec<Authenticator>,
+    /// Whose tokens are taken: places in [`Config::issuers`].
+    pub issuers: Vec<usize>,
+    /// What whoever asks must have.
+    pub require: Require,
+    /// What happens while it cannot be found out who is asking.
+    pub fail: Fail,
+    /// Whether the origin is handed the visitor's own token or key.
+    pub forward_token: bool,
+    /// Other sites whose pages may make browsers send unsafe requests with a session.
+    pub trusted_origins: Vec<String>,
+    /// Which other sites' scripts may read the answers.
+    pub cors: Option<Cors>,
+    /// Whether its unsafe requests are attempts to sign in.
+    pub throttle: bool,
     /// Where its requests go.
     pub target: Target,
     /// Until the origin's answer begins.
@@ -218,6 +244,8 @@ pub enum Target {
     },
     /// What would have been forwarded.
     Echo,
+    /// Signing in with an issuer: its place in [`Config::issuers`].
+    SignIn(usize),
 }
 
 /// Checked `cache` of a route.
@@ -270,25 +298,18 @@ pub const TRACKERS: [&str; 17] = [
     "_hsmi",
 ];
 
-/// A var or secret without which nothing can be served.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unset {
-    /// It is not there.
-    #[error(
-        "usher.toml reads \"${{{0}}}\", but no var or secret of that name is set: add it to [vars] in wrangler.toml or run `wrangler secret put {0}`"
-    )]
-    Missing(String),
-    /// It is no base URL. The value itself is not repeated: it may be a secret.
-    #[error("the var or secret {0} is no base URL: it must be http:// or https://, a host, and at most a path")]
-    NotAUrl(String),
-}
-
 impl Config {
     /// How long a stamp on sessions is needed. Once every isolate knows of it nobody renews what it
-    /// ended, and that is over after the idle time; the hour is for good measure.
+    /// ended, and that is over after the idle time; the hour is for good measure. Tokens and keys live as
+    /// long as somebody else likes: for those it is the longest time there is.
     #[must_use]
     pub fn session_stamp_lifetime(&self) -> Millis {
-        self.session.idle + self.ledger.max_delay + self.ledger.max_outage + 3_600_000
+        let others = self.routes.iter().any(|route| route.by.iter().any(|by| *by != Authenticator::Session));
+        if others {
+            return LONGEST_ENDED;
+        }
+        let idle = self.session.idle.max(self.session.remember.unwrap_or(0));
+        idle + self.ledger.max_delay + self.ledger.max_outage + 3_600_000
     }
 
     /// Checks the file as written.
@@ -312,10 +333,10 @@ impl Config {
     /// The first name that is missing or holds no URL.
     pub fn resolved(mut self, var: impl Fn(&str) -> Option<String>) -> Result<Self, Unset> {
         for origin in self.pools.iter_mut().flat_map(|pool| &mut pool.origins) {
-            if let Setting::Var(name) = origin {
-                let value = var(name).ok_or_else(|| Unset::Missing(name.clone()))?;
-                *origin = Setting::Url(base_url(&value).ok_or_else(|| Unset::NotAUrl(name.clone()))?);
-            }
+            origin.resolve(&var, identity::origin)?;
+        }
+        for issuer in &mut self.issuers {
+            issuer.resolve(&var)?;
         }
         Ok(self)
     }

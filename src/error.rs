@@ -14,6 +14,24 @@ pub enum Error {
     /// A session is asked for and there is none.
     #[error("a session is required")]
     Unauthenticated,
+    /// A token or an API key is asked for, and there is none.
+    #[error("a bearer token or an API key is required")]
+    TokenWanted,
+    /// A token or an API key does not hold, and why.
+    #[error("the token or key does not hold: {0}")]
+    BadCredential(&'static str),
+    /// They may not; with these scopes they might.
+    #[error("they lack a role, a scope or a claim that is required here")]
+    Forbidden(String),
+    /// They must prove again who they are: it may be so many seconds ago.
+    #[error("it is too long ago that they proved who they are: {0} s are allowed")]
+    StepUp(u64),
+    /// Too many failed sign-ins: again after so many seconds.
+    #[error("too many failed sign-ins: again in {0} s")]
+    TooManyAttempts(u64),
+    /// The identity provider refused a sign-in, or what it said does not hold.
+    #[error("the sign-in failed: {0}")]
+    SignInFailed(&'static str),
     /// The bearer token of the operator is asked for.
     #[error("the operator's bearer token is required")]
     NotTheOperator,
@@ -83,7 +101,10 @@ impl Error {
         match self {
             Self::Malformed(_) | Self::AmbiguousPath => 400,
             Self::Unauthenticated | Self::NotTheOperator => 401,
-            Self::CrossSite => 403,
+            Self::TokenWanted | Self::BadCredential(_) | Self::StepUp(_) => 401,
+            Self::SignInFailed(_) => 400,
+            Self::CrossSite | Self::Forbidden(_) => 403,
+            Self::TooManyAttempts(_) => 429,
             Self::NotFound => 404,
             Self::MethodNotAllowed(_) => 405,
             Self::TooLarge(_) => 413,
@@ -116,7 +137,14 @@ impl Error {
             Self::Loop => "proxy_loop_detected",
             Self::Misconfigured => "proxy_configuration_error",
             Self::IdentityDown | Self::LedgerDown | Self::StoreDown | Self::Internal => "proxy_internal_error",
-            Self::Unauthenticated | Self::NotTheOperator | Self::CrossSite => "http_request_denied",
+            Self::Unauthenticated
+            | Self::NotTheOperator
+            | Self::CrossSite
+            | Self::TokenWanted
+            | Self::BadCredential(_)
+            | Self::Forbidden(_)
+            | Self::StepUp(_)
+            | Self::TooManyAttempts(_) => "http_request_denied",
             _ => "http_request_error",
         }
     }
@@ -135,6 +163,12 @@ mod tests {
             Error::AmbiguousPath,
             Error::Unauthenticated,
             Error::NotTheOperator,
+            Error::TokenWanted,
+            Error::BadCredential("token-expired"),
+            Error::Forbidden(String::new()),
+            Error::StepUp(1),
+            Error::TooManyAttempts(1),
+            Error::SignInFailed("state"),
             Error::CrossSite,
             Error::NotFound,
             Error::MethodNotAllowed(vec![]),

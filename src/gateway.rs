@@ -13,6 +13,7 @@
 //! Only the gateway waits; what to do is decided by the topics. Identity fails closed; cache and
 //! observation fail open. Every failure becomes an answer in one place ([`Gateway::serve`]).
 
+mod account;
 mod admin;
 mod book;
 mod cached;
@@ -23,9 +24,14 @@ mod health;
 mod identify;
 mod invalidate;
 mod join;
+mod keys;
 mod refresh;
+mod sessions;
+mod sign_in;
+mod throttled;
 mod visit;
 
+use crate::assertion::Signer;
 use crate::cache::{store::Unstored, uncacheable::Marks};
 use crate::config::{Auth, Config, Memory, Millis, Spoken, Target, Unset, raw::Raw};
 use crate::error::Error;
@@ -36,8 +42,12 @@ use crate::observe;
 use crate::platform::{After, Content, Platform, Reply};
 use crate::respond::{self, Asker, Generated};
 use crate::route::{self, Place};
-use crate::session::Memo;
-use crate::{headers, path};
+use crate::session::{Memo, Record};
+use crate::throttle::Failures;
+use crate::{cross_site, headers, path};
+use identify::Verified;
+use join::join;
+use keys::Keyrings;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use visit::Visit;
@@ -47,6 +57,9 @@ const TAGS: &str = "an answer has at most 128 tags of 256 visible ASCII characte
 
 /// Usher's own pages are below this path.
 const OWN: &str = "/.usher/";
+
+/// Where the public keys of `Usher-Assertion` are (RFC 8615).
+const KEYS: &str = "/.well-known/usher/jwks.json";
 
 /// What the build embeds.
 pub struct Built<'a> {
@@ -73,10 +86,17 @@ pub struct Gateway {
     /// What users are hashed with in the log.
     log_key: String,
     view: RefCell<View>,
-    memo: RefCell<Memo>,
+    /// Sessions and API keys.
+    memo: RefCell<Memo<Record>>,
+    /// Tokens whose signatures were found good, by hash; each until it expires.
+    verified: RefCell<Memo<Verified>>,
+    keyrings: Keyrings,
+    /// Swears to origins, where there are keys for it.
+    signer: Option<Signer>,
     /// What could not be shared a moment ago.
     uncacheable: RefCell<Marks>,
     counters: RefCell<observe::Counters>,
+    failures: RefCell<Failures>,
     /// The minute, and how many unknown sessions were ended in it.
     unknown_ended: Cell<(Millis, u32)>,
     book: book::Schedule,
@@ -88,10 +108,19 @@ impl Gateway {
     #[must_use]
     pub fn new(built: &Built<'_>, var: impl Fn(&str) -> Option<String>) -> Self {
         let log_key = var("ADMIN_TOKEN").unwrap_or_default();
+        let signer = var("SIGNING_KEYS").filter(|text| !text.is_empty()).map(|text| Signer::read(&text)).transpose();
         let config = Config::check(&built.raw)
             .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
             .map(|config| config.with_languages(built.languages))
-            .and_then(|config| config.resolved(var).map_err(|unset: Unset| unset.to_string()));
+            .and_then(|config| config.resolved(&var).map_err(|unset: Unset| unset.to_string()))
+            .and_then(|config| {
+                let signer = signer.map_err(|why| format!("the secret SIGNING_KEYS cannot be used: {why}"))?;
+                Ok((Keyrings::new(&config.issuers)?, signer, config))
+            });
+        let (config, keyrings, signer) = match config {
+            Ok((keyrings, signer, config)) => (Ok(config), keyrings, signer),
+            Err(sentence) => (Err(sentence), Keyrings::default(), None),
+        };
         let (entries, lifetime) = config.as_ref().map_or((0, 0), |c| (c.session.memo_entries, c.session.memo));
         Self {
             config,
@@ -101,8 +130,12 @@ impl Gateway {
             log_key,
             view: RefCell::default(),
             memo: RefCell::new(Memo::new(entries, lifetime)),
+            verified: RefCell::new(Memo::new(entries, Millis::MAX)),
+            keyrings,
+            signer,
             uncacheable: RefCell::default(),
             counters: RefCell::default(),
+            failures: RefCell::default(),
             unknown_ended: Cell::default(),
             book: book::Schedule::default(),
             health: Cell::new(None),
@@ -149,8 +182,13 @@ impl Gateway {
         for task in work {
             let done = match &task {
                 After::ReadLedger => self.read_book(platform, config).await,
-                After::Renew { key, value, seconds } => platform.session_write(key, value, *seconds).await,
-                After::Delete { key } => platform.session_delete(key).await,
+                After::Renew { key, value, note, seconds } => {
+                    let both = join(platform.record_write(key, value, *seconds), platform.note_write(note, *seconds));
+                    let (written, noted) = both.await;
+                    written.and(noted)
+                }
+                After::Keys(issuer) => self.keys_later(platform, config, *issuer).await,
+                After::Delete { key } => platform.record_delete(key).await,
                 After::Refresh(refresh) => {
                     self.refresh(platform, config, refresh).await;
                     Ok(())
@@ -162,7 +200,8 @@ impl Gateway {
                         "the ledger could not be read behind an answer; the next request that needs it reads again"
                     }
                     After::Renew { .. } => "a session could not be renewed; its next use tries again",
-                    After::Refresh(_) => continue,
+                    // Said where it happened.
+                    After::Refresh(_) | After::Keys(_) => continue,
                     After::Delete { .. } => "an ended session's record could not be removed; its stamp keeps it ended",
                 };
                 platform.log(&observe::event("warning", what));
@@ -183,12 +222,25 @@ impl Gateway {
         if let Some(own) = path::normal(head.url.path).ok().as_deref().and_then(|path| path.strip_prefix(OWN)) {
             return self.own(platform, config, visit, own).await.map(made);
         }
+        if head.url.path == KEYS && self.signer.is_some() {
+            return self.own(platform, config, visit, "keys").await.map(made);
+        }
+        if let Some(method) = cross_site::preflight(head)
+            && let Ok(place) = route::find(config, &head.url, method)
+            && let Some(cors) = &place.route.cors
+        {
+            let edits = cross_site::preflight_answer(cors, head);
+            return Ok(made(Generated { status: 204, edits, body: String::new() }));
+        }
         let place = route::find(config, &head.url, head.method)?;
         visit.route = Some(place.route);
+        if self.comes_from_elsewhere(config, visit, place.route) {
+            return Err(Error::CrossSite);
+        }
         visit.region = crate::steer::region(&config.regions, &visit.visitor);
         visit.identity = self.identify(platform, config, visit, place.route).await;
         visit.choice = place.route.localized.then(|| visit.negotiate(config, place.prefix));
-        visit.identity.admit(place.route)?;
+        visit.identity.admit(place.route, visit.started)?;
         if let Some(location) = localized_location(config, visit, &place) {
             return Ok(made(Generated::redirect(302, &location)));
         }
@@ -198,6 +250,7 @@ impl Gateway {
             }
             Target::Respond { status, body, media } => Ok(made(Generated::new(*status, media, body.clone()))),
             Target::Echo => Ok(made(forward::echo(config, visit, &place))),
+            Target::SignIn(issuer) => self.sign_in(platform, config, visit, &place, *issuer).await.map(made),
             Target::Static if !matches!(head.method, "GET" | "HEAD") => {
                 Err(Error::MethodNotAllowed(vec!["GET".into(), "HEAD".into()]))
             }
@@ -215,6 +268,9 @@ impl Gateway {
             if explains {
                 reply.edits.set("x-usher-warning", TAGS);
             }
+        }
+        if let Some(cors) = visit.route.and_then(|route| route.cors.as_ref()) {
+            cross_site::readable(cors, visit.head, &mut reply.edits);
         }
         self.counters.borrow_mut().count(&visit.cache);
         if matches!(reply.content, Content::Text(_)) {
@@ -259,10 +315,17 @@ fn say<B>(config: &Config, spoken: &Spoken, error: Error, visit: &mut Visit<'_>)
     let Choice { locale, .. } =
         *visit.choice.get_or_insert_with(|| visit::negotiate(config, head, &visit.visitor, None, prefix));
     let prefix = prefix.and_then(|place| config.locales.supported.get(place)).map(|tag| format!("/{tag}"));
-    let sign_in = config.session.sign_in.as_deref().filter(|_| error == Error::Unauthenticated).map(|page| {
-        let back = if head.is_safe() { format!("{}{}", head.url.path, head.url.search()) } else { "/".into() };
-        respond::sign_in_location(page, prefix.as_deref(), &back)
-    });
+    let sign_in =
+        config.session.sign_in.as_deref().filter(|_| matches!(error, Error::Unauthenticated | Error::StepUp(_))).map(
+            |page| {
+                let back = if head.is_safe() { format!("{}{}", head.url.path, head.url.search()) } else { "/".into() };
+                let location = respond::sign_in_location(page, prefix.as_deref(), &back);
+                match error {
+                    Error::StepUp(seconds) => format!("{location}&max_age={seconds}"),
+                    _ => location,
+                }
+            },
+        );
     let home = format!("{}/", prefix.as_deref().unwrap_or_default());
     let asker = Asker {
         page: respond::wants_page(&head.fields),

@@ -142,6 +142,8 @@ pub struct Told<'a> {
     pub trace: &'a trace::Trace<'a>,
     /// The session cookie's bare name.
     pub cookie: &'a str,
+    /// Fields whose credentials were for the gateway.
+    pub credentials: &'a [&'a str],
 }
 
 /// The changes that turn what the client sent into what the origin receives.
@@ -156,7 +158,8 @@ pub fn to_origin(head: &Head<'_>, told: &Told<'_>) -> Edits {
             told.shared.is_some() && (name == "cookie" || crate::cache::validate::CONDITIONS.contains(&name));
         let hop = is_nominated(name, nominated);
         let forged = is_forgeable(name) && !(name == "tracestate" && told.trace.continued);
-        if unshared || forged || (hop && !handshake) {
+        let spent = told.credentials.contains(&name);
+        if unshared || forged || spent || (hop && !handshake) {
             edits.remove(name);
         } else if name == "cookie" {
             match session::without_token(value, told.cookie) {
@@ -178,6 +181,9 @@ fn told_fields(head: &Head<'_>, told: &Told<'_>, edits: &mut Edits) {
             Some(Partition::User { .. }) | None => {
                 edits.set("x-user-id", &told_id(&record.user));
                 edits.set("x-user-roles", &record.roles.join(","));
+                if !record.scopes.is_empty() {
+                    edits.set("x-user-scopes", &record.scopes.join(","));
+                }
             }
         }
     }

@@ -1,16 +1,19 @@
 //! Who is asking, may they enter, and how is that said?
 
-use crate::config::{Auth, Route};
+mod require;
+
+use crate::config::{Auth, Authenticator, Fail, Issuer, Route};
 use crate::error::Error;
-use crate::session::{Absence, Record};
+use crate::jwt::{Claims, Fault, words};
+use crate::session::{Absence, Draft, Record, is_word};
 use std::rc::Rc;
 
-/// Where a session's record came from.
+/// Where a session's record came from, or whether a token had been verified before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// This isolate remembered it.
     Memo,
-    /// Read from the store.
+    /// Read from the store, or verified.
     Store,
 }
 
@@ -19,19 +22,43 @@ pub enum Source {
 pub enum Identity {
     /// Nobody in particular, and why.
     Anonymous(Absence),
-    /// A signed-in user.
+    /// Somebody.
     User {
-        /// The session's record.
+        /// What is known of them.
         record: Rc<Record>,
-        /// The session's key.
+        /// The key of the session or API key; of a token its hash.
         key: String,
+        /// By which credential.
+        by: Authenticator,
         /// Where the record came from.
         source: Source,
     },
 }
 
+/// What a token says of its bearer, as is said of everybody.
+///
+/// # Errors
+/// [`Fault::Claims`]: it names no user that an origin could be told.
+pub fn of_token(issuer: &Issuer, claims: Claims) -> Result<Record, Fault> {
+    let user = claims.find(&issuer.user).and_then(serde_json::Value::as_str).unwrap_or_default();
+    let user = format!("{}{user}", issuer.prefix);
+    let named = user.len() > issuer.prefix.len();
+    if !named || (Draft { user: user.clone(), ..Draft::default() }).check().is_err() {
+        return Err(Fault::Claims);
+    }
+    let told = |name: &str| -> Vec<String> {
+        words(claims.find(name)).into_iter().filter(|word| is_word(word)).take(64).collect()
+    };
+    let (roles, scopes) = (told(&issuer.roles), told(&issuer.scopes));
+    let millis = |name: &str| claims.moment(name).map(|moment| moment.map(|seconds| (seconds * 1_000.0) as u64));
+    let expires = millis("exp")?.unwrap_or(0).saturating_add(crate::jwt::SKEW_MS);
+    let (created, authenticated) = (millis("iat")?.unwrap_or(0), millis("auth_time")?);
+    let data = serde_json::Value::Object(claims.all());
+    Ok(Record { user, roles, scopes, created, authenticated, expires, data, ..Record::default() })
+}
+
 impl Identity {
-    /// The session's record, when there is one.
+    /// What is known of them, when it is somebody.
     #[must_use]
     pub fn record(&self) -> Option<&Record> {
         match self {
@@ -44,22 +71,36 @@ impl Identity {
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
-            Self::User { source: Source::Memo, .. } => "memo",
-            Self::User { source: Source::Store, .. } => "store",
+            Self::User { by: Authenticator::Session, source: Source::Memo, .. } => "memo",
+            Self::User { by: Authenticator::Session, source: Source::Store, .. } => "store",
+            Self::User { by: Authenticator::Jwt, source: Source::Memo, .. } => "token-memo",
+            Self::User { by: Authenticator::Jwt, source: Source::Store, .. } => "token",
+            Self::User { by: Authenticator::ApiKey, source: Source::Memo, .. } => "key-memo",
+            Self::User { by: Authenticator::ApiKey, source: Source::Store, .. } => "key",
             Self::Anonymous(absence) => absence.word(),
         }
     }
 
-    /// Whether the route lets them in. Identity fails closed: when it cannot be established, a
-    /// route that requires one answers 503, never as if nobody had been there.
+    /// Whether the route lets them in at `now`. Identity fails closed: when it cannot be established,
+    /// a route that requires one answers 503, never as if nobody had been there. A token or key that
+    /// does not hold was shown on purpose, and is refused wherever it is looked at; a session that is
+    /// over is what browsers keep sending, and on an optional route nobody.
     ///
     /// # Errors
     /// The refusal.
-    pub fn admit(&self, route: &Route) -> Result<(), Error> {
-        match (self, route.auth) {
-            (Self::User { .. }, _) | (_, Auth::Optional | Auth::None) => Ok(()),
-            (Self::Anonymous(Absence::Down), Auth::Required) => Err(Error::IdentityDown),
-            (Self::Anonymous(_), Auth::Required) => Err(Error::Unauthenticated),
+    pub fn admit(&self, route: &Route, now: u64) -> Result<(), Error> {
+        match self {
+            Self::User { record, .. } => require::met(&route.require, record, now),
+            Self::Anonymous(Absence::Down) if route.fail == Fail::Closed => Err(Error::IdentityDown),
+            Self::Anonymous(Absence::Token(fault)) => Err(Error::BadCredential(fault.word())),
+            Self::Anonymous(absence @ Absence::Key) => Err(Error::BadCredential(absence.word())),
+            Self::Anonymous(Absence::Conflict) => Err(Error::Malformed(
+                "the request says that it comes from two different users: send one of the session, the token and the key".into(),
+            )),
+            Self::Anonymous(_) if route.auth == Auth::Required => {
+                Err(if route.by.contains(&Authenticator::Session) { Error::Unauthenticated } else { Error::TokenWanted })
+            }
+            Self::Anonymous(_) => Ok(()),
         }
     }
 }
@@ -83,10 +124,16 @@ mod tests {
             Absence::Revoked,
         ];
         for absence in everyone {
-            assert_eq!(Identity::Anonymous(absence).admit(&config("required").routes[0]), Err(Error::Unauthenticated));
-            assert_eq!(Identity::Anonymous(absence).admit(&config("optional").routes[0]), Ok(()));
+            assert_eq!(
+                Identity::Anonymous(absence).admit(&config("required").routes[0], 0),
+                Err(Error::Unauthenticated)
+            );
+            assert_eq!(Identity::Anonymous(absence).admit(&config("optional").routes[0], 0), Ok(()));
         }
-        assert_eq!(Identity::Anonymous(Absence::Down).admit(&config("required").routes[0]), Err(Error::IdentityDown));
-        assert_eq!(Identity::Anonymous(Absence::Down).admit(&config("optional").routes[0]), Ok(()));
+        assert_eq!(
+            Identity::Anonymous(Absence::Down).admit(&config("required").routes[0], 0),
+            Err(Error::IdentityDown)
+        );
+        assert_eq!(Identity::Anonymous(Absence::Down).admit(&config("optional").routes[0], 0), Ok(()));
     }
 }

@@ -50,6 +50,18 @@ pub mod subject {
         format!("user:{user}")
     }
 
+    /// The sign-in whose `state` has this digest.
+    #[must_use]
+    pub fn sign_in(state: &str) -> String {
+        format!("sign-in:{state}")
+    }
+
+    /// Whoever is counted so has to wait before signing in.
+    #[must_use]
+    pub fn throttled(who: &str) -> String {
+        format!("throttled:{who}")
+    }
+
     /// Every session.
     pub const EVERYONE: &str = "everyone";
 }
@@ -193,6 +205,12 @@ impl View {
     pub fn newest<'s>(&self, subjects: impl IntoIterator<Item = &'s str>) -> Moment {
         let known = subjects.into_iter().filter_map(|subject| self.known.get(subject));
         known.map(|since| since.hard.max(since.soft)).fold(self.newest_tag, Moment::max)
+    }
+
+    /// Until when the stamp on a subject holds, if there is one that does.
+    #[must_use]
+    pub fn until(&self, subject: &str) -> Option<Moment> {
+        self.known.get(subject).map(|since| since.until).filter(|until| *until >= self.as_of)
     }
 
     /// How valid something is that was made when its maker had read up to `made`.

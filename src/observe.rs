@@ -89,24 +89,70 @@ pub fn user(key: &str, id: &str) -> String {
     crate::headers::trace::hex(hash.get(..8).unwrap_or_default())
 }
 
-/// How often requests met the cache in which way, in this isolate.
+/// How often what happened, in this isolate.
 #[derive(Debug, Default)]
-pub struct Counters(BTreeMap<(&'static str, &'static str), u64>);
+pub struct Counters(BTreeMap<(Counted, String, String), u64>);
+
+/// What is counted, and by which two labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Counted {
+    Cache,
+    Identity,
+    Keys,
+}
+
+impl Counted {
+    const ALL: [Self; 3] = [Self::Cache, Self::Identity, Self::Keys];
+
+    /// Name, meaning, labels.
+    fn described(self) -> (&'static str, &'static str, [&'static str; 2]) {
+        match self {
+            Self::Cache => {
+                ("cache_requests", "Requests of this isolate, by how they met the cache and why.", ["met", "why"])
+            }
+            Self::Identity => (
+                "identity_requests",
+                "Requests of this isolate on routes that ask who is asking, by what was found.",
+                ["found", ""],
+            ),
+            Self::Keys => {
+                ("issuer_keys_reads", "How often this isolate asked an issuer for its keys.", ["issuer", "result"])
+            }
+        }
+    }
+}
 
 impl Counters {
-    /// Counts one request.
+    /// Counts one request's way past the cache.
     pub fn count(&mut self, status: &Status) {
-        *self.0.entry((status.word(), status.why().unwrap_or_default())).or_default() += 1;
+        self.add(Counted::Cache, status.word(), status.why().unwrap_or_default());
+    }
+
+    /// Counts who was found to be asking: see [`crate::identity::Identity::word`].
+    pub fn identified(&mut self, word: &str) {
+        self.add(Counted::Identity, word, "");
+    }
+
+    /// Counts that an issuer was asked for its keys.
+    pub fn keys_read(&mut self, issuer: &str, good: bool) {
+        self.add(Counted::Keys, issuer, if good { "ok" } else { "failed" });
+    }
+
+    fn add(&mut self, what: Counted, one: &str, other: &str) {
+        *self.0.entry((what, one.to_owned(), other.to_owned())).or_default() += 1;
     }
 
     /// As Prometheus reads it (text format 0.0.4).
     #[must_use]
     pub fn text(&self) -> String {
-        let mut text = String::from(
-            "# HELP usher_cache_requests_total Requests of this isolate, by how they met the cache and why.\n# TYPE usher_cache_requests_total counter\n",
-        );
-        for ((met, why), count) in &self.0 {
-            text.push_str(&format!("usher_cache_requests_total{{met=\"{met}\",why=\"{why}\"}} {count}\n"));
+        let mut text = String::new();
+        for what in Counted::ALL {
+            let (name, meaning, [first, second]) = what.described();
+            text.push_str(&format!("# HELP usher_{name}_total {meaning}\n# TYPE usher_{name}_total counter\n"));
+            for ((_, one, other), count) in self.0.iter().filter(|((of, ..), _)| *of == what) {
+                let second = if second.is_empty() { String::new() } else { format!(",{second}=\"{other}\"") };
+                text.push_str(&format!("usher_{name}_total{{{first}=\"{one}\"{second}}} {count}\n"));
+            }
         }
         text
     }
@@ -138,7 +184,12 @@ mod tests {
         }
         let text = counters.text();
         assert!(text.contains("\nusher_cache_requests_total{met=\"bypass\",why=\"route\"} 2\n"), "{text}");
-        assert!(text.ends_with("{met=\"generated\",why=\"\"} 1\n"), "{text}");
+        assert!(text.contains("{met=\"generated\",why=\"\"} 1\n"), "{text}");
+        counters.identified("token");
+        counters.keys_read("auth", false);
+        let text = counters.text();
+        assert!(text.contains("\nusher_identity_requests_total{found=\"token\"} 1\n"), "{text}");
+        assert!(text.contains("\nusher_issuer_keys_reads_total{issuer=\"auth\",result=\"failed\"} 1\n"), "{text}");
     }
 
     #[test]

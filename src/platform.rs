@@ -1,9 +1,11 @@
 //! All that the gateway needs of the world, in our types.
 
+use crate::assertion::Oath;
 use crate::cache::Key;
-use crate::config::Millis;
+use crate::config::{Algorithm, Millis};
 use crate::head::Edits;
 use crate::ledger::{Entry, Page};
+use crate::session::Note;
 use std::future::Future;
 
 /// A service of the platform did not do what it was asked, or not in time.
@@ -76,6 +78,52 @@ pub struct Ask<'a> {
     pub through: Option<&'a str>,
 }
 
+/// A signature and what it is of.
+#[derive(Debug)]
+pub struct Proof<'a> {
+    /// How it was made; none with a shared secret.
+    pub algorithm: Algorithm,
+    /// The public key as JWK.
+    pub key: &'a str,
+    /// What was signed.
+    pub signed: &'a str,
+    /// The signature.
+    pub signature: &'a [u8],
+}
+
+/// What an issuer is asked.
+#[derive(Debug)]
+pub struct Question<'a> {
+    /// The whole URL.
+    pub url: &'a str,
+    /// A form to post; without one it is a GET.
+    pub form: Option<&'a str>,
+    /// The value of `Authorization`.
+    pub authorization: Option<&'a str>,
+    /// Until the whole answer is there.
+    pub deadline: Millis,
+    /// Bytes of the answer at most.
+    pub most: usize,
+}
+
+/// What an issuer says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// Status code; redirects are not followed.
+    pub status: u16,
+    /// The whole body.
+    pub text: String,
+}
+
+/// Some of the notes there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
+pub struct Notes {
+    /// Each with its name.
+    pub notes: Vec<(String, String)>,
+    /// Where to go on.
+    pub next: Option<String>,
+}
+
 /// The world.
 pub trait Platform {
     /// An answer held outside: its body streams past us.
@@ -93,14 +141,30 @@ pub trait Platform {
     /// Writes one line to the log.
     fn log(&self, line: &str);
 
-    /// A session's record. Simultaneous reads of one key may share one read.
-    fn session_read(&self, key: &str, deadline: Millis) -> impl Future<Output = Result<Option<String>, Down>>;
+    /// A record: of a session, an API key, an issuer's keys. Simultaneous reads of one key may share
+    /// one read.
+    fn record_read(&self, key: &str, deadline: Millis) -> impl Future<Output = Result<Option<String>, Down>>;
 
-    /// Writes a session's record, kept for `seconds`.
-    fn session_write(&self, key: &str, value: &str, seconds: u64) -> impl Future<Output = Result<(), Down>>;
+    /// Writes a record, kept for `seconds`.
+    fn record_write(&self, key: &str, value: &str, seconds: u64) -> impl Future<Output = Result<(), Down>>;
 
-    /// Removes a session's record.
-    fn session_delete(&self, key: &str) -> impl Future<Output = Result<(), Down>>;
+    /// Removes a record, or a note.
+    fn record_delete(&self, key: &str) -> impl Future<Output = Result<(), Down>>;
+
+    /// Writes a note that [`Platform::notes`] lists, kept for `seconds`.
+    fn note_write(&self, note: &Note, seconds: u64) -> impl Future<Output = Result<(), Down>>;
+
+    /// The notes whose names begin so, 1,000 at most, and where to go on, if anywhere.
+    fn notes(&self, prefix: &str, from: Option<&str>) -> impl Future<Output = Result<Notes, Down>>;
+
+    /// Whether a signature was made with the private half of this public key (WebCrypto's verdict).
+    fn verify(&self, proof: &Proof<'_>) -> impl Future<Output = Result<bool, Down>>;
+
+    /// Signs with a private key, given as JWK (Ed25519 or P-256); base64url.
+    fn sign(&self, key: &str, text: &str) -> impl Future<Output = Result<String, Down>>;
+
+    /// Asks an issuer, in our own name; simultaneous questions without a body may share one.
+    fn consult(&self, question: &Question<'_>) -> impl Future<Output = Result<Word, Failure>>;
 
     /// Reads the ledger from a moment on. Simultaneous reads from one moment may share one read, so
     /// it says when the read began (milliseconds since 1970).
@@ -213,6 +277,8 @@ pub struct Refresh {
     pub edits: Edits,
     /// What the origin is told then.
     pub told: Vec<(String, String)>,
+    /// What is sworn to the origin.
+    pub oath: Option<Oath>,
     /// The language that an answer is in which does not say.
     pub language: Option<String>,
 }
@@ -228,12 +294,16 @@ pub enum After {
         key: String,
         /// JSON.
         value: String,
+        /// Its line in the user's list.
+        note: Note,
         /// Kept for this long.
         seconds: u64,
     },
-    /// Remove a session's record.
+    /// Ask for an issuer's keys anew: its place in the configuration's.
+    Keys(usize),
+    /// Remove a session's record, or a note.
     Delete {
-        /// The session's key.
+        /// Its key.
         key: String,
     },
     /// Ask for a stale answer anew.

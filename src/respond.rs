@@ -100,14 +100,36 @@ const SCRIPT: &str = "const l=document.documentElement.lang;for(const e of docum
 #[must_use]
 pub fn error(error: &Error, asker: &Asker<'_>) -> Generated {
     let mut answer = match (error, asker.sign_in) {
-        (Error::Unauthenticated, Some(location)) if asker.page => return Generated::redirect(302, location),
+        (Error::Unauthenticated | Error::StepUp(_), Some(location)) if asker.page => {
+            return Generated::redirect(302, location);
+        }
         _ if asker.page => page(error, asker),
         _ => problem(error, asker),
     };
     let edits = &mut answer.edits;
     match error {
         Error::Unauthenticated => edits.set("www-authenticate", "Cookie realm=\"usher\""),
-        Error::NotTheOperator => edits.set("www-authenticate", "Bearer realm=\"usher\""),
+        Error::NotTheOperator | Error::TokenWanted => edits.set("www-authenticate", "Bearer realm=\"usher\""),
+        // RFC 6750 3.1, RFC 9470 3.
+        Error::BadCredential(why) => {
+            edits.set(
+                "www-authenticate",
+                &format!("Bearer realm=\"usher\", error=\"invalid_token\", error_description=\"{why}\""),
+            );
+        }
+        Error::Forbidden(scopes) if !scopes.is_empty() => {
+            edits.set(
+                "www-authenticate",
+                &format!("Bearer realm=\"usher\", error=\"insufficient_scope\", scope=\"{scopes}\""),
+            );
+        }
+        Error::StepUp(seconds) => {
+            edits.set(
+                "www-authenticate",
+                &format!("Bearer realm=\"usher\", error=\"insufficient_user_authentication\", max_age={seconds}"),
+            );
+        }
+        Error::TooManyAttempts(seconds) => edits.set("retry-after", &seconds.to_string()),
         Error::MethodNotAllowed(allowed) => edits.set("allow", &allowed.join(", ")),
         Error::IdentityDown | Error::LedgerDown | Error::StoreDown => {
             edits.set("retry-after", &RETRY_AFTER.to_string());
@@ -124,7 +146,13 @@ fn detail(error: &Error) -> Option<String> {
         Error::Malformed(_) | Error::AmbiguousPath | Error::MethodNotAllowed(_) | Error::TooLarge(_) => {
             Some(error.to_string())
         }
-        Error::NotTheOperator | Error::CrossSite | Error::LedgerDown | Error::StoreDown => Some(error.to_string()),
+        Error::NotTheOperator
+        | Error::CrossSite
+        | Error::LedgerDown
+        | Error::StoreDown
+        | Error::BadCredential(_)
+        | Error::SignInFailed(_)
+        | Error::TooManyAttempts(_) => Some(error.to_string()),
         _ => None,
     }
 }

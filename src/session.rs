@@ -5,17 +5,23 @@
 
 mod instruction;
 mod memo;
+mod own;
 
-pub use instruction::{Draft, Instruction};
+pub use instruction::{Change, Draft, Instruction, is_word};
 pub use memo::Memo;
+pub use own::{Device, Note};
 
 use crate::config::{self, Millis};
+use crate::jwt;
 use crate::ledger::{self, Validity, View};
 use ct_codecs::{Base64UrlSafeNoPadding, Encoder};
 use serde::{Deserialize, Serialize};
 
 /// A token's length: 32 bytes in base64url without padding (RFC 4648 5).
 const TOKEN_LENGTH: usize = 43;
+
+/// What an API key begins with, so that people and scanners of leaked secrets know one.
+const KEY_MARK: &str = "usk_";
 
 /// An opaque session token. Its text is a secret: it has no `Display` and no useful `Debug`.
 #[derive(Clone, PartialEq, Eq)]
@@ -42,6 +48,18 @@ impl Token {
         shaped.then(|| Self(text.to_owned()))
     }
 
+    /// A new API key of 32 random bytes.
+    #[must_use]
+    pub fn new_key(random: &[u8; 32]) -> Self {
+        Self(format!("{KEY_MARK}{}", base64(random)))
+    }
+
+    /// The API key a program sent, when it is shaped like one.
+    #[must_use]
+    pub fn parse_key(text: &str) -> Option<Self> {
+        Self::parse(text.strip_prefix(KEY_MARK)?).map(|_| Self(text.to_owned()))
+    }
+
     /// The secret itself, for the cookie.
     #[must_use]
     pub fn secret(&self) -> &str {
@@ -51,8 +69,14 @@ impl Token {
     /// The name it is stored under: the SHA-256 of its text, in base64url.
     #[must_use]
     pub fn key(&self) -> String {
-        base64(&hmac_sha256::Hash::hash(self.0.as_bytes()))
+        digest(&self.0)
     }
+}
+
+/// The SHA-256 of a text, in base64url: what secrets are known by.
+#[must_use]
+pub fn digest(text: &str) -> String {
+    base64(&hmac_sha256::Hash::hash(text.as_bytes()))
 }
 
 fn base64(bytes: &[u8; 32]) -> String {
@@ -64,7 +88,7 @@ fn base64(bytes: &[u8; 32]) -> String {
 pub enum Absence {
     /// The route does not ask.
     NotAsked,
-    /// No cookie.
+    /// Nothing was brought that says who is asking.
     NoCookie,
     /// The cookie's value is not shaped like a token.
     Malformed,
@@ -76,7 +100,13 @@ pub enum Absence {
     Expired,
     /// Ended by a stamp.
     Revoked,
-    /// The store or the ledger cannot be asked.
+    /// A token was brought that does not hold.
+    Token(jwt::Fault),
+    /// An API key was brought that does not hold.
+    Key,
+    /// Two were brought, of different users.
+    Conflict,
+    /// The store, the ledger or an issuer cannot be asked.
     Down,
 }
 
@@ -92,60 +122,101 @@ impl Absence {
             Self::Unknown => "unknown",
             Self::Expired => "expired",
             Self::Revoked => "revoked",
+            Self::Token(fault) => fault.word(),
+            Self::Key => "key-unknown",
+            Self::Conflict => "conflict",
             Self::Down => "down",
         }
     }
 }
 
-/// A stored session.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Who is asking, as stored of a session or an API key, or as a token claims.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// Who is signed in.
     pub user: String,
-    /// What they may do.
+    /// What they are.
     #[serde(default)]
     pub roles: Vec<String>,
+    /// What they may do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
     /// The language they chose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
-    /// Moment of the ledger's clock at sign-in (milliseconds since 1970).
+    /// Moment of the ledger's clock from which on stamps count (milliseconds since 1970); of a token
+    /// when its issuer says that it was made.
     pub created: ledger::Moment,
+    /// When the session began (milliseconds since 1970), where it got another token since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Millis>,
+    /// When they proved who they are (milliseconds since 1970).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authenticated: Option<Millis>,
+    /// Whether it lives as long as `remember` says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub remember: bool,
     /// Over at this moment unless used again (milliseconds since 1970).
     pub expires: Millis,
-    /// Whatever the origin keeps here.
+    /// Whatever the origin keeps here; of a token its claims.
     #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
     pub data: serde_json::Value,
 }
 
 impl Record {
-    /// Whether it is alive at `now`, whatever was stamped.
+    /// Whether this session is alive at `now`.
     ///
     /// # Errors
     /// It has expired, or a stamp ended it.
     pub fn check(&self, key: &str, now: Millis, view: &View, bounds: &config::Session) -> Result<(), Absence> {
-        if now >= self.expires || now >= self.created.saturating_add(bounds.absolute) {
+        if now >= self.expires || now >= self.end(bounds) {
             return Err(Absence::Expired);
         }
+        if self.is_revoked(key, view) { Err(Absence::Revoked) } else { Ok(()) }
+    }
+
+    /// Whether a stamp on it, on its user or on everyone speaks against it.
+    #[must_use]
+    pub fn is_revoked(&self, key: &str, view: &View) -> bool {
         let subjects =
             [ledger::subject::session(key), ledger::subject::user(&self.user), ledger::subject::EVERYONE.into()];
-        match view.validity(self.created, subjects.iter().map(String::as_str)) {
-            Validity::Valid => Ok(()),
-            Validity::Stale | Validity::Void => Err(Absence::Revoked),
+        view.validity(self.created, subjects.iter().map(String::as_str)) != Validity::Valid
+    }
+
+    /// Roles and scopes together: whoever has the same may be told the same.
+    #[must_use]
+    pub fn rights(&self) -> Vec<String> {
+        let scopes = self.scopes.iter().map(|scope| format!("scope {scope}"));
+        self.roles.iter().cloned().chain(scopes).collect()
+    }
+
+    /// The moment it is over, used or not.
+    fn end(&self, bounds: &config::Session) -> Millis {
+        self.started.unwrap_or(self.created).saturating_add(self.bounds(bounds).1)
+    }
+
+    /// Idle and absolute time.
+    fn bounds(&self, bounds: &config::Session) -> (Millis, Millis) {
+        match bounds.remember.filter(|_| self.remember) {
+            Some(remember) => (remember, remember),
+            None => (bounds.idle, bounds.absolute),
         }
     }
 
-    /// The moment it is over when used at `now`.
+    /// The same, used at `now`.
     #[must_use]
-    pub fn expiry(created: Millis, now: Millis, bounds: &config::Session) -> Millis {
-        now.saturating_add(bounds.idle).min(created.saturating_add(bounds.absolute))
+    pub fn used(mut self, now: Millis, bounds: &config::Session) -> Self {
+        self.expires = now.saturating_add(self.bounds(bounds).0).min(self.end(bounds));
+        self
     }
 
     /// The record to write back after a use at `now`: only when it would live a tenth of the idle
     /// time longer, for the store takes one write a second.
     #[must_use]
     pub fn renewed(&self, now: Millis, bounds: &config::Session) -> Option<Self> {
-        let expires = Self::expiry(self.created, now, bounds);
-        (expires >= self.expires.saturating_add(bounds.idle / 10)).then(|| Self { expires, ..self.clone() })
+        let idle = self.bounds(bounds).0;
+        let expires = now.saturating_add(idle).min(self.end(bounds));
+        (expires >= self.expires.saturating_add(idle / 10)).then(|| Self { expires, ..self.clone() })
     }
 
     /// Seconds the store should keep it (it takes no less than 60).
@@ -224,10 +295,10 @@ pub fn without_token(cookies: &str, name: &str) -> Option<String> {
     (!kept.is_empty()).then_some(kept)
 }
 
-/// A `Set-Cookie` value that hands a token to the browser.
+/// A `Set-Cookie` value that hands a session's token to the browser.
 #[must_use]
-pub fn set_cookie(token: &Token, bounds: &config::Session, https: bool) -> String {
-    attributes(&bounds.cookie, token.secret(), bounds.absolute / 1_000, https)
+pub fn set_cookie(token: &Token, record: &Record, bounds: &config::Session, https: bool) -> String {
+    attributes(&bounds.cookie, token.secret(), record.bounds(bounds).1 / 1_000, https)
 }
 
 /// A `Set-Cookie` value that takes it away.

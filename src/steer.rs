@@ -85,7 +85,7 @@ pub fn origins<'c>(
         .filter_map(|(turn, origins)| {
             let start = usize::try_from(random % origins.len() as u64).unwrap_or_default();
             match origins.get((start + turn) % origins.len())? {
-                Setting::Url(url) => Some(url.as_str()),
+                Setting::Is(url) => Some(url.as_str()),
                 Setting::Var(_) => None,
             }
         })

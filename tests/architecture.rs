@@ -139,7 +139,8 @@ fn every_file_opens_with_the_question_it_answers() {
 
 #[test]
 fn every_key_of_the_configuration_stands_in_the_example_and_in_the_readme() {
-    let raw = fs::read_to_string("src/config/raw.rs").unwrap();
+    let raw =
+        ["src/config/raw.rs", "src/config/raw/identity.rs"].map(|file| fs::read_to_string(file).unwrap()).concat();
     let example = fs::read_to_string("usher.toml").unwrap();
     let readme = fs::read_to_string("README.md").unwrap();
     let mut renamed = None;
@@ -147,7 +148,8 @@ fn every_key_of_the_configuration_stands_in_the_example_and_in_the_readme() {
         if let Some(name) = line.strip_prefix("#[serde(rename = \"") {
             renamed = name.split('"').next().map(str::to_owned);
         }
-        let Some(field) = line.strip_prefix("pub ").and_then(|rest| rest.split_once(':')).map(|(name, _)| name) else {
+        let field = line.strip_prefix("pub ").and_then(|rest| rest.split_once(": ")).map(|(name, _)| name);
+        let Some(field) = field else {
             continue;
         };
         let key = renamed.take().unwrap_or_else(|| field.to_owned());

@@ -15,7 +15,8 @@ pub const FIELD: &str = "usher-variants";
 const MOST: usize = 32;
 
 /// What differs with each request; an answer that varies on it is nobody else's.
-const EACH_REQUEST: [&str; 5] = ["authorization", "date", "traceparent", "tracestate", "x-request-id"];
+const EACH_REQUEST: [&str; 6] =
+    ["authorization", "date", "traceparent", "tracestate", "usher-assertion", "x-request-id"];
 
 /// Names that an answer varies on beside what the key holds, sorted; `None` when no other request
 /// can be given it.

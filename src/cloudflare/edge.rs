@@ -1,9 +1,13 @@
 //! The world as it is on Cloudflare: fetch, KV, Cache API, static assets, the ledger's object.
 
-use super::{host, task::wait};
+use super::{host, host::keys, task::wait};
 use crate::config::Millis;
 use crate::ledger::{Entry, Page};
-use crate::platform::{After, Answer, Ask, Carry, Content, Down, Failure, Joined, Platform, Reply, Store, Unreadable};
+use crate::platform::{
+    After, Answer, Ask, Carry, Content, Down, Failure, Joined, Notes, Platform, Proof, Question, Reply, Store,
+    Unreadable, Word,
+};
+use crate::session::Note;
 use std::cell::RefCell;
 use wasm_bindgen::prelude::*;
 
@@ -75,17 +79,49 @@ impl Platform for Edge {
         host::log(line);
     }
 
-    async fn session_read(&self, key: &str, deadline: Millis) -> Result<Option<String>, Down> {
-        let value = wait(host::session_read(key, deadline as f64)).await;
+    async fn record_read(&self, key: &str, deadline: Millis) -> Result<Option<String>, Down> {
+        let value = wait(host::record_read(key, deadline as f64)).await;
         if failure(&value).is_some() { Err(Down) } else { Ok(value.as_string()) }
     }
 
-    async fn session_write(&self, key: &str, value: &str, seconds: u64) -> Result<(), Down> {
-        done(&wait(host::session_write(key, value, seconds as f64)).await)
+    async fn record_write(&self, key: &str, value: &str, seconds: u64) -> Result<(), Down> {
+        done(&wait(host::record_write(key, value, seconds as f64)).await)
     }
 
-    async fn session_delete(&self, key: &str) -> Result<(), Down> {
-        done(&wait(host::session_delete(key)).await)
+    async fn record_delete(&self, key: &str) -> Result<(), Down> {
+        done(&wait(host::record_delete(key)).await)
+    }
+
+    async fn note_write(&self, note: &Note, seconds: u64) -> Result<(), Down> {
+        done(&wait(host::note_write(&note.name, &note.text, seconds as f64)).await)
+    }
+
+    async fn notes(&self, prefix: &str, from: Option<&str>) -> Result<Notes, Down> {
+        let text = wait(host::notes(prefix, from)).await.as_string().ok_or(Down)?;
+        serde_json::from_str(&text).map_err(|_| Down)
+    }
+
+    async fn verify(&self, proof: &Proof<'_>) -> Result<bool, Down> {
+        let Proof { algorithm, key, signed, signature } = *proof;
+        let verdict = wait(keys::verify(algorithm.name(), key, signed, signature)).await;
+        verdict.as_bool().ok_or(Down)
+    }
+
+    async fn sign(&self, key: &str, text: &str) -> Result<String, Down> {
+        wait(keys::sign(key, text)).await.as_string().ok_or(Down)
+    }
+
+    async fn consult(&self, question: &Question<'_>) -> Result<Word, Failure> {
+        let Question { url, form, authorization, deadline, most } = *question;
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        let value = wait(keys::consult(url, form, authorization, deadline as f64, most)).await;
+        let said = value.as_string().ok_or(if failure(&value) == Some(2) {
+            Failure::Timeout
+        } else {
+            Failure::Unreachable
+        })?;
+        let (status, text) = said.split_once('\n').ok_or(Failure::Unreachable)?;
+        Ok(Word { status: status.parse().map_err(|_| Failure::Unreachable)?, text: text.to_owned() })
     }
 
     async fn ledger_read(&self, since: u64, deadline: Millis) -> Result<(Millis, Page), Down> {

@@ -104,7 +104,8 @@ export async function file(path) {
 // the one that began seems to be gone, the next takes over.
 const flights = new Map();
 
-async function shared(name, start, deadline) {
+/** What `start` gives, or, while another is at it, what that gives. */
+export async function shared(name, start, deadline) {
   for (let flight = flights.get(name); flight !== undefined; flight = flights.get(name)) {
     const patience = Date.now() + deadline / 4;
     for (let pause = 1; !flight.done && Date.now() < patience; pause = Math.min(2 * pause, 16)) {
@@ -133,11 +134,11 @@ function within(service, promise, deadline) {
 }
 
 /** A session's record as text, null when there is none. */
-export function sessionRead(key, deadline) {
+export function recordRead(key, deadline) {
   return shared(`session:${key}`, async () => env.SESSIONS.get(key), deadline);
 }
 
-export async function sessionWrite(key, value, seconds) {
+export async function recordWrite(key, value, seconds) {
   try {
     await env.SESSIONS.put(key, value, { expirationTtl: seconds });
     return 0;
@@ -146,10 +147,30 @@ export async function sessionWrite(key, value, seconds) {
   }
 }
 
-export async function sessionDelete(key) {
+export async function recordDelete(key) {
   try {
     await env.SESSIONS.delete(key);
     return 0;
+  } catch (error) {
+    return failed("SESSIONS", error);
+  }
+}
+
+/** A line of a user's list: it stands in the name's metadata, so that listing reads it. */
+export async function noteWrite(name, text, seconds) {
+  try {
+    await env.SESSIONS.put(name, "", { expirationTtl: seconds, metadata: text });
+    return 0;
+  } catch (error) {
+    return failed("SESSIONS", error);
+  }
+}
+
+/** The lines whose names begin so, as JSON: see `Notes` in src/platform.rs. */
+export async function notes(prefix, from) {
+  try {
+    const found = await env.SESSIONS.list({ prefix, cursor: from, limit: 1000 });
+    return JSON.stringify({ notes: found.keys.map(({ name, metadata }) => [name, metadata ?? ""]), next: found.cursor ?? null });
   } catch (error) {
     return failed("SESSIONS", error);
   }
@@ -177,18 +198,23 @@ export function ledgerStamp(entry, deadline) {
 }
 
 /** The request's body as text. */
-export async function body(request, most) {
-  if (request.body === null) return "";
+export function body(request, most) {
+  return text(request.body, most);
+}
+
+/** A body as text, of at most so many bytes. */
+export async function text(body, most) {
+  if (body === null) return "";
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
-  let text = "";
+  let read = "";
   let size = 0;
   try {
-    for await (const chunk of request.body) {
+    for await (const chunk of body) {
       size += chunk.byteLength;
       if (size > most) return LARGE;
-      text += decoder.decode(chunk, { stream: true });
+      read += decoder.decode(chunk, { stream: true });
     }
-    return text + decoder.decode();
+    return read + decoder.decode();
   } catch {
     return BROKEN;
   }

@@ -20,12 +20,15 @@ extern "C" {
         through: Option<&str>,
     ) -> Promise;
     pub(super) fn file(path: &str) -> Promise;
-    #[wasm_bindgen(js_name = sessionRead)]
-    pub(super) fn session_read(key: &str, deadline: f64) -> Promise;
-    #[wasm_bindgen(js_name = sessionWrite)]
-    pub(super) fn session_write(key: &str, value: &str, seconds: f64) -> Promise;
-    #[wasm_bindgen(js_name = sessionDelete)]
-    pub(super) fn session_delete(key: &str) -> Promise;
+    #[wasm_bindgen(js_name = recordRead)]
+    pub(super) fn record_read(key: &str, deadline: f64) -> Promise;
+    #[wasm_bindgen(js_name = recordWrite)]
+    pub(super) fn record_write(key: &str, value: &str, seconds: f64) -> Promise;
+    #[wasm_bindgen(js_name = recordDelete)]
+    pub(super) fn record_delete(key: &str) -> Promise;
+    #[wasm_bindgen(js_name = noteWrite)]
+    pub(super) fn note_write(name: &str, text: &str, seconds: f64) -> Promise;
+    pub(super) fn notes(prefix: &str, from: Option<&str>) -> Promise;
     #[wasm_bindgen(js_name = ledgerRead)]
     pub(super) fn ledger_read(entry: &str, deadline: f64) -> Promise;
     #[wasm_bindgen(js_name = ledgerStamp)]
@@ -47,4 +50,22 @@ extern "C" {
     pub(super) fn release(claim: &str, failure: u32);
     pub(super) fn join(flight: &str, patience: f64) -> Promise;
     pub(super) fn keep(answer: &JsValue, store: &str);
+}
+
+/// What `keys.js` offers.
+pub(super) mod keys {
+    use super::{Promise, wasm_bindgen};
+
+    #[wasm_bindgen(raw_module = "../src/cloudflare/keys.js")]
+    extern "C" {
+        pub(in super::super) fn verify(algorithm: &str, key: &str, signed: &str, signature: &[u8]) -> Promise;
+        pub(in super::super) fn sign(key: &str, text: &str) -> Promise;
+        pub(in super::super) fn consult(
+            url: &str,
+            form: Option<&str>,
+            authorization: Option<&str>,
+            deadline: f64,
+            most: u32,
+        ) -> Promise;
+    }
 }

@@ -1,12 +1,14 @@
 //! From the file as written to facts: every rule that a value must keep, and the sentence said
 //! when it does not.
 
+mod identity;
 mod routes;
 
 use super::{
-    Config, Coordinates, Ledger, Locales, Matcher, Memory, Millis, Pool, Problem, Region, Route, Session, Setting,
-    base_url, raw, units,
+    Config, Coordinates, Issuer, Ledger, Locales, Matcher, Memory, Millis, Pool, Problem, Region, Route, Session,
+    Setting, base_url, raw, units,
 };
+use identity::issuers;
 use routes::{overlaps, route};
 
 /// Collects problems so that one build shows them all.
@@ -79,6 +81,13 @@ impl Problems {
     }
 }
 
+/// What a route may refer to.
+struct Around<'a> {
+    pools: &'a [Pool],
+    locales: &'a Locales,
+    issuers: &'a [Issuer],
+}
+
 pub(super) fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
     let mut problems = Problems::default();
     let locales = locales(&raw.locale, &mut problems);
@@ -91,9 +100,12 @@ pub(super) fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
             format!("found {:?}, which is the session's cookie; allowed: another", locales.cookie),
         );
     }
+    let issuers = issuers(&raw.issuer, &mut problems);
+    token("api_key.header", &raw.api_key.header, &mut problems);
+    let around = Around { pools: &pools, locales: &locales, issuers: &issuers };
     let mut routes: Vec<Route> = Vec::with_capacity(raw.route.len());
     for (place, written) in raw.route.iter().enumerate() {
-        let route = route(written, &format!("route[{place}]"), &pools, &locales, &mut problems);
+        let route = route(written, &format!("route[{place}]"), &around, &mut problems);
         overlaps(&route, &routes, place, &mut problems);
         problems.name(format!("route[{place}].name"), &route.name, routes.iter().any(|r| r.name == route.name));
         routes.push(route);
@@ -127,7 +139,19 @@ pub(super) fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
         object: problems.size("cache.memory_object", &raw.cache.memory_object, 1 << 20),
     };
     if problems.0.is_empty() {
-        Ok(Config { session, ledger, memory, locales, log_requests: raw.log.requests, regions, pools, routes })
+        Ok(Config {
+            session,
+            ledger,
+            memory,
+            locales,
+            log_requests: raw.log.requests,
+            api_key: raw.api_key.header.to_ascii_lowercase(),
+            assertion: raw.assertion.issuer.clone(),
+            issuers,
+            regions,
+            pools,
+            routes,
+        })
     } else {
         Err(problems.0)
     }
@@ -155,7 +179,16 @@ fn session(raw: &raw::Session, problems: &mut Problems) -> Session {
     if let Some(page) = raw.sign_in.as_deref().filter(|page| !super::super::path::is_local(page)) {
         problems.add("session.sign_in", format!("found {page:?}; allowed: a path on this host, such as \"/sign-in\""));
     }
+    let remember = raw.remember.as_deref().map(|text| problems.duration("session.remember", text));
+    if remember.is_some_and(|remember| remember < absolute) {
+        problems.add("session.remember", "found less than `absolute`; allowed: at least as long as `absolute`");
+    }
+    if !(3..=1_000).contains(&raw.attempts) {
+        problems.add("session.attempts", format!("found {}; allowed: 3 to 1000", raw.attempts));
+    }
     Session {
+        remember,
+        attempts: raw.attempts,
         cookie: raw.cookie.clone(),
         idle,
         absolute,
@@ -311,7 +344,7 @@ fn pools(raw: &[raw::Pool], regions: &[Region], problems: &mut Problems) -> Vec<
         }
         let mut origins = Vec::with_capacity(written.origins.len());
         for (number, text) in written.origins.iter().enumerate() {
-            match setting(text) {
+            match setting(text, base_url) {
                 Some(origin) => origins.push(origin),
                 None => problems.add(
                     format!("pool[{place}].origins[{number}]"),
@@ -319,19 +352,21 @@ fn pools(raw: &[raw::Pool], regions: &[Region], problems: &mut Problems) -> Vec<
                 ),
             }
         }
-        pools.push(Pool { name: written.name.clone(), region, origins, health });
+        let service = written.service.clone().unwrap_or_else(|| written.name.clone());
+        pools.push(Pool { name: written.name.clone(), region, origins, health, service });
     }
     pools
 }
 
-fn setting(text: &str) -> Option<Setting> {
+/// `"${NAME}"`, or a value that `read` understands.
+fn setting(text: &str, read: impl Fn(&str) -> Option<String>) -> Option<Setting> {
     match text.strip_prefix("${").map(|rest| rest.strip_suffix('}')) {
         Some(Some(name)) => {
             let good = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
             good.then(|| Setting::Var(name.to_owned()))
         }
         Some(None) => None,
-        None => base_url(text).map(Setting::Url),
+        None => read(text).map(Setting::Is),
     }
 }
 

@@ -3,6 +3,10 @@
 //! The same shape is read twice: from TOML when the crate is built, and from the JSON that the
 //! build embeds when an isolate starts.
 
+mod identity;
+
+pub use identity::{ApiKey, Assertion, Authenticator, Cors, Fail, Issuer, Require};
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -20,6 +24,12 @@ pub struct Raw {
     pub locale: Locale,
     /// `[log]`
     pub log: Log,
+    /// `[api_key]`
+    pub api_key: ApiKey,
+    /// `[assertion]`
+    pub assertion: Assertion,
+    /// `[[issuer]]`
+    pub issuer: Vec<Issuer>,
     /// `[[region]]`
     pub region: Vec<Region>,
     /// `[[pool]]`
@@ -46,6 +56,10 @@ pub struct Session {
     pub deadline: String,
     /// Path of the page a browser without a session is sent to.
     pub sign_in: Option<String>,
+    /// How long a session lives, used or not, that was started with `remember`.
+    pub remember: Option<String>,
+    /// Failed sign-ins of one account or address, in a quarter of an hour, before they have to wait.
+    pub attempts: u32,
 }
 
 impl Default for Session {
@@ -58,6 +72,8 @@ impl Default for Session {
             memo_entries: 1024,
             deadline: "2s".into(),
             sign_in: None,
+            remember: None,
+            attempts: 10,
         }
     }
 }
@@ -196,6 +212,9 @@ pub struct Pool {
     /// Path that the health page asks each origin for.
     #[serde(default)]
     pub health: Option<String>,
+    /// What `aud` of `Usher-Assertion` calls it; its name when left out.
+    #[serde(default)]
+    pub service: Option<String>,
 }
 
 /// `[[route]]`: which requests go where, and on what terms.
@@ -212,9 +231,36 @@ pub struct Route {
     /// Methods; any when left out.
     #[serde(default)]
     pub methods: Vec<String>,
-    /// Whether a session is asked for.
+    /// Whether it is asked who is asking.
     #[serde(default)]
     pub auth: Auth,
+    /// By which credentials, in this order.
+    #[serde(default = "by_session")]
+    pub by: Vec<Authenticator>,
+    /// Whose tokens are taken, by name; every issuer's that has an `audience` when left out.
+    #[serde(default)]
+    pub issuers: Option<Vec<String>>,
+    /// What whoever asks must have.
+    #[serde(default)]
+    pub require: Require,
+    /// How long ago they may have proven who they are.
+    #[serde(default)]
+    pub max_auth_age: Option<String>,
+    /// What happens while it cannot be found out who is asking.
+    #[serde(default)]
+    pub fail: Option<Fail>,
+    /// Whether the origin is handed the visitor's own token or key.
+    #[serde(default)]
+    pub forward_token: bool,
+    /// Other sites' origins whose pages may make browsers send unsafe requests with a session.
+    #[serde(default)]
+    pub trusted_origins: Vec<String>,
+    /// Which other sites' scripts may read the answers.
+    #[serde(default)]
+    pub cors: Option<Cors>,
+    /// Whether its unsafe requests are attempts to sign in.
+    #[serde(default)]
+    pub throttle: bool,
     /// Target: files of the ASSETS binding.
     #[serde(rename = "static", default)]
     pub files: bool,
@@ -230,6 +276,9 @@ pub struct Route {
     /// Target: answers what would have been forwarded.
     #[serde(default)]
     pub echo: bool,
+    /// Target: signs in with this issuer (OpenID Connect).
+    #[serde(default)]
+    pub sign_in: Option<String>,
     /// How long the origin may take until its answer begins.
     #[serde(default)]
     pub deadline: Option<String>,
@@ -255,15 +304,19 @@ fn yes() -> bool {
     true
 }
 
+fn by_session() -> Vec<Authenticator> {
+    vec![Authenticator::Session]
+}
+
 /// `auth` of a route.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Auth {
-    /// No session, no entry.
+    /// Nobody enters unknown.
     Required,
-    /// A session is read when there is one.
+    /// Who is asking is found out where they say.
     Optional,
-    /// The session is not read.
+    /// Nobody is asked.
     #[default]
     None,
 }

@@ -34,7 +34,7 @@ fn a_fault_names_file_line_key_what_was_found_and_what_is_allowed() {
     for (text, said) in [
         (
             "[session]\nidle = \"12h\"\ncookies = \"x\"\n",
-            "usher.toml:3: `session.cookies`: found an unknown key \"cookies\"; allowed: \"cookie\", \"idle\", \"absolute\", \"memo\", \"memo_entries\", \"deadline\", \"sign_in\" (did you mean \"cookie\"?)\n",
+            "usher.toml:3: `session.cookies`: found an unknown key \"cookies\"; allowed: \"cookie\", \"idle\", \"absolute\", \"memo\", \"memo_entries\", \"deadline\", \"sign_in\", \"remember\", \"attempts\" (did you mean \"cookie\"?)\n",
         ),
         (
             "[[route]]\nname = \"a\"\npath = \"/\"\nauth = \"requird\"\n",
@@ -54,7 +54,7 @@ fn a_fault_names_file_line_key_what_was_found_and_what_is_allowed() {
         ),
         (
             "[[route]]\nname = \"a\"\npath = \"/\"\n",
-            "usher.toml:1: `route[0]`: found no target; allowed: exactly one of `static`, `pool`, `redirect`, `respond`, `echo`\n",
+            "usher.toml:1: `route[0]`: found no target; allowed: exactly one of `static`, `pool`, `redirect`, `respond`, `echo`, `sign_in`\n",
         ),
     ] {
         assert_eq!(faults(text), said);
@@ -138,7 +138,7 @@ fn a_var_is_read_where_the_worker_runs_and_a_missing_one_is_named() {
     let config = || read(&text, "usher.toml").expect("reads").1;
     let found =
         config().resolved(|name| (name == "ORIGIN_URL").then(|| "http://127.0.0.1:1/base/".into())).expect("set");
-    assert_eq!(found.pools[0].origins, [Setting::Url("http://127.0.0.1:1/base".into())]);
+    assert_eq!(found.pools[0].origins, [Setting::Is("http://127.0.0.1:1/base".into())]);
     let missing = config().resolved(|_| None).expect_err("not set").to_string();
     assert!(missing.contains("ORIGIN_URL"), "{missing}");
     let secret = config().resolved(|_| Some("hunter2".into())).expect_err("no URL").to_string();

@@ -2,13 +2,14 @@
 
 use super::{Gateway, visit::Visit};
 use crate::cache::purge::Order;
-use crate::config::{Config, LONGEST_STORED};
+use crate::config::{Config, LONGEST_ENDED, LONGEST_STORED, units};
 use crate::error::Error;
+use crate::jwt;
 use crate::ledger::subject;
 use crate::observe;
 use crate::platform::{After, Platform, Unreadable};
 use crate::respond::Generated;
-use crate::session::{self, Draft, Token};
+use crate::session::{self, Draft, Record, Token};
 use crate::{locale, path};
 use serde_json::json;
 use subtle::ConstantTimeEq;
@@ -35,7 +36,30 @@ impl Gateway {
             ("purge", _) => allow(&["POST"]),
             ("sessions", "POST") => self.start_session(platform, config, visit).await,
             ("sessions", "DELETE") => self.end_sessions(platform, config, visit).await,
-            ("sessions", _) => allow(&["POST", "DELETE"]),
+            ("sessions", "GET") => {
+                operator(platform, visit)?;
+                let parameter = |name: &str| visit.head.url.parameter(name).map(path::decode);
+                let (user, from) = (parameter("user"), parameter("from"));
+                let list = self.listed(platform, config, user.as_deref(), from.as_deref()).await?;
+                Ok(Generated::json(200, &list))
+            }
+            ("sessions", _) => allow(&["GET", "POST", "DELETE"]),
+            ("api-keys", "POST") => self.make_api_key(platform, config, visit).await,
+            ("api-keys", _) => allow(&["POST"]),
+            ("sign-out", "POST") => self.sign_out(platform, config, visit).await,
+            ("sign-out", _) => allow(&["POST"]),
+            ("me/sessions", "GET") => self.own_sessions(platform, config, visit).await,
+            ("me/sessions", "DELETE") => self.end_own(platform, config, visit).await,
+            ("me/sessions", _) => allow(&["GET", "DELETE"]),
+            ("keys", "GET" | "HEAD") => match &self.signer {
+                Some(signer) => {
+                    let mut answer = Generated::json(200, &signer.published());
+                    answer.edits.set("cache-control", "public, max-age=300");
+                    Ok(answer)
+                }
+                None => Err(Error::NotFound),
+            },
+            ("keys", _) => allow(&["GET", "HEAD"]),
             ("metrics", "GET" | "HEAD") => {
                 operator(platform, visit)?;
                 Ok(Generated::new(200, "text/plain; version=0.0.4", self.counters.borrow().text()))
@@ -79,17 +103,42 @@ impl Gateway {
         operator(platform, visit)?;
         let draft: Draft = read(&text(platform).await?)?;
         draft.check().map_err(|(field, sentence)| Error::Malformed(format!("\"{field}\": {sentence}")))?;
-        let (token, record) = self.start(platform, config, draft).await?;
+        let (token, record) = self.start(platform, config, visit, draft).await?;
         let https = visit.head.url.scheme == "https";
         Ok(Generated::json(
             201,
             &json!({
                 "token": token.secret(),
                 "session": token.key(),
-                "cookie": session::set_cookie(&token, &config.session, https),
+                "cookie": session::set_cookie(&token, &record, &config.session, https),
                 "expires": record.expires,
             }),
         ))
+    }
+
+    /// Makes an API key: of a user, with an end (90 days if nothing is said, 366 at most).
+    async fn make_api_key<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &Visit<'_>,
+    ) -> Result<Generated, Error> {
+        operator(platform, visit)?;
+        let mut body: serde_json::Map<String, serde_json::Value> = read(&text(platform).await?)?;
+        let lifetime = body.remove("lifetime").unwrap_or_else(|| json!("90d"));
+        let draft: Draft = read(&serde_json::Value::Object(body).to_string())?;
+        draft.check().map_err(|(field, sentence)| Error::Malformed(format!("\"{field}\": {sentence}")))?;
+        let lifetime = lifetime.as_str().and_then(units::duration).filter(|l| (60_000..=LONGEST_ENDED).contains(l));
+        let lifetime =
+            lifetime.ok_or_else(|| Error::Malformed("\"lifetime\": 1m to 366d are allowed, such as \"90d\"".into()))?;
+        let created = self.present(platform, config).await.map_err(|_| Error::LedgerDown)?;
+        let expires = platform.now() + lifetime;
+        let record = Record { authenticated: None, expires, ..draft.record(created, platform.now(), &config.session) };
+        let token = Token::new_key(&platform.random::<32>());
+        let value = serde_json::to_string(&record).map_err(|_| Error::Internal)?;
+        let written = platform.record_write(&token.key(), &value, record.time_to_live(platform.now())).await;
+        written.map_err(|_| Error::StoreDown)?;
+        Ok(Generated::json(201, &json!({ "api_key": token.secret(), "session": token.key(), "expires": expires })))
     }
 
     async fn end_sessions<P: Platform>(
@@ -101,8 +150,11 @@ impl Gateway {
         operator(platform, visit)?;
         let body: serde_json::Value = read(&text(platform).await?)?;
         let field = |name: &str| body.get(name).and_then(serde_json::Value::as_str);
-        let token = field("token")
-            .map(|token| Token::parse(token).map(|token| token.key()).ok_or("\"token\" is no session token"));
+        let token = field("token").map(|token| {
+            let known = Token::parse(token).or_else(|| Token::parse_key(token)).map(|token| token.key());
+            let jwt = || jwt::Token::read(token).ok().map(|_| session::digest(token));
+            known.or_else(jwt).ok_or("\"token\" is no session's token, API key or JWT")
+        });
         let session = field("session").map(|key| {
             let good = key.len() == 43 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
             if good { Ok(key.to_owned()) } else { Err("\"session\" is no session's key") }
@@ -146,7 +198,7 @@ fn language(config: &Config, visit: &Visit<'_>) -> Generated {
 }
 
 /// What was stamped, and by when it holds everywhere.
-fn receipt(config: &Config, now: u64, moment: u64, subjects: &[String], soft: bool) -> serde_json::Value {
+pub(super) fn receipt(config: &Config, now: u64, moment: u64, subjects: &[String], soft: bool) -> serde_json::Value {
     let everywhere = now + config.ledger.max_delay;
     json!({
         "stamped": subjects,
@@ -208,6 +260,6 @@ pub(super) async fn text<P: Platform>(platform: &P) -> Result<String, Error> {
     })
 }
 
-fn read<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, Error> {
+pub(super) fn read<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, Error> {
     serde_json::from_str(body).map_err(|e| Error::Malformed(format!("the body is not understood: {e}")))
 }

@@ -9,7 +9,7 @@ use crate::cache::status::{Forward, Level};
 use crate::cache::stored::{Lookup, Question, Stored};
 use crate::cache::vary::{self, Variants};
 use crate::cache::{self, Bypass, Key, Partition, Status, validate};
-use crate::config::{Config, Millis, Target};
+use crate::config::{Authenticator, Config, Millis, Target};
 use crate::error::Error;
 use crate::head::{self, Edits};
 use crate::headers;
@@ -55,7 +55,9 @@ impl Gateway {
                     partition: &partition,
                     key: &key,
                     wanted: if policy.request_directives { Wanted::of(fields) } else { Wanted::default() },
-                    authorized: fields.get("authorization").is_some(),
+                    // A token that was for the gateway says no more than the partition does.
+                    authorized: fields.get("authorization").is_some()
+                        && !matches!(visit.identity, Identity::User { by: Authenticator::Jwt, .. } if !place.route.forward_token),
                     ranged: visit.head.method == "GET" && fields.get("range").is_some(),
                     told: OnceCell::new(),
                 };

@@ -2,6 +2,7 @@
 
 use super::{Gateway, admin::text, visit::Visit};
 use crate::config::Config;
+use crate::cross_site;
 use crate::error::Error;
 use crate::head::Url;
 use crate::path;
@@ -24,7 +25,9 @@ impl Gateway {
         if visit.head.method != "POST" {
             return Err(Error::MethodNotAllowed(vec!["POST".into()]));
         }
-        same_site(visit)?;
+        if !cross_site::is_trusted_here(visit.head) {
+            return Err(Error::CrossSite);
+        }
         let body = text(platform).await?;
         if page == "purge" {
             return self.purged(platform, config, &body).await;
@@ -39,15 +42,16 @@ impl Gateway {
             Instruction::End
         } else {
             let user = form.field("user").unwrap_or_default();
-            let draft =
-                Draft { user, roles: vec!["demo".into()], locale: form.field("locale"), data: serde_json::Value::Null };
+            let draft = Draft { user, roles: vec!["demo".into()], locale: form.field("locale"), ..Draft::default() };
             draft.check().map_err(|(field, sentence)| Error::Malformed(format!("\"{field}\": {sentence}")))?;
             Instruction::Start(draft)
         };
         let cookie = self.obey(platform, config, visit, instruction).await?;
         let back = form.field("return_to").filter(|target| path::is_local(target));
         let mut answer = Generated::redirect(303, back.as_deref().unwrap_or("/"));
-        answer.edits.append("set-cookie", &cookie);
+        if let Some(cookie) = cookie {
+            answer.edits.append("set-cookie", &cookie);
+        }
         Ok(answer)
     }
 }
@@ -60,13 +64,4 @@ impl Form<'_> {
         let url = Url { scheme: "", authority: "", path: "", query: Some(self.0) };
         url.parameter(name).map(|value| path::decode(&value.replace('+', " "))).filter(|value| !value.is_empty())
     }
-}
-
-/// A form on another site must not sign anybody in or out here.
-fn same_site(visit: &Visit<'_>) -> Result<(), Error> {
-    let fields = &visit.head.fields;
-    let site = fields.get("sec-fetch-site").is_none_or(|site| matches!(site, "same-origin" | "none"));
-    let own = format!("{}://{}", visit.head.url.scheme, visit.head.url.authority);
-    let origin = fields.get("origin").is_none_or(|origin| origin == own);
-    if site && origin { Ok(()) } else { Err(Error::CrossSite) }
 }

@@ -1,6 +1,7 @@
 //! Asking an origin, or the static files.
 
 use super::{Gateway, visit::Visit};
+use crate::assertion::{Facts, Oath};
 use crate::cache::Partition;
 use crate::config::{Config, Target};
 use crate::error::Error;
@@ -94,6 +95,13 @@ impl Gateway {
         if head.has_body && matches!(head.method, "GET" | "HEAD") {
             return Err(Error::Malformed("a GET or HEAD request has no body: send it without one".into()));
         }
+        if place.route.throttle && !head.is_safe() {
+            self.may_sign_in(platform, config, visit, None).await?;
+        }
+        let asked_path = format!("{}{query}", place.path);
+        if let Some(oath) = self.oath(platform, config, visit, place, &asked_path, shared) {
+            self.swear(platform, &oath, &mut edits).await?;
+        }
         // Once more, elsewhere, and only what may be sent twice.
         let repeatable = head.is_idempotent() && !head.has_body && !head.is_websocket();
         let asked = platform.now();
@@ -103,7 +111,7 @@ impl Gateway {
             visit.attempts += 1;
             let spent = platform.now().saturating_sub(asked);
             let deadline = place.route.deadline.saturating_sub(spent).max(1);
-            let url = format!("{origin}{}{query}", place.path);
+            let url = format!("{origin}{asked_path}");
             let carry = if head.has_body { Carry::Everything } else { Carry::Fields };
             let ask = Ask { url: &url, method: head.method, carry, edits: &edits, deadline, through };
             match platform.fetch(&ask).await {
@@ -117,6 +125,37 @@ impl Gateway {
             }
         }
         Err(failure)
+    }
+
+    /// What is to be sworn to the origins of a route, where there are keys for it.
+    pub(super) fn oath<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &Visit<'_>,
+        place: &Place<'_, '_>,
+        path: &str,
+        shared: Option<&Partition>,
+    ) -> Option<Oath> {
+        let Target::Pools(pools) = &place.route.target else { return None };
+        let service = |pool: &usize| config.pools.get(*pool).map(|pool| pool.service.as_str());
+        let facts = Facts {
+            issuer: &config.assertion,
+            services: pools.iter().filter_map(service).collect(),
+            method: visit.head.method,
+            path,
+            request_id: &visit.request_id,
+            record: visit.identity.record(),
+            shared,
+        };
+        self.signer.as_ref()?.oath(&facts, platform.now())
+    }
+
+    /// Signs it and puts it among what the origin is told.
+    pub(super) async fn swear<P: Platform>(&self, platform: &P, oath: &Oath, edits: &mut Edits) -> Result<(), Error> {
+        let signature = platform.sign(&oath.key, &oath.text).await.map_err(|_| Error::IdentityDown)?;
+        edits.set("usher-assertion", &format!("{}.{signature}", oath.text));
+        Ok(())
     }
 
     /// Reads what the origin's answer asks of the gateway.
@@ -142,8 +181,18 @@ impl Gateway {
         if let Some(value) = fields.get("usher-session").filter(|_| place.route.sessions) {
             match Instruction::parse(value) {
                 Ok(instruction) => {
+                    match &instruction {
+                        Instruction::Failed(user) => self.sign_in_failed(platform, config, visit, user).await,
+                        Instruction::Start(draft) if place.route.throttle => {
+                            self.may_sign_in(platform, config, visit, Some(&draft.user)).await?;
+                            self.sign_in_succeeded(&draft.user);
+                        }
+                        _ => {}
+                    }
                     let cookie = self.obey(platform, config, visit, instruction).await?;
-                    edits.append("set-cookie", &cookie);
+                    if let Some(cookie) = cookie {
+                        edits.append("set-cookie", &cookie);
+                    }
                     edits.set("cache-control", "no-store");
                 }
                 Err(sentence) => {

@@ -34,7 +34,7 @@ impl Gateway {
             self.health.set(Some(Verdict { at: now + DEADLINE, ..known }));
         }
         let since = self.view.borrow().as_of();
-        let stores = join(platform.session_read("health", DEADLINE), platform.ledger_read(since, DEADLINE));
+        let stores = join(platform.record_read("health", DEADLINE), platform.ledger_read(since, DEADLINE));
         let ((sessions, ledger), origins) =
             join(stores, all(config.pools.iter().map(|pool| probe(platform, pool)))).await;
         let word = |ok: bool| if ok { "ok" } else { "down" };
@@ -59,7 +59,7 @@ fn said(ok: bool, map: Option<Value>) -> Generated {
 /// Each origin of a pool and how it is. An answer below 500 shows that somebody is there.
 async fn probe<P: Platform>(platform: &P, pool: &crate::config::Pool) -> Map<String, Value> {
     let checks = pool.origins.iter().enumerate().filter_map(|(place, origin)| match origin {
-        Setting::Url(url) => Some((place, format!("{url}{}", pool.health))),
+        Setting::Is(url) => Some((place, format!("{url}{}", pool.health))),
         Setting::Var(_) => None,
     });
     let answers = all(checks.map(|(place, url)| async move {

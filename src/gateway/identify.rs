@@ -1,17 +1,28 @@
-//! Finding out who is asking, and starting and ending sessions.
+//! Finding out who is asking: by session, token or API key, in the order that the route says.
+//!
+//! Each answers that it was not brought, that it does not hold, or who it is. What was not brought lets
+//! the next one try; what does not hold ends the search. All that were brought must say the same user.
 
 use super::{Gateway, join::join, visit::Visit};
-use crate::config::{Auth, Config, Millis, Route};
-use crate::error::Error;
-use crate::identity::{Identity, Source};
-use crate::ledger::{Moment, subject};
+use crate::config::{Auth, Authenticator, Config, Issuer, Route};
+use crate::cross_site;
+use crate::head::{Fields, list};
+use crate::identity::{self, Identity, Source};
+use crate::jwt::{self, Fault};
 use crate::observe;
-use crate::platform::{After, Platform};
-use crate::session::{self, Absence, Draft, Instruction, Record, Token};
+use crate::platform::{After, Platform, Proof};
+use crate::session::{self, Absence, Note, Record, Token};
 use std::rc::Rc;
 
-/// Stamps in a minute, by one isolate, for sessions that it does not know.
-const UNKNOWN_ENDED: u32 = 30;
+/// A token that was verified, and what that rests on.
+#[derive(Debug)]
+pub(super) struct Verified {
+    record: Rc<Record>,
+    /// A place in the configuration's issuers.
+    issuer: usize,
+    /// The key's name: gone from the issuer's keys, the token no longer holds.
+    key: Rc<str>,
+}
 
 impl Gateway {
     /// Who is asking, as far as the route wants to know.
@@ -25,37 +36,47 @@ impl Gateway {
         if route.auth == Auth::None {
             return Identity::Anonymous(Absence::NotAsked);
         }
-        match brought(config, visit) {
-            Err(absence) => Identity::Anonymous(absence),
-            Ok(token) => {
-                let identity = self.recognise(platform, config, visit, token.key()).await;
-                visit.identity_ms = platform.now().saturating_sub(visit.started);
-                identity.unwrap_or_else(Identity::Anonymous)
+        let mut identity = Identity::Anonymous(Absence::NoCookie);
+        for by in &route.by {
+            let found = match by {
+                Authenticator::Session => self.by_session(platform, config, visit).await,
+                Authenticator::Jwt => self.by_token(platform, config, visit, route).await,
+                Authenticator::ApiKey => self.by_key(platform, config, visit).await,
+            };
+            match (found, identity.record()) {
+                (Err(Absence::NoCookie), _) => {}
+                (Err(absence), _) => {
+                    identity = Identity::Anonymous(absence);
+                    break;
+                }
+                (Ok(found), None) => identity = found,
+                (Ok(found), Some(other)) if found.record().is_some_and(|record| record.user == other.user) => {}
+                (Ok(_), Some(_)) => {
+                    identity = Identity::Anonymous(Absence::Conflict);
+                    break;
+                }
             }
         }
+        visit.identity_ms = platform.now().saturating_sub(visit.started);
+        self.counters.borrow_mut().identified(identity.word());
+        identity
     }
 
-    async fn recognise<P: Platform>(
+    /// Whether another site's page made a browser ask for what a session allows, or what starts one.
+    pub(super) fn comes_from_elsewhere(&self, config: &Config, visit: &Visit<'_>, route: &Route) -> bool {
+        let asks = route.auth != Auth::None && route.by.contains(&Authenticator::Session);
+        let concerned = asks && (route.sessions || brought(config, visit) != Err(Absence::NoCookie));
+        concerned && !cross_site::is_trusted(route, visit.head)
+    }
+
+    pub(super) async fn by_session<P: Platform>(
         &self,
         platform: &P,
         config: &Config,
         visit: &mut Visit<'_>,
-        key: String,
     ) -> Result<Identity, Absence> {
-        let remembered = self.memo.borrow().get(&key, visit.started);
-        let (record, source) = match remembered {
-            Some(record) => {
-                self.current(platform, config).await.map_err(|_| Absence::Down)?;
-                (record, Source::Memo)
-            }
-            None => {
-                let read = platform.session_read(&key, config.session.deadline);
-                let (read, current) = join(read, self.current(platform, config)).await;
-                current.map_err(|_| Absence::Down)?;
-                let text = read.map_err(|_| Absence::Down)?.ok_or(Absence::Unknown)?;
-                (Rc::new(understood(platform, &text)?), Source::Store)
-            }
-        };
+        let key = brought(config, visit)?.key();
+        let (record, source) = self.looked_up_record(platform, config, visit, &key).await?;
         let now = platform.now();
         let checked = record.check(&key, now, &self.view.borrow(), &config.session);
         if let Err(absence) = checked {
@@ -66,111 +87,164 @@ impl Gateway {
             None => record,
             Some(renewed) => {
                 let value = serde_json::to_string(&renewed).unwrap_or_default();
-                visit.after.push(After::Renew { key: key.clone(), value, seconds: renewed.time_to_live(now) });
+                let note = Note::new(&renewed, &key, &visit.visitor, visit.head.fields.get("user-agent"), now);
+                visit.after.push(After::Renew { key: key.clone(), value, note, seconds: renewed.time_to_live(now) });
                 Rc::new(renewed)
             }
         };
         if source == Source::Store {
             self.memo.borrow_mut().put(&key, Rc::clone(&record), now);
         }
-        Ok(Identity::User { record, key, source })
+        Ok(Identity::User { record, key, by: Authenticator::Session, source })
     }
 
-    /// Does what an origin's answer asks; the result is a `Set-Cookie` value.
-    pub(super) async fn obey<P: Platform>(
+    async fn by_key<P: Platform>(
         &self,
         platform: &P,
         config: &Config,
         visit: &mut Visit<'_>,
-        instruction: Instruction,
-    ) -> Result<String, Error> {
-        let https = is_https(visit);
-        let brought = brought(config, visit).ok().map(|token| token.key());
-        let (cookie, ended) = match (instruction, brought) {
-            (Instruction::Start(draft), brought) => {
-                let (token, _) = self.start(platform, config, draft).await?;
-                let cookie = session::set_cookie(&token, &config.session, https);
-                (cookie, brought.map(|key| (subject::session(&key), key)))
-            }
-            // The session that was brought is ended even where it could not be looked up.
-            (Instruction::End, brought) => {
-                (session::clear_cookie(&config.session, https), brought.map(|key| (subject::session(&key), key)))
-            }
-            (Instruction::EndAll, brought) => {
-                let ended = match (&visit.identity, brought) {
-                    (Identity::User { record, .. }, Some(key)) => Some((subject::user(&record.user), key)),
-                    (Identity::Anonymous(Absence::Down), Some(_)) => return Err(Error::IdentityDown),
-                    _ => None,
-                };
-                (session::clear_cookie(&config.session, https), ended)
-            }
-        };
-        if let Some((subject, key)) = ended {
-            if self.needs_stamp(visit, platform.now()) {
-                self.end(platform, config, subject, Some(&key)).await?;
-            }
-            visit.after.retain(|task| !matches!(task, After::Renew { key: renewed, .. } if *renewed == key));
-            visit.after.push(After::Delete { key });
-        }
-        Ok(cookie)
-    }
-
-    /// Whether an ended session needs a stamp. One that is over already does not. One that is unknown
-    /// here may have begun elsewhere, where the store shows it sooner, or may be invented: strangers
-    /// must not fill the ledger, so only so many are stamped.
-    fn needs_stamp(&self, visit: &Visit<'_>, now: Millis) -> bool {
-        match visit.identity {
-            Identity::User { .. } | Identity::Anonymous(Absence::Down) => true,
-            Identity::Anonymous(Absence::Unknown) => {
-                let (minute, count) = self.unknown_ended.get();
-                let count = if minute == now / 60_000 { count } else { 0 };
-                self.unknown_ended.set((now / 60_000, count + 1));
-                count < UNKNOWN_ENDED
-            }
-            Identity::Anonymous(_) => false,
-        }
-    }
-
-    /// Starts a session: always with a new token, never with one that a visitor brought.
-    pub(super) async fn start<P: Platform>(
-        &self,
-        platform: &P,
-        config: &Config,
-        draft: Draft,
-    ) -> Result<(Token, Record), Error> {
-        let created = self.present(platform, config).await.map_err(|_| Error::LedgerDown)?;
+    ) -> Result<Identity, Absence> {
+        let sent = visit.head.fields.get(&config.api_key).ok_or(Absence::NoCookie)?;
+        let key = Token::parse_key(sent).ok_or(Absence::Key)?.key();
+        let found = self.looked_up_record(platform, config, visit, &key).await;
+        let (record, source) =
+            found.map_err(|absence| if absence == Absence::Down { absence } else { Absence::Key })?;
         let now = platform.now();
-        let record = draft.record(created, now, &config.session);
-        let token = Token::new(&platform.random::<32>());
-        let value = serde_json::to_string(&record).map_err(|_| Error::Internal)?;
-        let written = platform.session_write(&token.key(), &value, record.time_to_live(now)).await;
-        written.map_err(|_| Error::StoreDown)?;
-        self.memo.borrow_mut().put(&token.key(), Rc::new(record.clone()), now);
-        Ok((token, record))
+        if now >= record.expires || record.is_revoked(&key, &self.view.borrow()) {
+            self.memo.borrow_mut().forget(&key);
+            return Err(Absence::Key);
+        }
+        if source == Source::Store {
+            self.memo.borrow_mut().put(&key, Rc::clone(&record), now);
+        }
+        Ok(Identity::User { record, key, by: Authenticator::ApiKey, source })
     }
 
-    /// Ends what a subject names by a stamp; here at once, elsewhere within `max_delay`.
-    pub(super) async fn end<P: Platform>(
+    /// A stored record, and the ledger read up to now.
+    async fn looked_up_record<P: Platform>(
         &self,
         platform: &P,
         config: &Config,
-        subject: String,
-        key: Option<&str>,
-    ) -> Result<Moment, Error> {
-        let lifetime = config.session_stamp_lifetime();
-        let stamped = self.stamp(platform, config, vec![subject], false, lifetime).await;
-        let moment = stamped.map_err(|_| Error::LedgerDown)?;
-        if let Some(key) = key {
-            self.memo.borrow_mut().forget(key);
+        visit: &Visit<'_>,
+        key: &str,
+    ) -> Result<(Rc<Record>, Source), Absence> {
+        let remembered = self.memo.borrow().get(key, visit.started);
+        if let Some(record) = remembered {
+            self.current(platform, config).await.map_err(|_| Absence::Down)?;
+            return Ok((record, Source::Memo));
         }
-        Ok(moment)
+        let read = platform.record_read(key, config.session.deadline);
+        let (read, current) = join(read, self.current(platform, config)).await;
+        current.map_err(|_| Absence::Down)?;
+        let text = read.map_err(|_| Absence::Down)?.ok_or(Absence::Unknown)?;
+        Ok((Rc::new(understood(platform, &text)?), Source::Store))
+    }
+
+    async fn by_token<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &mut Visit<'_>,
+        route: &Route,
+    ) -> Result<Identity, Absence> {
+        let text = bearer(&visit.head.fields).ok_or(Absence::NoCookie)?.map_err(Absence::Token)?;
+        if text.len() > jwt::LONGEST {
+            return Err(Absence::Token(Fault::TooLong));
+        }
+        let hash = session::digest(text);
+        let now = platform.now();
+        let remembered = self.verified.borrow().get(&hash, now);
+        let known = remembered.filter(|known| self.keyrings.have(known.issuer, &known.key));
+        let (verified, source) = match known {
+            Some(known) if route.issuers.contains(&known.issuer) => (known, Source::Memo),
+            _ => (Rc::new(self.verify(platform, config, visit, route, text).await?), Source::Store),
+        };
+        self.current(platform, config).await.map_err(|_| Absence::Down)?;
+        let record = Rc::clone(&verified.record);
+        if now >= record.expires {
+            self.verified.borrow_mut().forget(&hash);
+            return Err(Absence::Token(Fault::Expired));
+        }
+        if record.is_revoked(&hash, &self.view.borrow()) {
+            return Err(Absence::Token(Fault::Revoked));
+        }
+        if source == Source::Store {
+            self.verified.borrow_mut().put(&hash, verified, now);
+        }
+        Ok(Identity::User { record, key: hash, by: Authenticator::Jwt, source })
+    }
+
+    /// Verifies a visitor's token: what it claims first, for that is cheap, then its signature.
+    async fn verify<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &mut Visit<'_>,
+        route: &Route,
+        text: &str,
+    ) -> Result<Verified, Absence> {
+        let token = jwt::Token::read(text).map_err(Absence::Token)?;
+        let taken = route.issuers.iter().filter_map(|place| Some((*place, config.issuers.get(*place)?)));
+        let (place, issuer) = token.issuer(taken).map_err(Absence::Token)?;
+        let claims = token.admitted(issuer, &issuer.audience, platform.now()).map_err(Absence::Token)?;
+        let record = identity::of_token(issuer, claims.clone()).map_err(Absence::Token)?;
+        let key = self.signed_by(platform, visit, (place, issuer), &token).await?;
+        Ok(Verified { record: Rc::new(record), issuer: place, key })
+    }
+
+    /// The name of the issuer's key that signed a token.
+    pub(super) async fn signed_by<P: Platform>(
+        &self,
+        platform: &P,
+        visit: &mut Visit<'_>,
+        (place, issuer): (usize, &Issuer),
+        token: &jwt::Token<'_>,
+    ) -> Result<Rc<str>, Absence> {
+        let keys = self.keys(platform, visit, place, issuer).await.map_err(|_| Absence::Down)?;
+        let candidates = match keys.candidates(token.algorithm, token.kid.as_deref(), &token.signature) {
+            Err(Fault::Key) => {
+                let keys = self.keys_again(platform, place, issuer, keys).await.map_err(|_| Absence::Down)?;
+                keys.candidates(token.algorithm, token.kid.as_deref(), &token.signature)
+            }
+            found => found,
+        };
+        for key in candidates.map_err(Absence::Token)? {
+            let holds = match key.shared_secret() {
+                Some(secret) => jwt::mac_holds(token.algorithm, secret, token.signed, &token.signature),
+                None => {
+                    let jwt::Token { algorithm, signed, .. } = *token;
+                    let proof = Proof { algorithm, key: key.name(), signed, signature: &token.signature };
+                    platform.verify(&proof).await.map_err(|_| Absence::Down)?
+                }
+            };
+            if holds {
+                return Ok(Rc::clone(key.name()));
+            }
+        }
+        Err(Absence::Token(Fault::Signature))
     }
 }
 
-/// The token that the visitor brought.
-fn brought(config: &Config, visit: &Visit<'_>) -> Result<Token, Absence> {
-    let name = session::cookie_name(&config.session.cookie, is_https(visit));
+/// The session token that the visitor brought.
+pub(super) fn brought(config: &Config, visit: &Visit<'_>) -> Result<Token, Absence> {
+    let name = session::cookie_name(&config.session.cookie, visit.is_https());
     session::token(visit.head.fields.get("cookie"), &name)
+}
+
+/// The bearer token of a request (RFC 6750 2.1), if one was sent. Two `Authorization` lines may arrive
+/// joined by a comma, and then nobody can say which was meant.
+pub(super) fn bearer<'a>(fields: &Fields<'a>) -> Option<Result<&'a str, Fault>> {
+    let value = fields.get("authorization")?;
+    let of = |member: &'a str| {
+        let (scheme, token) = member.split_once(' ').unwrap_or((member, ""));
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    };
+    let mut all = list(value).map(of);
+    match (all.next().flatten(), all.flatten().count(), value.contains(',')) {
+        (None, 0, _) => None,
+        (Some(token), 0, false) => Some(Ok(token)),
+        _ => Some(Err(Fault::Malformed)),
+    }
 }
 
 fn understood<P: Platform>(platform: &P, text: &str) -> Result<Record, Absence> {
@@ -181,8 +255,4 @@ fn understood<P: Platform>(platform: &P, text: &str) -> Result<Record, Absence> 
         ));
         Absence::Unknown
     })
-}
-
-fn is_https(visit: &Visit<'_>) -> bool {
-    visit.head.url.scheme == "https"
 }

@@ -36,7 +36,9 @@ impl Gateway {
         for name in OWN {
             edits.remove(name);
         }
+        let asked = format!("{}{}", errand.place.path, errand.key.query);
         visit.after.push(After::Refresh(Box::new(Refresh {
+            oath: self.oath(platform, config, visit, errand.place, &asked, Some(errand.partition)),
             claim,
             key: errand.key.clone(),
             found,
@@ -65,6 +67,11 @@ impl Gateway {
         let known: Stored = serde_json::from_str(head::answer(&old.packed).1.get(crate::cache::stored::FIELD)?).ok()?;
         let mut edits = refresh.edits.clone();
         validate::conditions(&head::answer(&old.packed).1, &mut edits);
+        let mut whole = refresh.edits.clone();
+        if let Some(oath) = &refresh.oath {
+            self.swear(platform, oath, &mut edits).await.ok()?;
+            self.swear(platform, oath, &mut whole).await.ok()?;
+        }
         let made = self.view.borrow().as_of();
         let asked = platform.now();
         let answer = first(platform, refresh, &edits, route.deadline).await?;
@@ -72,7 +79,7 @@ impl Gateway {
             304 => match renewed(&known, old, &answer.packed) {
                 Ok(renewed) => renewed,
                 // It speaks of another answer than ours: ask for all of it.
-                Err(_) => (first(platform, refresh, &refresh.edits, route.deadline).await?, Edits::default()),
+                Err(_) => (first(platform, refresh, &whole, route.deadline).await?, Edits::default()),
             },
             _ => (answer, Edits::default()),
         };

@@ -1,7 +1,8 @@
 //! One request's facts as they are found out, and its line in the log.
 
+use super::identify;
 use crate::cache;
-use crate::config::{Config, Millis, Route};
+use crate::config::{Auth, Authenticator, Config, Millis, Route};
 use crate::error::{Blame, Error};
 use crate::head::Head;
 use crate::headers::{self, Told, trace::Trace};
@@ -73,6 +74,11 @@ impl<'a> Visit<'a> {
         negotiate(config, self.head, &self.visitor, session, prefix)
     }
 
+    /// Whether the visitor came by https.
+    pub(super) fn is_https(&self) -> bool {
+        self.head.url.scheme == "https"
+    }
+
     /// The negotiated locale's tag.
     pub(super) fn language<'c>(&self, config: &'c Config) -> Option<&'c str> {
         config.locales.supported.get(self.choice?.locale).map(String::as_str)
@@ -91,6 +97,15 @@ impl<'a> Visit<'a> {
         shared: Option<&cache::Partition>,
     ) -> crate::head::Edits {
         let prefix = place.prefix.and_then(|place| config.locales.supported.get(place)).map(|tag| format!("/{tag}"));
+        let spent = self.route.filter(|route| route.auth != Auth::None && !route.forward_token);
+        let spends = |by: Authenticator| spent.is_some_and(|route| route.by.contains(&by));
+        let mut credentials = Vec::new();
+        if spends(Authenticator::Jwt) && identify::bearer(&self.head.fields).is_some() {
+            credentials.push("authorization");
+        }
+        if spends(Authenticator::ApiKey) {
+            credentials.push(config.api_key.as_str());
+        }
         let told = Told {
             identity: &self.identity,
             shared,
@@ -101,6 +116,7 @@ impl<'a> Visit<'a> {
             request_id: &self.request_id,
             trace: &self.trace,
             cookie: &config.session.cookie,
+            credentials: &credentials,
         };
         headers::to_origin(self.head, &told)
     }

@@ -5,15 +5,13 @@ use proptest::prelude::*;
 use std::rc::Rc;
 
 fn user() -> Identity {
-    let record = Record {
-        user: "7".into(),
-        roles: vec!["a".into(), "b".into()],
-        locale: None,
-        created: 0,
-        expires: 1,
-        data: serde_json::Value::Null,
-    };
-    Identity::User { record: Rc::new(record), key: "k".into(), source: Source::Memo }
+    let record = Record { user: "7".into(), roles: vec!["a".into(), "b".into()], expires: 1, ..Record::default() };
+    Identity::User {
+        record: Rc::new(record),
+        key: "k".into(),
+        by: crate::config::Authenticator::Session,
+        source: Source::Memo,
+    }
 }
 
 fn crossed(fields: &str, identity: &Identity, shared: Option<&Partition>) -> Vec<(String, String)> {
@@ -31,6 +29,7 @@ fn crossed(fields: &str, identity: &Identity, shared: Option<&Partition>) -> Vec
         request_id: "id-12345",
         trace: &trace,
         cookie: "usher",
+        credentials: &[],
     };
     to_origin(&head, &told).applied(&head.fields)
 }

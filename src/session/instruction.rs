@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 pub enum Instruction {
     /// Sign this user in, with a new token.
     Start(Draft),
+    /// Give this session a new token and other rights.
+    Change(Change),
+    /// Somebody tried to sign in as this user, and failed.
+    Failed(String),
     /// End this session.
     End,
     /// End every session of this session's user.
@@ -18,7 +22,7 @@ pub enum Instruction {
 }
 
 /// A session to be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Draft {
     /// Who; 1 to 256 bytes.
@@ -26,12 +30,59 @@ pub struct Draft {
     /// What they may do; at most 64, each of visible ASCII without commas.
     #[serde(default)]
     pub roles: Vec<String>,
+    /// What they may do, like roles.
+    #[serde(default)]
+    pub scopes: Vec<String>,
     /// The language they chose.
     #[serde(default)]
     pub locale: Option<String>,
+    /// Whether it lives as long as `remember` of `[session]` says.
+    #[serde(default)]
+    pub remember: bool,
+    /// When they proved who they are (milliseconds since 1970), if not now.
+    #[serde(skip)]
+    pub authenticated: Option<Millis>,
     /// Whatever the origin wants to keep; at most 16 KiB as JSON.
     #[serde(default)]
     pub data: serde_json::Value,
+}
+
+/// What becomes different of a session; the rest stays. Its token is a new one whatever is said, so that
+/// who knew the old one has none of the new rights.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Change {
+    /// Other roles.
+    pub roles: Option<Vec<String>>,
+    /// Other scopes.
+    pub scopes: Option<Vec<String>>,
+    /// Another language.
+    pub locale: Option<String>,
+    /// Other data.
+    pub data: Option<serde_json::Value>,
+    /// Whether they have just proven again who they are.
+    pub authenticated: bool,
+}
+
+impl Change {
+    /// The record that follows, of a session that goes on at `now` from the ledger's moment `created`.
+    #[must_use]
+    pub fn made(self, old: &Record, created: Moment, now: Millis, bounds: &config::Session) -> Record {
+        let Self { roles, scopes, locale, data, authenticated } = self;
+        let new = Record {
+            user: old.user.clone(),
+            roles: roles.unwrap_or_else(|| old.roles.clone()),
+            scopes: scopes.unwrap_or_else(|| old.scopes.clone()),
+            locale: locale.or_else(|| old.locale.clone()),
+            created,
+            started: Some(old.started.unwrap_or(old.created)),
+            authenticated: if authenticated { Some(now) } else { old.authenticated },
+            remember: old.remember,
+            expires: 0,
+            data: data.unwrap_or_else(|| old.data.clone()),
+        };
+        new.used(now, bounds)
+    }
 }
 
 impl Instruction {
@@ -45,9 +96,21 @@ impl Instruction {
             "end_all" => Self::EndAll,
             json => serde_json::from_str(json).map_err(|e| format!("Usher-Session is not understood: {e}"))?,
         };
-        if let Self::Start(draft) = &instruction {
-            draft.check().map_err(|(field, sentence)| format!("Usher-Session: {field}: {sentence}"))?;
-        }
+        let checked = match &instruction {
+            Self::Start(draft) => draft.check(),
+            Self::Change(change) => Draft {
+                user: "-".into(),
+                roles: change.roles.clone().unwrap_or_default(),
+                scopes: change.scopes.clone().unwrap_or_default(),
+                locale: change.locale.clone(),
+                data: change.data.clone().unwrap_or_default(),
+                ..Draft::default()
+            }
+            .check(),
+            Self::Failed(user) => Draft { user: user.clone(), ..Draft::default() }.check(),
+            Self::End | Self::EndAll => Ok(()),
+        };
+        checked.map_err(|(field, sentence)| format!("Usher-Session: {field}: {sentence}"))?;
         Ok(instruction)
     }
 }
@@ -61,10 +124,10 @@ impl Draft {
         if self.user.trim().is_empty() || self.user.len() > 256 || self.user.chars().any(char::is_control) {
             return Err(("user", "1 to 256 bytes without control characters, not all of them spaces, are allowed"));
         }
-        let role =
-            |role: &String| (1..=64).contains(&role.len()) && role.bytes().all(|b| b.is_ascii_graphic() && b != b',');
-        if self.roles.len() > 64 || !self.roles.iter().all(role) {
-            return Err(("roles", "at most 64 are allowed, each 1 to 64 visible ASCII characters without ','"));
+        for (field, words) in [("roles", &self.roles), ("scopes", &self.scopes)] {
+            if words.len() > 64 || !words.iter().all(|word| is_word(word)) {
+                return Err((field, "at most 64 are allowed, each 1 to 64 visible ASCII characters without ','"));
+            }
         }
         let tag = |tag: &String| tag.len() <= 35 && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         if !self.locale.as_ref().is_none_or(tag) {
@@ -79,7 +142,16 @@ impl Draft {
     /// The record of a session that starts now; `created` is the ledger's moment.
     #[must_use]
     pub fn record(self, created: Moment, now: Millis, bounds: &config::Session) -> Record {
-        let Self { user, roles, locale, data } = self;
-        Record { user, roles, locale, created, expires: Record::expiry(created, now, bounds), data }
+        let Self { user, roles, scopes, locale, remember, authenticated, data } = self;
+        let authenticated = Some(authenticated.unwrap_or(now));
+        let record =
+            Record { user, roles, scopes, locale, created, authenticated, remember, data, ..Record::default() };
+        record.used(now, bounds)
     }
+}
+
+/// Whether a role or scope can be told to an origin among others.
+#[must_use]
+pub fn is_word(word: &str) -> bool {
+    (1..=64).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_graphic() && b != b',')
 }

@@ -10,6 +10,8 @@ const BOUNDS: config::Session = config::Session {
     memo_entries: 1,
     deadline: 1_000,
     sign_in: None,
+    remember: None,
+    attempts: 10,
 };
 
 fn named(cookie: &str) -> config::Session {
@@ -17,7 +19,7 @@ fn named(cookie: &str) -> config::Session {
 }
 
 fn record(created: Millis, expires: Millis) -> Record {
-    Record { user: "u".into(), roles: vec![], locale: None, created, expires, data: serde_json::Value::Null }
+    Record { user: "u".into(), created, expires, ..Record::default() }
 }
 
 #[test]
@@ -53,7 +55,7 @@ fn a_session_is_renewed_in_steps_of_a_tenth_and_never_past_its_absolute_end() {
     assert_eq!(fresh.renewed(99_999, &BOUNDS), None);
     assert_eq!(fresh.renewed(100_000, &BOUNDS).map(|r| r.expires), Some(1_100_000));
     assert_eq!(record(0, 2_950_000).renewed(2_500_000, &BOUNDS), None);
-    assert_eq!(Record::expiry(0, 2_500_000, &BOUNDS), 3_000_000);
+    assert_eq!(record(0, 1).used(2_500_000, &BOUNDS).expires, 3_000_000);
     assert_eq!((fresh.time_to_live(0), fresh.time_to_live(990_000)), (1_000, 60));
 }
 
@@ -103,14 +105,46 @@ fn the_cookie_is_bound_to_the_host_on_https() {
     let token = Token::new(&[0; 32]);
     let secret = token.secret();
     assert_eq!(
-        set_cookie(&token, &named("s"), true),
+        set_cookie(&token, &record(0, 1), &named("s"), true),
         format!("__Host-s={secret}; Path=/; Max-Age=3000; HttpOnly; SameSite=Lax; Secure")
     );
     assert_eq!(
-        set_cookie(&token, &named("s"), false),
+        set_cookie(&token, &record(0, 1), &named("s"), false),
         format!("s={secret}; Path=/; Max-Age=3000; HttpOnly; SameSite=Lax")
     );
     assert_eq!(clear_cookie(&named("s"), false), "s=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+}
+
+#[test]
+fn a_remembered_session_lives_as_long_as_it_is_remembered() {
+    let bounds = config::Session { remember: Some(9_000_000), ..named("s") };
+    let remembered = Record { remember: true, ..record(0, 1) };
+    let (used, end) = (remembered.clone().used(500, &bounds), |now| remembered.clone().used(now, &bounds).expires);
+    assert_eq!((used.expires, end(8_000_000)), (9_000_000, 9_000_000));
+    assert_eq!(used.check("k", 8_999_999, &View::default(), &bounds), Ok(()));
+    assert_eq!(used.check("k", 9_000_000, &View::default(), &bounds), Err(Absence::Expired));
+    assert!(set_cookie(&Token::new(&[0; 32]), &remembered, &bounds, true).contains("Max-Age=9000;"));
+    assert_eq!(record(0, 1).used(500, &bounds).expires, 1_000_500, "the others live as ever");
+}
+
+#[test]
+fn a_changed_session_keeps_what_is_not_said_and_its_end() {
+    let old = Record { roles: vec!["a".into()], authenticated: Some(7), ..record(1_000, 5_000) };
+    let change = Change { scopes: Some(vec!["s".into()]), ..Change::default() };
+    let new = change.made(&old, 2_500_000, 2_500_000, &BOUNDS);
+    assert_eq!((new.user.as_str(), new.roles.len(), new.scopes.len()), ("u", 1, 1));
+    assert_eq!((new.created, new.started, new.authenticated), (2_500_000, Some(1_000), Some(7)));
+    assert_eq!(new.expires, 3_001_000, "it is not made to last longer than it was to");
+    let again = Change { authenticated: true, ..Change::default() }.made(&new, 2_600_000, 2_600_000, &BOUNDS);
+    assert_eq!((again.started, again.authenticated, again.expires), (Some(1_000), Some(2_600_000), 3_001_000));
+}
+
+#[test]
+fn an_api_key_is_no_session_token_and_no_session_token_an_api_key() {
+    let (token, key) = (Token::new(&[7; 32]), Token::new_key(&[7; 32]));
+    assert!(Token::parse_key(key.secret()).is_some() && Token::parse(key.secret()).is_none());
+    assert!(Token::parse_key(token.secret()).is_none());
+    assert_ne!(token.key(), key.key());
 }
 
 #[test]
@@ -131,6 +165,11 @@ fn an_instruction_is_json_or_a_word() {
         assert_eq!(Instruction::parse(word), Ok(Instruction::End));
     }
     assert_eq!(Instruction::parse("\"end_all\""), Ok(Instruction::EndAll));
+    assert_eq!(Instruction::parse(r#"{"failed":"ada"}"#), Ok(Instruction::Failed("ada".into())));
+    let change = Instruction::parse(r#"{"change":{"roles":["admin"],"authenticated":true}}"#);
+    assert!(
+        matches!(change, Ok(Instruction::Change(change)) if change.roles == Some(vec!["admin".into()]) && change.authenticated)
+    );
     for bad in [
         "",
         "stop",
@@ -139,6 +178,10 @@ fn an_instruction_is_json_or_a_word() {
         "{\"start\":{\"user\":\"a\\n\"}}",
         "{\"start\":{\"user\":\"a\",\"roles\":[\"a,b\"]}}",
         "{\"start\":{\"user\":\"a\",\"admin\":true}}",
+        "{\"start\":{\"user\":\"a\",\"scopes\":[\"a b\"]}}",
+        "{\"change\":{\"user\":\"b\"}}",
+        "{\"change\":{\"roles\":[\"a,b\"]}}",
+        "{\"failed\":\"\"}",
     ] {
         assert!(Instruction::parse(bad).is_err(), "{bad}");
     }

@@ -8,7 +8,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { node, npmTool, root } from "../../tools/setup.mjs";
 
+export { node };
+
 export const token = "the-operators-token";
+/** What every gateway's configuration reads, where a test says nothing else: issuers that nobody is at. */
+const settled = {
+  ADMIN_TOKEN: token,
+  SHARED_SECRET: "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-",
+  CLIENT_SECRET: "the-clients-secret",
+  JWKS_URL: "http://127.0.0.1:1/keys",
+  ISSUER_URL: "http://127.0.0.1:1",
+};
+export const sharedSecret = settled.SHARED_SECRET;
+export const clientSecret = settled.CLIENT_SECRET;
 export const bundle = join(root, "target", "e2e");
 const wrangler = join(root, "node_modules", "wrangler", "bin", "wrangler.js");
 
@@ -140,7 +152,7 @@ export async function gateway({ state, vars = {}, registry, ...options }) {
   mkdirSync(own, { recursive: true });
   const config = join(own, `${options.name ?? "usher"}.json`);
   writeFileSync(config, JSON.stringify(settings(options)));
-  const flags = Object.entries({ ADMIN_TOKEN: token, ...vars }).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
+  const flags = Object.entries({ ...settled, ...vars }).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
   const child = new Child(
     node(),
     [wrangler, "dev", "--config", config, "--port", "0", "--inspector-port", "0", "--ip", "127.0.0.1", "--persist-to", join(state, "state"), ...flags],
@@ -175,7 +187,7 @@ export async function bare({ state, kv, vars = {}, entry = "entry.js" }) {
   const port = await freePort();
   mkdirSync(join(state, "objects"), { recursive: true });
   for (const file of [entry, "gateway.wasm"]) copyFileSync(join(bundle, file), join(state, file));
-  const texts = Object.entries({ ADMIN_TOKEN: token, ...vars }).map(([name, value]) => `(name = "${name}", text = "${value}")`);
+  const texts = Object.entries({ ...settled, ...vars }).map(([name, value]) => `(name = "${name}", text = ${JSON.stringify(value)})`);
   const config = `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [

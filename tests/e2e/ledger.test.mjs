@@ -130,7 +130,7 @@ test("a burst of one session reads the store once, and the store knows no token"
   const { cookie, token, session } = await usher.session({ user: "ada", roles: ["member"], locale: "ja", data: { cart: 3 } });
   assert.ok(![...kv.kept.keys(), ...kv.kept.values()].some((text) => text.includes(token)));
   const record = JSON.parse(kv.kept.get(session));
-  assert.deepEqual(Object.keys(record).sort(), ["created", "data", "expires", "locale", "roles", "user"]);
+  assert.deepEqual(Object.keys(record).sort(), ["authenticated", "created", "data", "expires", "locale", "roles", "user"]);
 
   // Another session's record, so that nothing of it is remembered.
   const { createHash, randomBytes } = await import("node:crypto");

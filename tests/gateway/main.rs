@@ -3,10 +3,13 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "a test may say what it expects in one word"
 )]
 
 mod cache;
+mod identity;
+mod native;
 mod world;
 
 use proptest::prelude::*;
@@ -27,6 +30,12 @@ fn world() -> Rc<World> {
             .insert(name.into(), format!("http://{}.internal", name.to_lowercase().replace('_', "-")));
     }
     world.vars.borrow_mut().insert("ADMIN_TOKEN".into(), "secret".into());
+    let secret = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-";
+    for (name, value) in
+        [("SHARED_SECRET", secret), ("CLIENT_SECRET", secret), ("JWKS_URL", "https://j"), ("ISSUER_URL", "https://i")]
+    {
+        world.vars.borrow_mut().insert(name.into(), value.into());
+    }
     world
 }
 
@@ -55,7 +64,7 @@ fn met(isolate: &Isolate, path: &str) -> String {
     isolate.get(&format!("{HOST}{path}"), &[]).field("cache-status").unwrap().to_owned()
 }
 
-fn identity(isolate: &Isolate, cookie: &str) -> (u16, String) {
+fn identity_of(isolate: &Isolate, cookie: &str) -> (u16, String) {
     let answer = isolate.get(&format!("{HOST}/members/x"), &[("cookie", cookie)]);
     let log = isolate.world.log.borrow();
     let line: serde_json::Value = serde_json::from_str(log.last().unwrap()).unwrap();
@@ -110,9 +119,9 @@ fn with_no_delay_allowed_a_purge_holds_everywhere_at_once() {
     purge(&here, r#"{"tags":["route"]}"#);
     assert_eq!(met(&there, "/stored/x"), "usher; fwd=miss; stored; detail=purged");
     let cookie = sign_in(&here, r#"{"user":"ada"}"#);
-    assert_eq!(identity(&there, &cookie).0, 200);
+    assert_eq!(identity_of(&there, &cookie).0, 200);
     here.ask("DELETE", &format!("{HOST}/.usher/sessions"), &[OPERATOR], r#"{"user":"ada"}"#);
-    assert_eq!(identity(&there, &cookie), (401, "revoked".into()));
+    assert_eq!(identity_of(&there, &cookie), (401, "revoked".into()));
 }
 
 #[test]
@@ -229,7 +238,7 @@ fn while_the_ledger_is_down_the_last_view_serves_for_a_stated_time_and_then_iden
     met(&isolate, "/stored/x");
     isolate.world.ledger_down.set(true);
     isolate.world.pass(30_000);
-    assert_eq!(identity(&isolate, &cookie), (200, "store".into()));
+    assert_eq!(identity_of(&isolate, &cookie), (200, "store".into()));
     assert!(met(&isolate, "/stored/x").starts_with("usher; hit"));
     let reads = isolate.world.ledger_reads.get();
     for _ in 0..5 {
@@ -237,15 +246,15 @@ fn while_the_ledger_is_down_the_last_view_serves_for_a_stated_time_and_then_iden
     }
     assert_eq!(isolate.world.ledger_reads.get(), reads, "an outage does not add its deadline to every request");
     isolate.world.pass(29_999);
-    assert_eq!(identity(&isolate, &cookie).0, 200);
+    assert_eq!(identity_of(&isolate, &cookie).0, 200);
     isolate.world.pass(2);
-    assert_eq!(identity(&isolate, &cookie), (503, "down".into()));
+    assert_eq!(identity_of(&isolate, &cookie), (503, "down".into()));
     assert_eq!(met(&isolate, "/stored/x"), "usher; fwd=miss; detail=ledger", "stored answers are not used, nor made");
     assert_eq!(purge(&isolate, r#"{"everything":true}"#).status, 503);
     assert!(isolate.world.log.borrow().iter().any(|line| line.contains("the ledger cannot be read")));
     isolate.world.ledger_down.set(false);
     isolate.world.pass(1_000);
-    assert_eq!(identity(&isolate, &cookie).0, 200);
+    assert_eq!(identity_of(&isolate, &cookie).0, 200);
 }
 
 #[test]
@@ -254,17 +263,17 @@ fn a_sign_out_holds_although_the_store_still_has_the_record_and_no_write_revives
     let there = here.beside(EVERY_ROUTE);
     let cookie = sign_in(&here, r#"{"user":"ada"}"#);
     let record = here.world.store.borrow().clone();
-    assert_eq!(identity(&there, &cookie), (200, "store".into()));
+    assert_eq!(identity_of(&there, &cookie), (200, "store".into()));
     here.ask("DELETE", &format!("{HOST}/.usher/sessions"), &[OPERATOR], r#"{"user":"ada"}"#);
-    assert_eq!(identity(&here, &cookie), (401, "revoked".into()), "at once where it was asked for");
+    assert_eq!(identity_of(&here, &cookie), (401, "revoked".into()), "at once where it was asked for");
     here.world.pass(2_000);
     here.world.store.borrow_mut().extend(record.clone());
-    assert_eq!(identity(&there, &cookie), (401, "revoked".into()), "and elsewhere within max_delay");
+    assert_eq!(identity_of(&there, &cookie), (401, "revoked".into()), "and elsewhere within max_delay");
     here.world.pass(6_000);
-    assert_eq!(identity(&there, &cookie), (401, "revoked".into()), "also when read from the store again");
+    assert_eq!(identity_of(&there, &cookie), (401, "revoked".into()), "also when read from the store again");
     let again = sign_in(&there, r#"{"user":"ada"}"#);
-    assert_eq!(identity(&there, &again).0, 200, "a session started afterwards is good");
-    assert_eq!(identity(&here, &again).0, 200);
+    assert_eq!(identity_of(&there, &again).0, 200, "a session started afterwards is good");
+    assert_eq!(identity_of(&here, &again).0, 200);
 }
 
 #[test]
@@ -281,7 +290,7 @@ fn a_sign_out_while_the_store_is_down_ends_the_session_all_the_same() {
     let all = isolate.get(&format!("{HOST}/auth/out"), &[("cookie", &cookie)]);
     assert_eq!((all.status, all.field("set-cookie")), (503, None), "whose sessions they are is not known");
     isolate.world.store_down.set(false);
-    assert_eq!(identity(&isolate, &cookie), (401, "revoked".into()));
+    assert_eq!(identity_of(&isolate, &cookie), (401, "revoked".into()));
 }
 
 #[test]
@@ -301,18 +310,18 @@ fn a_session_slides_with_use_and_writes_seldom() {
     let written = || isolate.world.store.borrow().values().next().unwrap().clone();
     let first = written();
     isolate.world.pass(3_600_000);
-    assert_eq!(identity(&isolate, &cookie).0, 200);
+    assert_eq!(identity_of(&isolate, &cookie).0, 200);
     assert_eq!(written(), first, "no write within a tenth of the idle time");
     isolate.world.pass(3_600_000);
-    assert_eq!(identity(&isolate, &cookie).0, 200);
+    assert_eq!(identity_of(&isolate, &cookie).0, 200);
     assert_ne!(written(), first);
     for _ in 0..14 {
         isolate.world.pass(11 * 3_600_000);
-        identity(&isolate, &cookie);
+        identity_of(&isolate, &cookie);
     }
-    assert_eq!(identity(&isolate, &cookie).0, 200, "154 hours after sign-in, used all the while");
+    assert_eq!(identity_of(&isolate, &cookie).0, 200, "154 hours after sign-in, used all the while");
     isolate.world.pass(12 * 3_600_000);
-    assert_eq!(identity(&isolate, &cookie), (401, "expired".into()), "168 hours: the absolute end");
+    assert_eq!(identity_of(&isolate, &cookie), (401, "expired".into()), "168 hours: the absolute end");
 }
 
 #[test]
@@ -324,7 +333,7 @@ fn a_record_that_cannot_be_read_signs_nobody_in() {
         for value in isolate.world.store.borrow_mut().values_mut() {
             *value = record.into();
         }
-        assert_eq!(identity(&isolate, &cookie).0, 401, "{record}");
+        assert_eq!(identity_of(&isolate, &cookie).0, 401, "{record}");
     }
 }
 
@@ -623,7 +632,7 @@ fn strangers_with_invented_tokens_cannot_fill_the_ledger() {
     // Who is signed in is signed out all the same.
     let user = sign_in(&isolate, r#"{"user":"ada"}"#);
     isolate.get(&format!("{HOST}/auth/out"), &[("cookie", &user)]);
-    assert_eq!(identity(&isolate, &user).0, 401);
+    assert_eq!(identity_of(&isolate, &user).0, 401);
 }
 
 #[test]

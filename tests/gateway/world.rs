@@ -1,6 +1,7 @@
 //! The world in memory: the only fake there is. Its clock moves when told to, and what is down is
 //! down because a test said so.
 
+use crate::native;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -13,7 +14,11 @@ use usher::config::{Config, Spoken, raw::Raw, source};
 use usher::gateway::{Built, Gateway};
 use usher::head::{self, Head};
 use usher::ledger::{Entry, Page, Stamp};
-use usher::platform::{After, Answer, Ask, Carry, Content, Down, Failure, Joined, Platform, Reply, Store, Unreadable};
+use usher::platform::{
+    After, Answer, Ask, Carry, Content, Down, Failure, Joined, Notes, Platform, Proof, Question, Reply, Store,
+    Unreadable, Word,
+};
+use usher::session::Note;
 
 /// A whole answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +58,7 @@ impl Heard {
 }
 
 type Origin = Box<dyn Fn(&Heard) -> Result<Message, Failure>>;
+type Issuer = Box<dyn Fn(&str, Option<&str>) -> Result<Word, Failure>>;
 
 /// Everything that gateways share.
 pub(crate) struct World {
@@ -60,6 +66,16 @@ pub(crate) struct World {
     pub(crate) store: RefCell<BTreeMap<String, String>>,
     pub(crate) store_down: Cell<bool>,
     pub(crate) store_reads: Cell<u32>,
+    /// What the store shows is so old, in milliseconds.
+    pub(crate) store_lag: Cell<Millis>,
+    /// Every state of the store that there was, and since when.
+    store_past: RefCell<Vec<(Millis, BTreeMap<String, String>)>>,
+    pub(crate) notes: RefCell<BTreeMap<String, String>>,
+    /// Answers what an issuer is asked: URL and form.
+    pub(crate) issuer: RefCell<Issuer>,
+    pub(crate) consulted: RefCell<Vec<String>>,
+    /// Signatures that were verified with public keys.
+    pub(crate) verified: Cell<u32>,
     pub(crate) stamps: RefCell<Vec<Stamp>>,
     pub(crate) ledger_down: Cell<bool>,
     pub(crate) ledger_reads: Cell<u32>,
@@ -79,6 +95,12 @@ impl World {
             store: RefCell::default(),
             store_down: Cell::new(false),
             store_reads: Cell::new(0),
+            store_lag: Cell::new(0),
+            store_past: RefCell::default(),
+            notes: RefCell::default(),
+            issuer: RefCell::new(Box::new(|_, _| Err(Failure::Unreachable))),
+            consulted: RefCell::default(),
+            verified: Cell::new(0),
             stamps: RefCell::default(),
             ledger_down: Cell::new(false),
             ledger_reads: Cell::new(0),
@@ -97,6 +119,23 @@ impl World {
 
     pub(crate) fn origin(&self, answer: impl Fn(&Heard) -> Result<Message, Failure> + 'static) {
         *self.origin.borrow_mut() = Box::new(answer);
+    }
+
+    pub(crate) fn issuer(&self, answer: impl Fn(&str, Option<&str>) -> Result<Word, Failure> + 'static) {
+        *self.issuer.borrow_mut() = Box::new(answer);
+    }
+
+    /// The store as it is shown now: as it was some time ago.
+    fn shown(&self, key: &str) -> Option<String> {
+        let until = self.now.get() - self.store_lag.get();
+        if self.store_lag.get() == 0 {
+            return self.store.borrow().get(key).cloned();
+        }
+        self.store_past.borrow().iter().rfind(|(since, _)| *since <= until)?.1.get(key).cloned()
+    }
+
+    fn remember_store(&self) {
+        self.store_past.borrow_mut().push((self.now.get(), self.store.borrow().clone()));
     }
 
     /// Stamps as another isolate would.
@@ -264,23 +303,58 @@ impl Platform for Visit<'_> {
         self.isolate.world.log.borrow_mut().push(line.to_owned());
     }
 
-    async fn session_read(&self, key: &str, _: Millis) -> Result<Option<String>, Down> {
+    async fn record_read(&self, key: &str, _: Millis) -> Result<Option<String>, Down> {
         let world = self.world();
         world.store_reads.set(world.store_reads.get() + 1);
         up(world.store_down.get())?;
-        Ok(world.store.borrow().get(key).cloned())
+        Ok(world.shown(key))
     }
 
-    async fn session_write(&self, key: &str, value: &str, _: u64) -> Result<(), Down> {
+    async fn record_write(&self, key: &str, value: &str, _: u64) -> Result<(), Down> {
         up(self.world().store_down.get())?;
         self.world().store.borrow_mut().insert(key.into(), value.into());
+        self.world().remember_store();
         Ok(())
     }
 
-    async fn session_delete(&self, key: &str) -> Result<(), Down> {
+    async fn record_delete(&self, key: &str) -> Result<(), Down> {
         up(self.world().store_down.get())?;
         self.world().store.borrow_mut().remove(key);
+        self.world().notes.borrow_mut().remove(key);
+        self.world().remember_store();
         Ok(())
+    }
+
+    async fn note_write(&self, note: &Note, _: u64) -> Result<(), Down> {
+        up(self.world().store_down.get())?;
+        assert!(note.text.len() <= 1_024 && note.name.len() <= 512, "more than the store takes: {note:?}");
+        self.world().notes.borrow_mut().insert(note.name.clone(), note.text.clone());
+        Ok(())
+    }
+
+    async fn notes(&self, prefix: &str, _: Option<&str>) -> Result<Notes, Down> {
+        up(self.world().store_down.get())?;
+        let notes = self.world().notes.borrow();
+        let found = notes.iter().filter(|(name, _)| name.starts_with(prefix));
+        Ok(Notes { notes: found.map(|(name, text)| (name.clone(), text.clone())).collect(), next: None })
+    }
+
+    async fn verify(&self, proof: &Proof<'_>) -> Result<bool, Down> {
+        let verified = &self.world().verified;
+        verified.set(verified.get() + 1);
+        Ok(native::holds(proof))
+    }
+
+    async fn sign(&self, key: &str, text: &str) -> Result<String, Down> {
+        self.world();
+        native::sign(key, text).ok_or(Down)
+    }
+
+    async fn consult(&self, question: &Question<'_>) -> Result<Word, Failure> {
+        let world = self.world();
+        world.consulted.borrow_mut().push(question.url.to_owned());
+        let word = (world.issuer.borrow())(question.url, question.form)?;
+        if word.text.len() > question.most { Err(Failure::Unreachable) } else { Ok(word) }
     }
 
     async fn ledger_read(&self, since: u64, _: Millis) -> Result<(Millis, Page), Down> {

@@ -1,10 +1,9 @@
 //! What a route may say.
 
 use super::super::super::path;
-use super::super::{
-    Cache, Host, LONGEST_STORED, Locales, Millis, Pattern, Pool, Route, Segment, TRACKERS, Target, base_url, raw,
-};
-use super::{Problems, quoted};
+use super::super::{Cache, Host, LONGEST_STORED, Millis, Pattern, Route, Segment, TRACKERS, Target, base_url, raw};
+use super::identity::{Guard, guard};
+use super::{Around, Problems, quoted};
 use std::cmp::Ordering;
 
 /// Where a route's deadline stands when it says nothing.
@@ -12,7 +11,8 @@ const DEADLINE: &str = "30s";
 /// The longest wait for an origin's answer to begin, in milliseconds.
 const LONGEST_DEADLINE: Millis = 600_000;
 
-pub(super) fn route(raw: &raw::Route, at: &str, pools: &[Pool], locales: &Locales, problems: &mut Problems) -> Route {
+pub(super) fn route(raw: &raw::Route, at: &str, around: &Around<'_>, problems: &mut Problems) -> Route {
+    let locales = around.locales;
     let key = |name: &str| format!("{at}.{name}");
     let host = match raw.host.as_deref().map(Host::parse) {
         None => Host::Any,
@@ -51,7 +51,8 @@ pub(super) fn route(raw: &raw::Route, at: &str, pools: &[Pool], locales: &Locale
     {
         problems.add(key("tags"), format!("found {tag:?}; allowed: 1 to 256 visible ASCII characters without ','"));
     }
-    let target = target(raw, at, &path, pools, problems);
+    let target = target(raw, at, &path, around, problems);
+    let Guard { issuers, require, fail, cors } = guard(raw, at, around, problems);
     if raw.sessions && !matches!(target, Target::Pools(_)) {
         problems.add(key("sessions"), "found true on a route without `pool`; allowed: only where an origin answers");
     }
@@ -67,7 +68,18 @@ pub(super) fn route(raw: &raw::Route, at: &str, pools: &[Pool], locales: &Locale
             "found true where `auth` is \"none\"; allowed: where `auth` is \"optional\" or \"required\"",
         );
     }
+    if raw.throttle && !raw.sessions {
+        problems.add(key("throttle"), "found true where `sessions` is not; allowed: where the origin signs people in");
+    }
     Route {
+        by: raw.by.clone(),
+        issuers,
+        require,
+        fail,
+        cors,
+        forward_token: raw.forward_token,
+        trusted_origins: raw.trusted_origins.clone(),
+        throttle: raw.throttle,
         name: raw.name.clone(),
         host,
         path,
@@ -118,7 +130,7 @@ fn cache(raw: &raw::Cache, key: &impl Fn(&str) -> String, problems: &mut Problem
     cache
 }
 
-fn target(raw: &raw::Route, at: &str, path: &Pattern, pools: &[Pool], problems: &mut Problems) -> Target {
+fn target(raw: &raw::Route, at: &str, path: &Pattern, around: &Around<'_>, problems: &mut Problems) -> Target {
     let mut found: Vec<(&str, Target)> = Vec::new();
     if raw.files {
         found.push(("static", Target::Static));
@@ -133,7 +145,7 @@ fn target(raw: &raw::Route, at: &str, path: &Pattern, pools: &[Pool], problems: 
         }
         let places = names
             .iter()
-            .map(|name| problems.place(format!("{at}.pool"), name, pools.iter().map(|p| p.name.as_str())))
+            .map(|name| problems.place(format!("{at}.pool"), name, around.pools.iter().map(|p| p.name.as_str())))
             .collect();
         found.push(("pool", Target::Pools(places)));
     }
@@ -154,11 +166,27 @@ fn target(raw: &raw::Route, at: &str, path: &Pattern, pools: &[Pool], problems: 
     if raw.echo {
         found.push(("echo", Target::Echo));
     }
+    if let Some(name) = &raw.sign_in {
+        let key = format!("{at}.sign_in");
+        let place = problems.place(key.as_str(), name, around.issuers.iter().map(|issuer| issuer.name.as_str()));
+        if around.issuers.get(place).is_some_and(|issuer| issuer.name == *name && issuer.client.is_none()) {
+            problems.add(key, format!("found {name:?}, which has no `client_id`; allowed: an issuer with one"));
+        }
+        if !path.rest || path.segments.iter().any(|segment| !matches!(segment, Segment::Literal(_))) {
+            problems.add(
+                format!("{at}.path"),
+                "found no plain path that ends with /*; allowed with `sign_in`: such as \"/sign-in/*\", below which /callback is",
+            );
+        }
+        found.push(("sign_in", Target::SignIn(place)));
+    }
     let names: Vec<&str> = found.iter().map(|(name, _)| *name).collect();
     if names.len() != 1 {
         let what = if names.is_empty() { "no target".to_owned() } else { quoted(&names) };
-        problems
-            .add(at, format!("found {what}; allowed: exactly one of `static`, `pool`, `redirect`, `respond`, `echo`"));
+        problems.add(
+            at,
+            format!("found {what}; allowed: exactly one of `static`, `pool`, `redirect`, `respond`, `echo`, `sign_in`"),
+        );
     }
     found.pop().map_or(Target::Echo, |(_, target)| target)
 }

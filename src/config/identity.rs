@@ -1,0 +1,190 @@
+//! Whose word is taken, for what, and what of it differs per environment.
+
+use super::{Algorithm, Millis, base_url};
+use std::collections::BTreeMap;
+
+/// How it is said that a var holds something else than it should.
+type Bad = fn(String) -> Unset;
+
+/// A value that may differ per environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Setting {
+    /// The value itself.
+    Is(String),
+    /// The name of a var or secret that holds it.
+    Var(String),
+}
+
+impl Setting {
+    /// The value; nothing until it is resolved.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Is(text) => text,
+            Self::Var(_) => "",
+        }
+    }
+
+    /// Reads the var or secret, and takes it as `read` understands it.
+    ///
+    /// # Errors
+    /// It is missing, or is none.
+    pub(super) fn resolve(
+        &mut self,
+        var: impl Fn(&str) -> Option<String>,
+        read: impl Fn(String) -> Result<String, Bad>,
+    ) -> Result<(), Unset> {
+        if let Self::Var(name) = self {
+            let value = var(name).ok_or_else(|| Unset::Missing(name.clone()))?;
+            *self = Self::Is(read(value).map_err(|bad| bad(name.clone()))?);
+        }
+        Ok(())
+    }
+}
+
+/// A var or secret without which nothing can be served.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unset {
+    /// It is not there.
+    #[error(
+        "usher.toml reads \"${{{0}}}\", but no var or secret of that name is set: add it to [vars] in wrangler.toml or run `wrangler secret put {0}`"
+    )]
+    Missing(String),
+    /// It is no base URL. The value itself is not repeated: it may be a secret.
+    #[error("the var or secret {0} is no base URL: it must be http:// or https://, a host, and at most a path")]
+    NotAUrl(String),
+    /// It is no URL whose answer can be believed.
+    #[error(
+        "the var or secret {0} is no https:// URL; http:// is allowed on this very machine only (localhost, 127.0.0.1)"
+    )]
+    NotSecure(String),
+}
+
+/// An origin's base URL without its trailing slash.
+pub(super) fn origin(text: String) -> Result<String, Bad> {
+    base_url(&text).ok_or(Unset::NotAUrl)
+}
+
+/// A URL whose answer can be believed.
+pub(super) fn secure(text: String) -> Result<String, Bad> {
+    if is_secure(&text) { Ok(text) } else { Err(Unset::NotSecure) }
+}
+
+/// Whether a URL's answer can be believed: it comes by https, or from this very machine.
+#[must_use]
+pub fn is_secure(text: &str) -> bool {
+    let local = text.strip_prefix("http://").is_some_and(|rest| {
+        let host = rest.split(['/', ':', '?']).next().unwrap_or_default();
+        matches!(host, "localhost" | "127.0.0.1")
+    });
+    let plain = text.bytes().all(|b| b.is_ascii_graphic() && !b"#@\\<>\"{}|^`".contains(&b));
+    plain
+        && (local
+            || text.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':', '?'])))
+}
+
+/// Checked `[[issuer]]`.
+#[derive(Debug, Clone)]
+pub struct Issuer {
+    /// Unique name.
+    pub name: String,
+    /// The `iss` of its tokens.
+    pub iss: Setting,
+    /// What `aud` must name one of; empty where its tokens are not taken from visitors.
+    pub audience: Vec<Setting>,
+    /// How its tokens may be signed: with a shared secret, or by such as have the private key; never both.
+    pub algorithms: Vec<Algorithm>,
+    /// Where its keys are.
+    pub keys: KeySource,
+    /// The `typ` that its tokens must have.
+    pub typ: Option<String>,
+    /// The claim that names the user.
+    pub user: String,
+    /// The claim with the user's roles.
+    pub roles: String,
+    /// The claim with the token's scopes.
+    pub scopes: String,
+    /// Put before the user.
+    pub prefix: String,
+    /// Its keys are asked for anew after this long.
+    pub refresh: Millis,
+    /// Who Usher is to it, where visitors sign in with it.
+    pub client: Option<Client>,
+}
+
+/// Who Usher is to an OpenID provider.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// `client_id`.
+    pub id: Setting,
+    /// `client_secret`; none for a public client.
+    pub secret: Option<Setting>,
+    /// The scopes that are asked for.
+    pub ask: Vec<String>,
+}
+
+/// Where an issuer's keys are.
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// At this URL.
+    Url(Setting),
+    /// Here: a JWK Set.
+    Set(Setting),
+    /// Here: a secret shared with it.
+    Secret(Setting),
+    /// Where its discovery document says.
+    Discovered,
+}
+
+impl Issuer {
+    pub(super) fn resolve(&mut self, var: &impl Fn(&str) -> Option<String>) -> Result<(), Unset> {
+        let as_it_is = |text: String| -> Result<String, Bad> { Ok(text) };
+        let discovered = matches!(self.keys, KeySource::Discovered);
+        self.iss.resolve(var, if discovered { secure } else { as_it_is })?;
+        for audience in &mut self.audience {
+            audience.resolve(var, as_it_is)?;
+        }
+        match &mut self.keys {
+            KeySource::Url(url) => url.resolve(var, secure)?,
+            KeySource::Set(text) | KeySource::Secret(text) => text.resolve(var, as_it_is)?,
+            KeySource::Discovered => {}
+        }
+        if let Some(client) = &mut self.client {
+            client.id.resolve(var, as_it_is)?;
+            if let Some(secret) = &mut client.secret {
+                secret.resolve(var, as_it_is)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checked `require` of a route, with `max_auth_age`.
+#[derive(Debug, Clone, Default)]
+pub struct Require {
+    /// At least one of these roles, when there are any.
+    pub roles_any: Vec<String>,
+    /// Each of these scopes.
+    pub scopes_all: Vec<String>,
+    /// These claims with these values.
+    pub claims: BTreeMap<String, serde_json::Value>,
+    /// They proved who they are at most so long ago.
+    pub max_auth_age: Option<Millis>,
+}
+
+/// Checked `cors` of a route.
+#[derive(Debug, Clone)]
+pub struct Cors {
+    /// Origins, or all of them.
+    pub origins: Vec<String>,
+    /// Methods.
+    pub methods: Vec<String>,
+    /// Fields that may be sent.
+    pub headers: Vec<String>,
+    /// Fields that may be read.
+    pub expose: Vec<String>,
+    /// Whether cookies come along.
+    pub credentials: bool,
+    /// How long it may be remembered.
+    pub max_age: Millis,
+}

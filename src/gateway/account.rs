@@ -1,0 +1,140 @@
+//! A visitor's own pages: where they are signed in, and signing out.
+
+use super::admin::{receipt, text};
+use super::{Gateway, visit::Visit};
+use crate::config::Config;
+use crate::cross_site;
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::ledger::subject;
+use crate::path;
+use crate::platform::{After, Notes, Platform};
+use crate::respond::Generated;
+use crate::session::{Device, Instruction, Note, Record};
+use serde_json::{Value, json};
+
+impl Gateway {
+    /// Ends the visitor's session, and leads them on.
+    pub(super) async fn sign_out<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &mut Visit<'_>,
+    ) -> Result<Generated, Error> {
+        if !cross_site::is_trusted_here(visit.head) {
+            return Err(Error::CrossSite);
+        }
+        visit.identity = self.by_session(platform, config, visit).await.unwrap_or_else(Identity::Anonymous);
+        let cookie = self.obey(platform, config, visit, Instruction::End).await?;
+        let back = visit.head.url.parameter("return_to").map(path::decode).filter(|back| path::is_local(back));
+        let mut answer = Generated::redirect(303, back.as_deref().unwrap_or("/"));
+        if let Some(cookie) = cookie {
+            answer.edits.append("set-cookie", &cookie);
+        }
+        Ok(answer)
+    }
+
+    /// Where the visitor is signed in.
+    pub(super) async fn own_sessions<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &mut Visit<'_>,
+    ) -> Result<Generated, Error> {
+        let (user, key) = self.themselves(platform, config, visit).await?;
+        let mut list = self.listed(platform, config, Some(&user), None).await?;
+        for session in list.get_mut("sessions").and_then(Value::as_array_mut).into_iter().flatten() {
+            let this = session.get("session").and_then(Value::as_str) == Some(&key);
+            if let Some(session) = session.as_object_mut() {
+                session.insert("this".into(), json!(this));
+            }
+        }
+        Ok(Generated::json(200, &list))
+    }
+
+    /// Ends one of the visitor's own sessions, or all but this one.
+    pub(super) async fn end_own<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &mut Visit<'_>,
+    ) -> Result<Generated, Error> {
+        if !cross_site::is_trusted_here(visit.head) {
+            return Err(Error::CrossSite);
+        }
+        let (user, own) = self.themselves(platform, config, visit).await?;
+        let body: Value = super::admin::read(&text(platform).await?)?;
+        let list = self.listed(platform, config, Some(&user), None).await?;
+        let keys: Vec<String> = list
+            .get("sessions")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|session| session.get("session")?.as_str().map(str::to_owned))
+            .collect();
+        let ended: Vec<String> = match (body.get("session").and_then(Value::as_str), body.get("others")) {
+            (Some(one), None) => keys.into_iter().filter(|key| key == one).collect(),
+            (None, Some(Value::Bool(true))) => keys.into_iter().filter(|key| *key != own).collect(),
+            _ => {
+                let sentence = "say which of your sessions end, by \"session\": \"...\" or \"others\": true";
+                return Err(Error::Malformed(sentence.into()));
+            }
+        };
+        if ended.is_empty() {
+            return Err(Error::NotFound);
+        }
+        let subjects: Vec<String> = ended.iter().map(|key| subject::session(key)).collect();
+        let lifetime = config.session_stamp_lifetime();
+        let stamped = self.stamp(platform, config, subjects.clone(), false, lifetime).await;
+        let moment = stamped.map_err(|_| Error::LedgerDown)?;
+        for key in ended {
+            self.memo.borrow_mut().forget(&key);
+            visit.after.push(After::Delete { key: Note::name(&user, &key) });
+            visit.after.push(After::Delete { key });
+        }
+        Ok(Generated::json(200, &receipt(config, platform.now(), moment, &subjects, false)))
+    }
+
+    /// Who the visitor is, by their session, and its key.
+    async fn themselves<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &mut Visit<'_>,
+    ) -> Result<(String, String), Error> {
+        visit.identity = self.by_session(platform, config, visit).await.unwrap_or_else(Identity::Anonymous);
+        match &visit.identity {
+            Identity::User { record, key, .. } => Ok((record.user.clone(), key.clone())),
+            Identity::Anonymous(crate::session::Absence::Down) => Err(Error::IdentityDown),
+            Identity::Anonymous(_) => Err(Error::Unauthenticated),
+        }
+    }
+
+    /// The sessions of a user, or of everybody, that no stamp speaks against: 1,000 at most, and where to
+    /// go on.
+    pub(super) async fn listed<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        user: Option<&str>,
+        from: Option<&str>,
+    ) -> Result<Value, Error> {
+        self.current(platform, config).await.map_err(|_| Error::LedgerDown)?;
+        let found = platform.notes(&Note::prefix(user), from).await.map_err(|_| Error::StoreDown)?;
+        let Notes { notes, next } = found;
+        let (now, view) = (platform.now(), self.view.borrow());
+        let sessions: Vec<Value> = notes
+            .iter()
+            .filter_map(|(name, text)| {
+                let Device { user, device, country, created, seen, expires } = serde_json::from_str(text).ok()?;
+                let key = Note::key(name);
+                let record = Record { user, created, ..Record::default() };
+                let alive = now < expires && !record.is_revoked(key, &view);
+                alive.then(|| {
+                    json!({ "session": key, "user": record.user, "device": device, "country": country, "created": created, "seen": seen, "expires": expires })
+                })
+            })
+            .collect();
+        Ok(json!({ "sessions": sessions, "next": next }))
+    }
+}

@@ -1,0 +1,239 @@
+//! Whose keys are known here: read from the issuer, kept for when it is down, asked for anew when they
+//! age or when a token names one that is not among them.
+
+use super::{Gateway, visit::Visit};
+use crate::config::{Algorithm, Config, Issuer, KeySource, Millis};
+use crate::jwt::{Key, Keys, MOST_BYTES};
+use crate::observe;
+use crate::oidc::Provider;
+use crate::platform::{After, Down, Platform, Question};
+use crate::session::digest;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// An unknown key makes an issuer be asked again at most so often.
+const AGAIN: Millis = 30_000;
+/// After a failure an issuer whose keys are not known is left alone for this long.
+const PAUSE: Millis = 2_000;
+/// How long an issuer may take to answer.
+pub(super) const DEADLINE: Millis = 3_000;
+/// How long its last good keys are kept in the store, in seconds.
+const KEPT: u64 = 30 * 86_400;
+
+/// What is known of one issuer.
+#[derive(Debug, Default)]
+struct Ring {
+    keys: Option<Rc<Keys>>,
+    provider: Option<Rc<Provider>>,
+    /// When the keys were asked for; 0 where they cannot change.
+    read: Millis,
+    /// When they were last asked for because a token named an unknown one.
+    again: Option<Millis>,
+    /// When asking in the background began, or failed.
+    tried: Option<Millis>,
+    /// Whether it gave none when it was last asked.
+    failed: bool,
+}
+
+/// What is known of all of them, by their places in the configuration.
+#[derive(Debug, Default)]
+pub(super) struct Keyrings(Vec<RefCell<Ring>>);
+
+impl Keyrings {
+    /// The keys that the operator gave.
+    ///
+    /// # Errors
+    /// A sentence: whose are wrong, and how.
+    pub(super) fn new(issuers: &[Issuer]) -> Result<Self, String> {
+        let ring = |issuer: &Issuer| {
+            let keys = match &issuer.keys {
+                KeySource::Set(text) => Some(Keys::trusted(text.text(), &issuer.algorithms)),
+                KeySource::Secret(text) => Some(secret(text.text(), &issuer.algorithms).map(Keys::one)),
+                KeySource::Url(_) | KeySource::Discovered => None,
+            };
+            let keys = keys
+                .transpose()
+                .map_err(|why| format!("the keys of issuer {:?} cannot be used: {why}", issuer.name))?;
+            Ok(RefCell::new(Ring { keys: keys.map(Rc::new), ..Ring::default() }))
+        };
+        issuers.iter().map(ring).collect::<Result<_, String>>().map(Self)
+    }
+
+    /// Whether an issuer still has a key of this name.
+    pub(super) fn have(&self, issuer: usize, name: &str) -> bool {
+        self.0.get(issuer).is_some_and(|ring| ring.borrow().keys.as_ref().is_some_and(|keys| keys.have(name)))
+    }
+}
+
+/// A shared secret as text, or as `base64url:` and its bytes.
+fn secret(text: &str, algorithms: &[Algorithm]) -> Result<Key, String> {
+    match text.strip_prefix("base64url:") {
+        Some(encoded) => {
+            let bytes = crate::jwt::decode(encoded).ok_or("it is no base64url without padding")?;
+            Key::secret(&bytes, algorithms)
+        }
+        None => Key::secret(text.as_bytes(), algorithms),
+    }
+}
+
+impl Gateway {
+    /// An issuer's keys, from memory, else from the store, else from itself.
+    pub(super) async fn keys<P: Platform>(
+        &self,
+        platform: &P,
+        visit: &mut Visit<'_>,
+        place: usize,
+        issuer: &Issuer,
+    ) -> Result<Rc<Keys>, Down> {
+        let ring = self.keyrings.0.get(place).ok_or(Down)?;
+        let fixed = matches!(issuer.keys, KeySource::Set(_) | KeySource::Secret(_));
+        if ring.borrow().keys.is_none() && !fixed {
+            let text = platform.record_read(&stored_as(issuer), DEADLINE).await.ok().flatten();
+            let stored = text.as_deref().and_then(|text| text.split_once('\n'));
+            if let Some((Ok(read), Ok(keys))) = stored.map(|(read, text)| (read.parse(), Keys::published(text))) {
+                let mut ring = ring.borrow_mut();
+                ring.keys.get_or_insert_with(|| Rc::new(keys));
+                ring.read = ring.read.max(read);
+            }
+        }
+        let now = platform.now();
+        let (known, read, tried) = {
+            let ring = ring.borrow();
+            (ring.keys.clone(), ring.read, ring.tried)
+        };
+        match known {
+            Some(keys) => {
+                let aged = !fixed && now.saturating_sub(read) >= issuer.refresh;
+                if aged && tried.is_none_or(|tried| now.saturating_sub(tried) >= AGAIN) {
+                    ring.borrow_mut().tried = Some(now);
+                    visit.after.push(After::Keys(place));
+                }
+                Ok(keys)
+            }
+            None if tried.is_some_and(|tried| now.saturating_sub(tried) < PAUSE) => Err(Down),
+            None => self.read_keys(platform, place, issuer).await,
+        }
+    }
+
+    /// The keys of an issuer whose token names one that is not among those known: asked for anew, if
+    /// that did not happen lately. While it is down nobody can say that there is no such key.
+    pub(super) async fn keys_again<P: Platform>(
+        &self,
+        platform: &P,
+        place: usize,
+        issuer: &Issuer,
+        known: Rc<Keys>,
+    ) -> Result<Rc<Keys>, Down> {
+        let ring = self.keyrings.0.get(place).ok_or(Down)?;
+        if matches!(issuer.keys, KeySource::Set(_) | KeySource::Secret(_)) {
+            return Ok(known);
+        }
+        let now = platform.now();
+        let lately = |moment: Option<Millis>| moment.is_some_and(|moment| now.saturating_sub(moment) < AGAIN);
+        let (again, failed) = (ring.borrow().again, ring.borrow().failed);
+        if lately(again) {
+            // Whoever asked before may have found it meanwhile.
+            return if failed { Err(Down) } else { Ok(ring.borrow().keys.clone().unwrap_or(known)) };
+        }
+        ring.borrow_mut().again = Some(now);
+        self.read_keys(platform, place, issuer).await
+    }
+
+    /// Asks an issuer for its keys behind an answer.
+    pub(super) async fn keys_later<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        place: usize,
+    ) -> Result<(), Down> {
+        let issuer = config.issuers.get(place).ok_or(Down)?;
+        self.read_keys(platform, place, issuer).await.map(|_| ())
+    }
+
+    /// Asks an issuer for its keys. The last good ones stay where it does not give any.
+    async fn read_keys<P: Platform>(&self, platform: &P, place: usize, issuer: &Issuer) -> Result<Rc<Keys>, Down> {
+        let asked = platform.now();
+        let read = self.asked_keys(platform, place, issuer).await;
+        let ring = self.keyrings.0.get(place).ok_or(Down)?;
+        self.counters.borrow_mut().keys_read(&issuer.name, read.is_ok());
+        match read {
+            Ok((keys, text)) => {
+                let keys = Rc::new(keys);
+                {
+                    let mut ring = ring.borrow_mut();
+                    ring.keys = Some(Rc::clone(&keys));
+                    ring.read = asked;
+                    ring.tried = None;
+                    ring.failed = false;
+                }
+                // Another isolate may begin with them; where they cannot be kept it asks for itself.
+                let _ = platform.record_write(&stored_as(issuer), &format!("{asked}\n{text}"), KEPT).await;
+                Ok(keys)
+            }
+            Err(why) => {
+                let known = ring.borrow().keys.clone();
+                {
+                    let mut ring = ring.borrow_mut();
+                    ring.tried = Some(platform.now());
+                    ring.failed = true;
+                }
+                let then = if known.is_some() { "the last good ones serve on" } else { "its tokens cannot be checked" };
+                let sentence = format!("the keys of issuer {:?} cannot be read: {why}; {then}", issuer.name);
+                platform.log(&observe::event("error", &sentence));
+                Err(Down)
+            }
+        }
+    }
+
+    async fn asked_keys<P: Platform>(
+        &self,
+        platform: &P,
+        place: usize,
+        issuer: &Issuer,
+    ) -> Result<(Keys, String), String> {
+        let url = match &issuer.keys {
+            KeySource::Url(url) => url.text().to_owned(),
+            _ => self.provider(platform, place, issuer).await?.jwks_uri.clone(),
+        };
+        let text = document(platform, &url).await?;
+        Keys::published(&text).map(|keys| (keys, text)).map_err(|why| format!("{url}: {why}"))
+    }
+
+    /// What an issuer says of itself (OpenID Connect Discovery 1.0).
+    pub(super) async fn provider<P: Platform>(
+        &self,
+        platform: &P,
+        place: usize,
+        issuer: &Issuer,
+    ) -> Result<Rc<Provider>, String> {
+        let ring = self.keyrings.0.get(place).ok_or("it is unknown")?;
+        let known = ring.borrow().provider.clone();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let url = format!("{}/.well-known/openid-configuration", issuer.iss.text().trim_end_matches('/'));
+        let text = document(platform, &url).await?;
+        let provider = Rc::new(Provider::read(&text, issuer.iss.text()).map_err(|why| format!("{url}: {why}"))?);
+        ring.borrow_mut().provider = Some(Rc::clone(&provider));
+        Ok(provider)
+    }
+}
+
+/// A document of an issuer's.
+async fn document<P: Platform>(platform: &P, url: &str) -> Result<String, String> {
+    let question = Question { url, form: None, authorization: None, deadline: DEADLINE, most: MOST_BYTES };
+    match platform.consult(&question).await {
+        Ok(word) if word.status == 200 => Ok(word.text),
+        Ok(word) => Err(format!("{url} answered {}", word.status)),
+        Err(_) => Err(format!("{url} did not answer, or not in time, or too much")),
+    }
+}
+
+/// Where its last good keys are in the store.
+fn stored_as(issuer: &Issuer) -> String {
+    let of = match &issuer.keys {
+        KeySource::Url(url) => url.text(),
+        _ => issuer.iss.text(),
+    };
+    format!("keys:{}", digest(of))
+}

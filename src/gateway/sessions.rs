@@ -1,0 +1,153 @@
+//! Starting, changing and ending sessions.
+
+use super::identify::brought;
+use super::{Gateway, join::join, visit::Visit};
+use crate::config::{Authenticator, Config, Millis};
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::ledger::{Moment, subject};
+use crate::platform::{After, Platform};
+use crate::session::{self, Absence, Change, Draft, Instruction, Note, Record, Token};
+use std::rc::Rc;
+
+/// Stamps in a minute, by one isolate, for sessions that it does not know.
+const UNKNOWN_ENDED: u32 = 30;
+
+impl Gateway {
+    /// Does what an origin's answer asks; the result is a `Set-Cookie` value, if any.
+    pub(super) async fn obey<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &mut Visit<'_>,
+        instruction: Instruction,
+    ) -> Result<Option<String>, Error> {
+        let https = visit.is_https();
+        let brought = brought(config, visit).ok().map(|token| token.key());
+        let (cookie, ended) = match (instruction, brought) {
+            (Instruction::Start(draft), brought) => {
+                let (token, record) = self.start(platform, config, visit, draft).await?;
+                let cookie = session::set_cookie(&token, &record, &config.session, https);
+                (Some(cookie), brought.map(|key| (subject::session(&key), key)))
+            }
+            (Instruction::Change(change), brought) => match (&visit.identity, brought) {
+                (Identity::User { record, by: Authenticator::Session, .. }, Some(key)) => {
+                    let old = Rc::clone(record);
+                    let (token, record) = self.changed(platform, config, visit, (&old, &key), change).await?;
+                    let cookie = session::set_cookie(&token, &record, &config.session, https);
+                    (Some(cookie), Some((subject::session(&key), key)))
+                }
+                (Identity::Anonymous(Absence::Down), Some(_)) => return Err(Error::IdentityDown),
+                _ => (None, None),
+            },
+            // Counted by whoever passed the answer on.
+            (Instruction::Failed(_), _) => (None, None),
+            // The session that was brought is ended even where it could not be looked up.
+            (Instruction::End, brought) => {
+                (Some(session::clear_cookie(&config.session, https)), brought.map(|key| (subject::session(&key), key)))
+            }
+            (Instruction::EndAll, brought) => {
+                let ended = match (&visit.identity, brought) {
+                    (Identity::User { record, .. }, Some(key)) => Some((subject::user(&record.user), key)),
+                    (Identity::Anonymous(Absence::Down), Some(_)) => return Err(Error::IdentityDown),
+                    _ => None,
+                };
+                (Some(session::clear_cookie(&config.session, https)), ended)
+            }
+        };
+        if let Some((subject, key)) = ended {
+            if self.needs_stamp(visit, platform.now()) {
+                self.end(platform, config, subject, Some(&key)).await?;
+            }
+            visit.after.retain(|task| !matches!(task, After::Renew { key: renewed, .. } if *renewed == key));
+            if let Some(record) = visit.identity.record() {
+                visit.after.push(After::Delete { key: Note::name(&record.user, &key) });
+            }
+            visit.after.push(After::Delete { key });
+        }
+        Ok(cookie)
+    }
+
+    /// Whether an ended session needs a stamp. One that is over already does not. One that is unknown
+    /// here may have begun elsewhere, where the store shows it sooner, or may be invented: strangers
+    /// must not fill the ledger, so only so many are stamped.
+    fn needs_stamp(&self, visit: &Visit<'_>, now: Millis) -> bool {
+        match visit.identity {
+            Identity::User { .. } | Identity::Anonymous(Absence::Down) => true,
+            Identity::Anonymous(Absence::Unknown) => {
+                let (minute, count) = self.unknown_ended.get();
+                let count = if minute == now / 60_000 { count } else { 0 };
+                self.unknown_ended.set((now / 60_000, count + 1));
+                count < UNKNOWN_ENDED
+            }
+            Identity::Anonymous(_) => false,
+        }
+    }
+
+    /// Starts a session: always with a new token, never with one that a visitor brought.
+    pub(super) async fn start<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &Visit<'_>,
+        draft: Draft,
+    ) -> Result<(Token, Record), Error> {
+        let created = self.present(platform, config).await.map_err(|_| Error::LedgerDown)?;
+        let record = draft.record(created, platform.now(), &config.session);
+        self.kept(platform, visit, record).await
+    }
+
+    /// Lets a session go on under a new token with other rights. What ended it until now ends it still:
+    /// the ledger is read to the present before the new one is made out from there.
+    async fn changed<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &Visit<'_>,
+        (old, key): (&Record, &str),
+        change: Change,
+    ) -> Result<(Token, Record), Error> {
+        let created = self.present(platform, config).await.map_err(|_| Error::LedgerDown)?;
+        let now = platform.now();
+        if old.check(key, now, &self.view.borrow(), &config.session).is_err() {
+            return Err(Error::Unauthenticated);
+        }
+        self.kept(platform, visit, change.made(old, created, now, &config.session)).await
+    }
+
+    /// Keeps a new session's record and its line in the user's list.
+    async fn kept<P: Platform>(
+        &self,
+        platform: &P,
+        visit: &Visit<'_>,
+        record: Record,
+    ) -> Result<(Token, Record), Error> {
+        let now = platform.now();
+        let token = Token::new(&platform.random::<32>());
+        let (key, seconds) = (token.key(), record.time_to_live(now));
+        let value = serde_json::to_string(&record).map_err(|_| Error::Internal)?;
+        let note = Note::new(&record, &key, &visit.visitor, visit.head.fields.get("user-agent"), now);
+        let (written, noted) =
+            join(platform.record_write(&key, &value, seconds), platform.note_write(&note, seconds)).await;
+        written.and(noted).map_err(|_| Error::StoreDown)?;
+        self.memo.borrow_mut().put(&key, Rc::new(record.clone()), now);
+        Ok((token, record))
+    }
+
+    /// Ends what a subject names by a stamp; here at once, elsewhere within `max_delay`.
+    pub(super) async fn end<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        subject: String,
+        key: Option<&str>,
+    ) -> Result<Moment, Error> {
+        let lifetime = config.session_stamp_lifetime();
+        let stamped = self.stamp(platform, config, vec![subject], false, lifetime).await;
+        let moment = stamped.map_err(|_| Error::LedgerDown)?;
+        if let Some(key) = key {
+            self.memo.borrow_mut().forget(key);
+        }
+        Ok(moment)
+    }
+}

@@ -1,0 +1,418 @@
+#![expect(clippy::string_slice, reason = "the texts are ASCII")]
+
+use super::*;
+use crate::config::{Authenticator, Config, source};
+use proptest::prelude::*;
+use serde_json::json;
+
+const SECRET: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-";
+/// Seconds since 1970.
+const NOW: u64 = 1_800_000_000;
+
+fn config(rest: &str) -> Config {
+    let text = format!(
+        "[[issuer]]\nname = \"a\"\niss = \"https://i\"\naudience = [\"us\", \"them\"]\n{rest}\n[[route]]\nname = \"r\"\npath = \"/*\"\necho = true\nauth = \"required\"\nby = [\"jwt\"]\n"
+    );
+    let config = source::read(&text, "test.toml").expect("a configuration").1;
+    config.resolved(|_| Some(String::from_utf8_lossy(SECRET).into_owned())).expect("resolved")
+}
+
+fn issuer(rest: &str) -> Issuer {
+    config(rest).issuers.remove(0)
+}
+
+fn shared() -> Issuer {
+    issuer("algorithms = [\"HS256\", \"HS512\"]\nsecret = \"${S}\"")
+}
+
+fn part(json: &serde_json::Value) -> String {
+    encode(json.to_string().as_bytes())
+}
+
+/// A token signed with the secret, whatever its header says.
+fn token(header: &serde_json::Value, claims: &serde_json::Value) -> String {
+    signed(&format!("{}.{}", part(header), part(claims)))
+}
+
+fn signed(text: &str) -> String {
+    let tag = HS256Key::from_bytes(SECRET).authentication_tag(text.as_bytes());
+    format!("{text}.{}", encode(&tag))
+}
+
+fn claims() -> serde_json::Value {
+    json!({"iss": "https://i", "aud": "us", "sub": "7", "exp": NOW + 600})
+}
+
+fn with(name: &str, value: serde_json::Value) -> serde_json::Value {
+    let mut claims = claims();
+    if value == json!("(none)") {
+        claims.as_object_mut().expect("an object").remove(name)
+    } else {
+        claims.as_object_mut().expect("an object").insert(name.into(), value)
+    };
+    claims
+}
+
+/// The whole verdict, as the gateway puts it together.
+fn verdict(issuer: &Issuer, keys: &Keys, text: &str) -> Result<Claims, Fault> {
+    let token = Token::read(text)?;
+    token.issuer([(0, issuer)].into_iter())?;
+    let claims = token.admitted(issuer, &issuer.audience, NOW * 1_000)?.clone();
+    for key in keys.candidates(token.algorithm, token.kid.as_deref(), &token.signature)? {
+        if key.shared_secret().is_some_and(|secret| mac_holds(token.algorithm, secret, token.signed, &token.signature))
+        {
+            return Ok(claims);
+        }
+    }
+    Err(Fault::Signature)
+}
+
+fn of_shared(text: &str) -> Result<(), Fault> {
+    let issuer = shared();
+    let keys = Keys::one(Key::secret(SECRET, &issuer.algorithms).expect("a secret"));
+    verdict(&issuer, &keys, text).map(|_| ())
+}
+
+const HS256: &str = r#"{"alg":"HS256"}"#;
+
+fn hs256() -> serde_json::Value {
+    json!({"alg": "HS256", "typ": "JWT"})
+}
+
+#[test]
+fn a_good_token_is_taken() {
+    for header in [
+        json!({"alg": "HS256"}),
+        json!({"alg": "HS256", "typ": "JWT", "kid": "any"}),
+        json!({"typ": "at+jwt", "alg": "HS256", "x5t": "AAAA", "jku": "https://evil.example/keys", "unknown": {"a": [1]}}),
+    ] {
+        assert_eq!(of_shared(&token(&header, &claims())), Ok(()), "{header}");
+    }
+}
+
+/// RFC 8725 3.1, 3.2; 2.1 (alg none, in any case).
+#[test]
+fn the_algorithm_is_the_issuers_choice_and_not_the_tokens() {
+    for alg in [
+        "none", "None", "NONE", "nOnE", "", "hs256", "HS256 ", "HS384", "RS256", "ES256", "EdDSA", "HS1", "dir",
+        "A128KW",
+    ] {
+        let unsigned = format!("{}.{}.", part(&json!({"alg": alg})), part(&claims()));
+        for text in [token(&json!({"alg": alg}), &claims()), unsigned] {
+            let found = of_shared(&text);
+            assert!(matches!(found, Err(Fault::Algorithm)), "{alg}: {found:?}");
+        }
+    }
+    for alg in [json!(null), json!(1), json!(["HS256"]), json!({"a": "HS256"}), json!(true)] {
+        assert_eq!(of_shared(&token(&json!({"alg": alg}), &claims())), Err(Fault::Malformed), "{alg}");
+    }
+    assert_eq!(of_shared(&token(&json!({"typ": "JWT"}), &claims())), Err(Fault::Malformed));
+}
+
+/// RFC 8725 2.1: a public key taken for a shared secret.
+#[test]
+fn a_public_key_is_never_a_secret() {
+    let rsa = json!({"keys": [{"kty": "RSA", "n": encode(&[0xc1; 256]), "e": "AQAB"}]}).to_string();
+    let issuer = issuer(&format!("algorithms = [\"RS256\"]\nkeys = '{rsa}'"));
+    let keys = Keys::trusted(&rsa, &issuer.algorithms).expect("keys");
+    assert_eq!(verdict(&issuer, &keys, &token(&hs256(), &claims())).map(|_| ()), Err(Fault::Algorithm));
+    let all = [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
+    for algorithm in all {
+        assert_eq!(keys.candidates(algorithm, None, &[0; 32]), Err(Fault::KeyType), "{algorithm:?}");
+    }
+    assert_eq!(keys.candidates(Algorithm::ES256, None, &[0; 64]), Err(Fault::KeyType));
+    for text in ["-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A", &rsa] {
+        assert!(Key::secret(text.as_bytes(), &[Algorithm::HS256]).is_err());
+    }
+}
+
+/// RFC 8725 3.8, 3.9; RFC 7519 4.1.
+#[test]
+fn issuer_audience_and_times_are_held_against_what_is_expected() {
+    let cases = [
+        ("iss", json!("https://i"), Ok(())),
+        ("iss", json!("(none)"), Err(Fault::Issuer)),
+        ("iss", json!("https://i/"), Err(Fault::Issuer)),
+        ("iss", json!("HTTPS://I"), Err(Fault::Issuer)),
+        ("iss", json!(""), Err(Fault::Issuer)),
+        ("iss", json!(["https://i"]), Err(Fault::Claims)),
+        ("iss", json!(null), Err(Fault::Claims)),
+        ("aud", json!("(none)"), Err(Fault::Audience)),
+        ("aud", json!("them"), Ok(())),
+        ("aud", json!(["x", "us"]), Ok(())),
+        ("aud", json!(["x"]), Err(Fault::Audience)),
+        ("aud", json!([]), Err(Fault::Audience)),
+        ("aud", json!("us "), Err(Fault::Audience)),
+        ("aud", json!("us,them"), Err(Fault::Audience)),
+        ("aud", json!(["us", 1]), Err(Fault::Claims)),
+        ("aud", json!({"us": true}), Err(Fault::Claims)),
+        ("aud", json!(null), Err(Fault::Claims)),
+        ("exp", json!("(none)"), Err(Fault::Claims)),
+        ("exp", json!(null), Err(Fault::Claims)),
+        ("exp", json!("1900000000"), Err(Fault::Claims)),
+        ("exp", json!([NOW + 9]), Err(Fault::Claims)),
+        ("exp", json!(true), Err(Fault::Claims)),
+        ("exp", json!(NOW - 29), Ok(())),
+        ("exp", json!(NOW - 30), Err(Fault::Expired)),
+        ("exp", json!(NOW as f64 - 29.5), Ok(())),
+        ("exp", json!(0), Err(Fault::Expired)),
+        ("exp", json!(-1), Err(Fault::Expired)),
+        ("exp", json!(1e300), Ok(())),
+        ("exp", json!(u64::MAX), Ok(())),
+        ("nbf", json!(NOW + 30), Ok(())),
+        ("nbf", json!(NOW + 31), Err(Fault::Early)),
+        ("nbf", json!("0"), Err(Fault::Claims)),
+        ("nbf", json!(null), Err(Fault::Claims)),
+        ("iat", json!(NOW + 30), Ok(())),
+        ("iat", json!(NOW + 31), Err(Fault::Early)),
+        ("iat", json!(0), Ok(())),
+        ("iat", json!("now"), Err(Fault::Claims)),
+        ("auth_time", json!("now"), Err(Fault::Claims)),
+    ];
+    for (name, value, found) in cases {
+        assert_eq!(of_shared(&token(&hs256(), &with(name, value.clone()))), found, "{name} = {value}");
+    }
+}
+
+/// RFC 7515 4.1.11, RFC 7797.
+#[test]
+fn nothing_critical_is_understood() {
+    for header in [
+        json!({"alg": "HS256", "crit": ["exp"], "exp": 1}),
+        json!({"alg": "HS256", "crit": []}),
+        json!({"alg": "HS256", "crit": null}),
+        json!({"alg": "HS256", "crit": "b64"}),
+        json!({"alg": "HS256", "crit": ["alg"]}),
+        json!({"alg": "HS256", "crit": ["b64"], "b64": false}),
+        json!({"alg": "HS256", "crit": ["b64"], "b64": true}),
+        json!({"alg": "HS256", "b64": false}),
+    ] {
+        assert_eq!(of_shared(&token(&header, &claims())), Err(Fault::Critical), "{header}");
+    }
+}
+
+/// RFC 8725 3.11.
+#[test]
+fn an_explicit_type_keeps_one_kind_of_token_from_being_taken_for_another() {
+    let issuer = issuer("algorithms = [\"HS256\"]\nsecret = \"${S}\"\ntyp = \"at+jwt\"");
+    let keys = Keys::one(Key::secret(SECRET, &issuer.algorithms).expect("a secret"));
+    for (typ, found) in [
+        (json!("at+jwt"), Ok(())),
+        (json!("AT+JWT"), Ok(())),
+        (json!("application/at+jwt"), Ok(())),
+        (json!("JWT"), Err(Fault::Type)),
+        (json!(""), Err(Fault::Type)),
+        (json!(null), Err(Fault::Malformed)),
+        (json!(["at+jwt"]), Err(Fault::Malformed)),
+    ] {
+        let text = token(&json!({"alg": "HS256", "typ": typ}), &claims());
+        assert_eq!(verdict(&issuer, &keys, &text).map(|_| ()), found, "{typ}");
+    }
+    let text = token(&json!({"alg": "HS256"}), &claims());
+    assert_eq!(verdict(&issuer, &keys, &text).map(|_| ()), Err(Fault::Type));
+}
+
+#[test]
+fn what_is_not_three_parts_of_strict_base64url_and_json_is_no_token() {
+    let good = token(&hs256(), &claims());
+    let parts: Vec<&str> = good.split('.').collect();
+    let [header, body, tag] = parts[..] else { panic!("three parts") };
+    let spoiled = |at: usize, by: &str| format!("{}{by}{}", &good[..at], &good[at..]);
+    let mut bad = vec![
+        String::new(),
+        ".".into(),
+        "..".into(),
+        "...".into(),
+        format!("{header}.{body}"),
+        format!(".{body}.{tag}"),
+        format!("{header}..{tag}"),
+        format!("{good}."),
+        format!(".{good}"),
+        format!("{good}.{tag}"),
+        format!("{header}.{body}.{tag}.{tag}.{tag}"),
+        format!("{good}="),
+        format!("{header}=.{body}.{tag}"),
+        format!("{good} "),
+        format!(" {good}"),
+        format!("{good}\n"),
+        format!("\"{good}\""),
+        json!({"payload": body, "protected": header, "signature": tag}).to_string(),
+        spoiled(5, "\n"),
+        spoiled(5, "+"),
+        spoiled(5, "/"),
+        spoiled(5, "\u{0}"),
+        spoiled(5, "%41"),
+    ];
+    // A last character whose unused bits are not zero is another spelling of the same bytes.
+    let last = tag.chars().last().expect("a character");
+    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let other = alphabet.chars().nth(alphabet.find(last).expect("base64url") ^ 1).expect("another");
+    bad.push(format!("{header}.{body}.{}{other}", &tag[..tag.len() - 1]));
+    for text in [
+        r#"{"alg":"HS256","alg":"none"}"#,
+        r#"{"alg":"none","alg":"HS256"}"#,
+        r#"{"alg":"HS256"}{"#,
+        r#"{"alg":"HS256""#,
+        r#"["HS256"]"#,
+        r#""HS256""#,
+        "null",
+        "",
+        "\u{feff}{\"alg\":\"HS256\"}",
+        r#"{"alg":"HS256","kid":1}"#,
+        r#"{"alg":"HS256","kid":null}"#,
+        r#"{"alg":"HS256","typ":1}"#,
+    ] {
+        bad.push(signed(&format!("{}.{body}", encode(text.as_bytes()))));
+    }
+    for text in [
+        r#"{"iss":"https://i","aud":"us","sub":"7","exp":1900000000,"sub":"8"}"#,
+        r#"{"iss":"https://i","aud":"us","sub":"7","exp":1,"exp":1900000000}"#,
+        r#"{"iss":"https://i","aud":"us","sub":"7","exp":1900000000,"a":{"b":1,"b":2}}"#,
+        r#"{"iss":"https://i","aud":"us","sub":"7","exp":1e999}"#,
+        r#"{"iss":"https://i","aud":"us","sub":"7","exp":NaN}"#,
+        "[]",
+        "7",
+        "hello",
+        "",
+    ] {
+        bad.push(signed(&format!("{header}.{}", encode(text.as_bytes()))));
+    }
+    bad.push(signed(&format!("{header}.{}", encode(b"{\"a\":\"\xff\xfe\"}"))));
+    for text in bad {
+        assert_eq!(of_shared(&text), Err(Fault::Malformed), "{text:?}");
+    }
+    assert_eq!(of_shared(&"a".repeat(LONGEST + 1)), Err(Fault::TooLong));
+    assert_eq!(of_shared(&signed(&format!("{header}.{}", "A".repeat(LONGEST)))), Err(Fault::TooLong));
+}
+
+#[test]
+fn a_changed_or_truncated_token_does_not_hold() {
+    let good = token(&hs256(), &claims());
+    let (signed, tag) = good.rsplit_once('.').expect("a tag");
+    let other = part(&with("sub", json!("8")));
+    let swapped = format!("{}.{other}.{tag}", part(&hs256()));
+    let bytes = decode(tag).expect("bytes");
+    for text in [
+        swapped,
+        format!("{signed}.{}", encode(&bytes[..31])),
+        format!("{signed}.{}", encode(&bytes[..1])),
+        format!("{signed}.{}", encode(&[bytes.as_slice(), &[0]].concat())),
+        format!("{signed}.{}", encode(&[0; 32])),
+        format!("{signed}.{}", encode(&HS512Key::from_bytes(SECRET).authentication_tag(signed.as_bytes()))),
+    ] {
+        assert_eq!(of_shared(&text), Err(Fault::Signature), "{text}");
+    }
+    assert_eq!(of_shared(&format!("{signed}.")), Err(Fault::Signature));
+}
+
+#[test]
+fn every_bit_of_a_tag_counts() {
+    let good = token(&hs256(), &claims());
+    let (signed, tag) = good.rsplit_once('.').expect("a tag");
+    let bytes = decode(tag).expect("bytes");
+    for bit in 0..256 {
+        let mut bytes = bytes.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        assert_eq!(of_shared(&format!("{signed}.{}", encode(&bytes))), Err(Fault::Signature), "{bit}");
+    }
+}
+
+/// RFC 8725 3.10: the key is chosen among the issuer's, by its `kid` as a name and nothing else.
+#[test]
+fn a_kid_is_a_name_and_nothing_else() {
+    let oct = |kid: Option<&str>, secret: &[u8]| {
+        let mut key = json!({"kty": "oct", "k": encode(secret)});
+        if let Some(kid) = kid {
+            key["kid"] = json!(kid);
+        }
+        key
+    };
+    let issuer = shared();
+    let keys = |all: Vec<serde_json::Value>| {
+        Keys::trusted(&json!({"keys": all}).to_string(), &issuer.algorithms).expect("keys")
+    };
+    let other: Vec<u8> = SECRET.iter().rev().copied().collect();
+    let ask = |keys: &Keys, kid: serde_json::Value| {
+        verdict(&issuer, keys, &token(&json!({"alg": "HS256", "kid": kid}), &claims())).map(|_| ())
+    };
+    let two = keys(vec![oct(Some("old"), &other), oct(Some("new"), SECRET)]);
+    assert_eq!(ask(&two, json!("new")), Ok(()));
+    assert_eq!(ask(&two, json!("old")), Err(Fault::Signature));
+    for kid in ["", "New", "new ", "../new", "/dev/null", "' OR 1=1", "new\u{0}", "keys/new", "0"] {
+        assert_eq!(ask(&two, json!(kid)), Err(Fault::Key), "{kid:?}");
+    }
+    assert_eq!(
+        verdict(&issuer, &two, &token(&hs256(), &claims())).map(|_| ()),
+        Ok(()),
+        "without a kid all that fit are tried"
+    );
+    let nameless = keys(vec![oct(None, SECRET)]);
+    assert_eq!(ask(&nameless, json!("whatever")), Ok(()), "a key without a name goes by any");
+    // Key injection: what the token brings along is not looked at.
+    let own = json!({"kty": "oct", "k": encode(&other)});
+    let text = token(&json!({"alg": "HS256", "jwk": own, "jku": "https://evil.example"}), &claims());
+    assert_eq!(verdict(&issuer, &keys(vec![oct(None, &other)]), &text).map(|_| ()), Err(Fault::Signature));
+}
+
+#[test]
+fn claims_are_found_inside_others_and_words_in_lists_and_texts() {
+    let Value::Object(all) = json!({"realm": {"access": {"roles": ["a", 1, "b"]}}, "scope": "x  y", "a.b": 1}) else {
+        panic!("an object")
+    };
+    let claims = Claims::of(all);
+    assert_eq!(words(claims.find("realm.access.roles")), ["a", "b"]);
+    assert_eq!(words(claims.find("scope")), ["x", "y"]);
+    assert_eq!(claims.find("a.b"), Some(&json!(1)));
+    assert_eq!((claims.find("realm.nothing"), claims.find("scope.x")), (None, None));
+}
+
+#[test]
+fn the_configuration_refuses_what_would_confuse() {
+    let faults = |rest: &str| {
+        let text = format!(
+            "[[issuer]]\nname = \"a\"\niss = \"https://i\"\naudience = [\"us\"]\n{rest}\n[[route]]\nname = \"r\"\npath = \"/*\"\necho = true\n"
+        );
+        source::read(&text, "t.toml").err().map(|faults| faults.to_string()).unwrap_or_default()
+    };
+    for (rest, said) in [
+        (
+            "algorithms = [\"HS256\", \"RS256\"]\nkeys = \"${K}\"",
+            "t.toml:5: `issuer[0].algorithms`: found HS* beside others",
+        ),
+        ("algorithms = [\"HS256\"]\njwks = \"https://i/k\"", "found HS* without `secret` or `keys`"),
+        ("algorithms = [\"RS256\"]\nsecret = \"${S}\"", "beside `secret`"),
+        ("algorithms = []", "`issuer[0].algorithms`: found none"),
+        ("algorithms = [\"none\"]", "found an unknown value \"none\""),
+        ("algorithms = [\"RS256\"]\njwks = \"http://i/k\"", "`issuer[0].jwks`: found \"http://i/k\""),
+        ("algorithms = [\"HS256\"]\nsecret = \"hunter2\"", "found a secret in the file"),
+        ("algorithms = [\"RS256\"]\njwks = \"https://i/k\"\nkeys = \"{}\"", "found \"jwks\", \"keys\""),
+        ("algorithms = [\"RS256\"]\nask = [\"email\"]", "\"openid\" among them"),
+    ] {
+        let found = faults(rest);
+        assert!(found.contains(said), "{rest}: {found}");
+        assert!(!found.contains("hunter2"), "{found}");
+    }
+    let two = "algorithms = [\"RS256\"]\n[[issuer]]\nname = \"b\"\niss = \"https://j\"\naudience = [\"us\"]\nalgorithms = [\"RS256\"]";
+    assert!(faults(two).contains("`issuer[1].prefix`"), "{}", faults(two));
+    assert!(
+        config("algorithms = [\"RS256\"]")
+            .routes
+            .iter()
+            .all(|route| route.by == [Authenticator::Jwt] && route.issuers == [0])
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_text_can_panic_or_be_believed(text in "\\PC{0,60}|[A-Za-z0-9_.=-]{0,80}|(e30|eyJ[A-Za-z0-9_-]{0,20}|\\.){0,8}") {
+        prop_assert!(of_shared(&text).is_err());
+    }
+
+    #[test]
+    fn no_change_of_a_token_is_believed(place in 0usize..200, by in "[A-Za-z0-9_.-]") {
+        let good = token(&serde_json::from_str(HS256).expect("JSON"), &claims());
+        let place = place % good.len();
+        let changed = format!("{}{by}{}", &good[..place], &good[place + 1..]);
+        prop_assert!(changed == good || of_shared(&changed).is_err(), "{}", changed);
+    }
+}

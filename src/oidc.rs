@@ -1,0 +1,302 @@
+//! How does a visitor sign in with an OpenID provider? (OpenID Connect Core 1.0, authorization code with
+//! PKCE, RFC 7636)
+//!
+//! What must be remembered between leaving and coming back is in a cookie of this browser alone, so a
+//! `state` that another browser brings is nobody's.
+
+use crate::config::identity::is_secure;
+use crate::config::{Client, Issuer, Millis, Setting};
+use crate::jwt::{self, Claims, encode};
+use crate::{path, session};
+use ct_codecs::{Base64, Encoder};
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+
+/// How long a visitor may take at the provider, in milliseconds.
+const PATIENCE: Millis = 600_000;
+
+/// What a provider says of itself (OpenID Connect Discovery 1.0, 3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provider {
+    /// Where visitors sign in.
+    pub authorization_endpoint: String,
+    /// Where a code becomes tokens.
+    pub token_endpoint: String,
+    /// Where its keys are.
+    pub jwks_uri: String,
+    /// Whether every answer says who it is from (RFC 9207).
+    pub says_iss: bool,
+}
+
+impl Provider {
+    /// Reads a discovery document, which must be this issuer's very own.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(text: &str, iss: &str) -> Result<Self, String> {
+        let said = jwt::object(text.as_bytes()).map_err(|why| format!("it is no discovery document: {why}"))?;
+        let text = |name: &str| said.get(name).and_then(serde_json::Value::as_str);
+        if text("issuer") != Some(iss) {
+            return Err(format!(
+                "its \"issuer\" is {:?}, and not {iss:?} to the letter",
+                text("issuer").unwrap_or_default()
+            ));
+        }
+        let url = |name: &str| {
+            let url = text(name).filter(|url| is_secure(url));
+            url.map(str::to_owned).ok_or_else(|| format!("its \"{name}\" is missing, or no https:// URL"))
+        };
+        Ok(Self {
+            authorization_endpoint: url("authorization_endpoint")?,
+            token_endpoint: url("token_endpoint")?,
+            jwks_uri: url("jwks_uri")?,
+            says_iss: said.get("authorization_response_iss_parameter_supported")
+                == Some(&serde_json::Value::Bool(true)),
+        })
+    }
+}
+
+/// A visitor who is at the provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// Comes back with them.
+    pub state: String,
+    /// Comes back in the token.
+    pub nonce: String,
+    /// Proves that the code is redeemed by whoever asked for it (RFC 7636 4.1).
+    pub verifier: String,
+    /// Where they go then: a path on this host.
+    pub back: String,
+    /// At most so many seconds ago they may have proven who they are.
+    pub max_age: Option<u64>,
+    /// Too late after this moment (milliseconds since 1970).
+    pub until: Millis,
+}
+
+impl Pending {
+    /// A visitor leaves for the provider at `now`.
+    #[must_use]
+    pub fn new(random: &[u8; 96], back: &str, max_age: Option<u64>, now: Millis) -> Self {
+        let mut parts = random.chunks_exact(32).map(encode);
+        let mut next = || parts.next().unwrap_or_default();
+        let back = if path::is_local(back) { back } else { "/" };
+        Self { state: next(), nonce: next(), verifier: next(), back: back.into(), max_age, until: now + PATIENCE }
+    }
+
+    /// The cookie's name: one for each `state`, so that two tabs do not disturb each other.
+    #[must_use]
+    pub fn cookie_name(cookie: &str, state: &str, https: bool) -> String {
+        let which: String = state.chars().take(8).filter(char::is_ascii_alphanumeric).collect();
+        session::cookie_name(&format!("{cookie}-in-{which}"), https)
+    }
+
+    /// The cookie's value.
+    #[must_use]
+    pub fn sealed(&self) -> String {
+        encode(serde_json::to_string(self).unwrap_or_default().as_bytes())
+    }
+
+    /// The visitor who left with this cookie and comes back with this `state`.
+    #[must_use]
+    pub fn back(cookie: Option<&str>, state: &str, now: Millis) -> Option<Self> {
+        let pending: Self = serde_json::from_slice(&jwt::decode(cookie?)?).ok()?;
+        let same = bool::from(pending.state.as_bytes().ct_eq(state.as_bytes()));
+        (same && state.len() == 43 && now < pending.until).then_some(pending)
+    }
+
+    /// Where the visitor is sent.
+    #[must_use]
+    pub fn location(&self, provider: &Provider, client: &Client, redirect_uri: &str, locale: Option<&str>) -> String {
+        let challenge = encode(&hmac_sha256::Hash::hash(self.verifier.as_bytes()));
+        let scope = client.ask.join(" ");
+        let max_age = self.max_age.map(|seconds| seconds.to_string());
+        let mut parameters = vec![
+            ("response_type", "code"),
+            ("client_id", client.id.text()),
+            ("redirect_uri", redirect_uri),
+            ("scope", &scope),
+            ("state", &self.state),
+            ("nonce", &self.nonce),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
+        ];
+        parameters.extend(max_age.as_deref().map(|seconds| ("max_age", seconds)));
+        parameters.extend(locale.map(|locale| ("ui_locales", locale)));
+        let mark = if provider.authorization_endpoint.contains('?') { '&' } else { '?' };
+        format!("{}{mark}{}", provider.authorization_endpoint, form(&parameters))
+    }
+
+    /// What the code is redeemed with: the form, and the value of `Authorization` (RFC 6749 2.3.1).
+    #[must_use]
+    pub fn redeem(&self, client: &Client, code: &str, redirect_uri: &str) -> (String, Option<String>) {
+        let mut parameters = vec![
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", redirect_uri),
+            ("code_verifier", &self.verifier),
+        ];
+        let id = client.id.text();
+        let authorization = client.secret.as_ref().map(Setting::text).map(|secret| {
+            let pair = format!("{}:{}", path::encode(id), path::encode(secret));
+            format!("Basic {}", Base64::encode_to_string(pair).unwrap_or_default())
+        });
+        if authorization.is_none() {
+            parameters.push(("client_id", id));
+        }
+        (form(&parameters), authorization)
+    }
+
+    /// Whether an ID token answers this very question (OpenID Connect Core 3.1.3.7): what every token
+    /// must claim is checked elsewhere.
+    ///
+    /// # Errors
+    /// Which of its claims does not.
+    pub fn answered(&self, claims: &Claims, client: &Client, now: Millis) -> Result<(), &'static str> {
+        let text = |name: &str| claims.text(name).ok().flatten();
+        let nonce = text("nonce").unwrap_or_default();
+        if !bool::from(nonce.as_bytes().ct_eq(self.nonce.as_bytes())) {
+            return Err("the ID token's nonce is not the one that was sent");
+        }
+        let several = claims.find("aud").and_then(serde_json::Value::as_array).is_some_and(|all| all.len() > 1);
+        let party = claims.find("azp").map(|_| text("azp").unwrap_or_default());
+        if party.map_or(several, |party| party != client.id.text()) {
+            return Err("the ID token was made for another client");
+        }
+        if let Some(most) = self.max_age {
+            let proven =
+                claims.moment("auth_time").ok().flatten().ok_or("the ID token does not say when they signed in")?;
+            if now as f64 / 1_000.0 - proven > most as f64 + jwt::SKEW_MS as f64 / 1_000.0 {
+                return Err("it is too long ago that they signed in");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is kept of an ID token's claims in the session: not what was for the exchange alone.
+#[must_use]
+pub fn kept(claims: Claims) -> serde_json::Value {
+    let mut all = claims.all();
+    for name in ["nonce", "at_hash", "c_hash", "s_hash", "exp", "iat", "nbf", "jti", "sid"] {
+        all.remove(name);
+    }
+    serde_json::Value::Object(all)
+}
+
+/// The ID token in a token endpoint's answer (OpenID Connect Core 3.1.3.3).
+#[must_use]
+pub fn id_token(text: &str) -> Option<String> {
+    jwt::object(text.as_bytes()).ok()?.get("id_token")?.as_str().map(str::to_owned)
+}
+
+/// Whether an answer says another issuer than the one that was asked (RFC 9207 2.4).
+#[must_use]
+pub fn is_mixed_up(said: Option<&str>, provider: &Provider, issuer: &Issuer) -> bool {
+    said.map_or(provider.says_iss, |iss| iss != issuer.iss.text())
+}
+
+/// `application/x-www-form-urlencoded`.
+fn form(parameters: &[(&str, &str)]) -> String {
+    let pairs = parameters.iter().map(|(name, value)| format!("{name}={}", path::encode(value)));
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn client(secret: Option<&str>) -> Client {
+        Client {
+            id: Setting::Is("us:er".into()),
+            secret: secret.map(|s| Setting::Is(s.into())),
+            ask: vec!["openid".into(), "email".into()],
+        }
+    }
+
+    fn provider() -> Provider {
+        let document = json!({
+            "issuer": "https://id.example",
+            "authorization_endpoint": "https://id.example/auth?x=1",
+            "token_endpoint": "https://id.example/token",
+            "jwks_uri": "https://id.example/keys",
+        });
+        Provider::read(&document.to_string(), "https://id.example").expect("a provider")
+    }
+
+    #[test]
+    fn a_discovery_document_is_the_issuers_own_and_its_urls_are_safe() {
+        let good = json!({"issuer": "https://i", "authorization_endpoint": "https://i/a", "token_endpoint": "https://i/t", "jwks_uri": "https://i/k"});
+        assert!(Provider::read(&good.to_string(), "https://i").is_ok());
+        assert!(Provider::read(&good.to_string(), "https://i/").is_err());
+        for name in ["authorization_endpoint", "token_endpoint", "jwks_uri"] {
+            for bad in [json!("http://i/a"), json!("javascript:1"), json!(1), json!(null)] {
+                let mut document = good.clone();
+                document[name] = bad;
+                assert!(Provider::read(&document.to_string(), "https://i").is_err(), "{document}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_visitor_leaves_with_everything_that_coming_back_is_checked_by() {
+        let pending = Pending::new(&[7; 96], "/x?y=1", Some(600), 1_000);
+        let location = pending.location(&provider(), &client(None), "https://us/in/callback", Some("de"));
+        let challenge = encode(&hmac_sha256::Hash::hash(pending.verifier.as_bytes()));
+        assert_eq!(
+            location,
+            format!(
+                "https://id.example/auth?x=1&response_type=code&client_id=us%3Aer&redirect_uri=https%3A%2F%2Fus%2Fin%2Fcallback&scope=openid%20email&state={}&nonce={}&code_challenge={challenge}&code_challenge_method=S256&max_age=600&ui_locales=de",
+                pending.state, pending.nonce
+            )
+        );
+        assert_eq!(Pending::new(&[7; 96], "//evil.example", None, 0).back, "/");
+    }
+
+    #[test]
+    fn only_the_same_browser_comes_back_and_only_in_time() {
+        let random: [u8; 96] = std::array::from_fn(|place| place as u8);
+        let pending = Pending::new(&random, "/", None, 1_000);
+        let sealed = pending.sealed();
+        assert_eq!(Pending::back(Some(&sealed), &pending.state, 600_999), Some(pending.clone()));
+        assert_eq!(Pending::back(Some(&sealed), &pending.state, 601_000), None);
+        assert_eq!(Pending::back(Some(&sealed), &pending.nonce, 1_000), None);
+        assert_eq!(Pending::back(Some(&sealed), "", 1_000), None);
+        assert_eq!(Pending::back(None, &pending.state, 1_000), None);
+        assert_eq!(Pending::back(Some("AAAA"), &pending.state, 1_000), None);
+    }
+
+    #[test]
+    fn a_code_is_redeemed_with_the_clients_own_proof() {
+        let pending = Pending::new(&[7; 96], "/", None, 0);
+        let (form, authorization) = pending.redeem(&client(Some("p w")), "c/1", "https://us/cb");
+        assert!(form.contains("code=c%2F1") && !form.contains("client_id"), "{form}");
+        assert_eq!(authorization.as_deref(), Some("Basic dXMlM0FlcjpwJTIwdw=="));
+        let (form, authorization) = pending.redeem(&client(None), "c", "https://us/cb");
+        assert!(form.ends_with("client_id=us%3Aer") && authorization.is_none());
+    }
+
+    #[test]
+    fn an_id_token_answers_the_very_question() {
+        let pending = Pending::new(&[7; 96], "/", Some(60), 0);
+        let nonce = pending.nonce.clone();
+        let check = |claims: serde_json::Value| {
+            let claims = Claims::of(claims.as_object().cloned().expect("an object"));
+            pending.answered(&claims, &client(None), 1_000_000).is_ok()
+        };
+        for (claims, good) in [
+            (json!({"nonce": nonce, "aud": "us:er", "auth_time": 990}), true),
+            (json!({"nonce": nonce, "aud": ["us:er"], "auth_time": 911}), true),
+            (json!({"nonce": nonce, "aud": "us:er", "auth_time": 909}), false),
+            (json!({"nonce": nonce, "aud": "us:er"}), false),
+            (json!({"nonce": "x", "aud": "us:er", "auth_time": 990}), false),
+            (json!({"aud": "us:er", "auth_time": 990}), false),
+            (json!({"nonce": nonce, "aud": ["us:er", "b"], "auth_time": 990}), false),
+            (json!({"nonce": nonce, "aud": ["us:er", "b"], "azp": "us:er", "auth_time": 990}), true),
+            (json!({"nonce": nonce, "aud": "us:er", "azp": "b", "auth_time": 990}), false),
+            (json!({"nonce": nonce, "aud": "us:er", "azp": 1, "auth_time": 990}), false),
+        ] {
+            assert_eq!(check(claims.clone()), good, "{claims}");
+        }
+    }
+}
