@@ -1,0 +1,134 @@
+// Signing in with a real OpenID provider (the npm package oidc-provider), in a real browser.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { createServer } from "node:http";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { clientSecret, folder, gateway, origin } from "./harness.mjs";
+
+const chromium = [process.env.CHROMIUM, "/usr/bin/chromium"].find((path) => path && existsSync(path));
+const skip = chromium ? false : "NO CHROMIUM FOUND: signing in is not tested in a browser";
+
+let app, usher, server, provider, browser, dir, asked;
+
+before(async () => {
+  dir = folder();
+  app = await origin((request, response) => response.setHeader("content-type", "text/html").end(`<p>hello ${request.headers["x-user-id"] ?? "stranger"}`));
+  server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const issuer = `http://127.0.0.1:${server.address().port}`;
+  usher = await gateway({ state: dir.path, vars: { A_URL: app.url, B_URL: app.url, DEAD_URL: app.url, ISSUER_URL: issuer } });
+  const { default: Provider } = await import("oidc-provider");
+  const made = await crypto.subtle.generateKey({ name: "RSASSA-PKCS1-v1_5", modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]), hash: "SHA-256" }, true, ["sign", "verify"]);
+  const jwk = await crypto.subtle.exportKey("jwk", made.privateKey);
+  delete jwk.key_ops;
+  provider = new Provider(issuer, {
+    clients: [
+      {
+        client_id: "usher",
+        client_secret: clientSecret,
+        redirect_uris: [`${usher.url}/enter/callback`],
+        token_endpoint_auth_method: "client_secret_basic",
+      },
+    ],
+    jwks: { keys: [{ ...jwk, use: "sig", kid: "p1" }] },
+    cookies: { keys: ["of the tests"] },
+    pkce: { required: () => true },
+    findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
+  });
+  asked = [];
+  const answer = provider.callback();
+  server.on("request", (request, response) => {
+    asked.push(`${request.method} ${request.url.split("?")[0]}`);
+    answer(request, response);
+  });
+  if (skip) return;
+  const playwright = await import("playwright-core");
+  const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+  browser = await playwright.chromium.launch({ executablePath: chromium, args: flags });
+});
+after(async () => {
+  await browser?.close();
+  await usher?.stop();
+  server?.closeAllConnections();
+  server?.close();
+  app?.close();
+  dir?.remove();
+});
+
+test("a visitor signs in with the provider and comes back where they wanted to go, once", { skip }, async (t) => {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const page = await context.newPage();
+  const returns = [];
+  page.on("request", (request) => request.url().includes("/enter/callback") && returns.push(request));
+
+  await page.goto(`${usher.url}/enter?return_to=/members/x`);
+  assert.ok(page.url().includes("/interaction/"), `the provider asks who they are: ${page.url()}`);
+  await page.fill("[name=login]", "ada");
+  await page.fill("[name=password]", "anything");
+  await page.click("[type=submit]");
+  await page.waitForURL(/interaction/);
+  await page.click("[type=submit]");
+  await page.waitForURL(`${usher.url}/members/x`);
+  assert.equal(await page.textContent("p"), "hello id:ada");
+  assert.equal(asked.filter((line) => line === "POST /token").length, 1);
+
+  const cookies = await context.cookies(usher.url);
+  const session = cookies.find(({ name }) => name === "usher");
+  assert.ok(session.httpOnly && session.sameSite === "Lax", JSON.stringify(session));
+  assert.deepEqual(cookies.filter(({ name }) => name.startsWith("usher-in-")), [], "nothing is left of the way there");
+
+  // The same way back again: by the browser, and by somebody who kept its cookie of then.
+  const url = returns[0].url();
+  const kept = (await returns[0].allHeaders()).cookie;
+  assert.match(kept, /usher-in-/);
+  const again = await page.goto(url);
+  assert.equal(again.status(), 400);
+  const replayed = await usher.ask(url.slice(usher.url.length), { headers: { cookie: kept } });
+  assert.equal(replayed.status, 400, replayed.text);
+  assert.equal(asked.filter((line) => line === "POST /token").length, 1, "the provider was not even asked");
+
+  // A code that was spent, in a sign-in of one's own.
+  const begun = await usher.ask("/enter");
+  const state = new URL(begun.headers.location).searchParams.get("state");
+  const fresh = new URL(url);
+  fresh.searchParams.set("state", state);
+  const spent = await usher.ask(fresh.href.slice(usher.url.length), { headers: { cookie: begun.headers["set-cookie"][0].split(";")[0] } });
+  assert.equal(spent.status, 400, spent.text);
+  assert.equal(asked.filter((line) => line === "POST /token").length, 2, "the provider refused it");
+  assert.equal(spent.headers["set-cookie"], undefined);
+
+  // A stranger's browser that is led to somebody else's way back.
+  assert.equal((await usher.ask(url.slice(usher.url.length))).status, 400);
+
+  await page.goto(`${usher.url}/members/x`);
+  assert.equal(await page.textContent("p"), "hello id:ada", "and still signed in");
+  const list = await page.evaluate(async () => (await fetch("/.usher/me/sessions")).json());
+  assert.equal(list.sessions.length, 1);
+  assert.ok(list.sessions[0].this && /Chrom/.test(list.sessions[0].device), JSON.stringify(list));
+  const out = await page.evaluate(async () => (await fetch("/.usher/sign-out", { method: "POST", redirect: "manual" })).type);
+  assert.equal(out, "opaqueredirect");
+  assert.equal((await context.request.get(`${usher.url}/members/x`, { maxRedirects: 0 })).status(), 401);
+});
+
+test("a visitor whom the provider turns away is told so, and is nobody", { skip }, async (t) => {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const page = await context.newPage();
+  await page.goto(`${usher.url}/enter`);
+  const [answer] = await Promise.all([page.waitForResponse(/enter\/callback/), page.click("a[href*=abort]")]);
+  assert.equal(answer.status(), 400);
+  assert.match(await page.textContent("main"), /the provider did not let them in/);
+  assert.equal((await context.cookies(usher.url)).find(({ name }) => name === "usher"), undefined);
+});
+
+test("while the provider is down, signing in is 503 and nobody is signed out", async (t) => {
+  const state = folder();
+  t.after(() => state.remove());
+  const alone = await gateway({ state: state.path, vars: { A_URL: app.url, B_URL: app.url, DEAD_URL: app.url } });
+  t.after(() => alone.stop());
+  const { cookie } = await alone.session({ user: "ada" });
+  assert.equal((await alone.ask("/enter", { headers: { cookie } })).status, 503);
+  assert.equal((await alone.ask("/members/x", { headers: { cookie } })).status, 200);
+});
