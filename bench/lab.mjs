@@ -53,7 +53,7 @@ export function bundles(work, configuration, scripts) {
 }
 
 /** A workerd that runs the bundle `script`, with the services it is given as ports. */
-export async function started(work, name, script, { kv, origin, cache, admin }, ready) {
+export async function started(work, name, script, { kv, origin, cache, admin, vars = {} }, ready) {
   const port = await freePort();
   const folder = join(work, script);
   const state = join(work, `state-${name.replace(/\W+/g, "-")}`);
@@ -85,6 +85,7 @@ const worker :Workerd.Worker = (
       kv && '(name = "SESSIONS", kvNamespace = "kv")',
       `(name = "ORIGIN_URL", text = "http://127.0.0.1:${origin}")`,
       admin && `(name = "ADMIN_TOKEN", text = "${admin}")`,
+      ...Object.entries(vars).map(([name, value]) => `(name = "${name}", text = ${JSON.stringify(value)})`),
       usher && '(name = "LEDGER", durableObjectNamespace = "Ledger")',
     ])}
   ]${usher ? ',\n  durableObjectNamespaces = [(className = "Ledger", uniqueKey = "ledger", enableSql = true)],\n  durableObjectStorage = (localDisk = "disk")' : ""}

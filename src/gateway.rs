@@ -88,7 +88,7 @@ pub struct Gateway {
     view: RefCell<View>,
     /// Sessions and API keys.
     memo: RefCell<Memo<Record>>,
-    /// Tokens whose signatures were found good, by hash; each until it expires.
+    /// Tokens whose signatures were found good; each until it expires.
     verified: RefCell<Memo<Verified>>,
     keyrings: Keyrings,
     /// Swears to origins, where there are keys for it.

@@ -18,6 +18,8 @@ use std::rc::Rc;
 #[derive(Debug)]
 pub(super) struct Verified {
     record: Rc<Record>,
+    /// What the token is known by where it is ended.
+    hash: String,
     /// A place in the configuration's issuers.
     issuer: usize,
     /// The key's name: gone from the issuer's keys, the token no longer holds.
@@ -151,9 +153,9 @@ impl Gateway {
         if text.len() > jwt::LONGEST {
             return Err(Absence::Token(Fault::TooLong));
         }
-        let hash = session::digest(text);
         let now = platform.now();
-        let remembered = self.verified.borrow().get(&hash, now);
+        // By the whole token: looking that up is cheaper than hashing it, and only good ones are kept.
+        let remembered = self.verified.borrow().get(text, now);
         let known = remembered.filter(|known| self.keyrings.have(known.issuer, &known.key));
         let (verified, source) = match known {
             Some(known) if route.issuers.contains(&known.issuer) => (known, Source::Memo),
@@ -162,16 +164,17 @@ impl Gateway {
         self.current(platform, config).await.map_err(|_| Absence::Down)?;
         let record = Rc::clone(&verified.record);
         if now >= record.expires {
-            self.verified.borrow_mut().forget(&hash);
+            self.verified.borrow_mut().forget(text);
             return Err(Absence::Token(Fault::Expired));
         }
-        if record.is_revoked(&hash, &self.view.borrow()) {
+        if record.is_revoked(&verified.hash, &self.view.borrow()) {
             return Err(Absence::Token(Fault::Revoked));
         }
+        let key = verified.hash.clone();
         if source == Source::Store {
-            self.verified.borrow_mut().put(&hash, verified, now);
+            self.verified.borrow_mut().put(text, verified, now);
         }
-        Ok(Identity::User { record, key: hash, by: Authenticator::Jwt, source })
+        Ok(Identity::User { record, key, by: Authenticator::Jwt, source })
     }
 
     /// Verifies a visitor's token: what it claims first, for that is cheap, then its signature.
@@ -189,7 +192,7 @@ impl Gateway {
         let claims = token.admitted(issuer, &issuer.audience, platform.now()).map_err(Absence::Token)?;
         let record = identity::of_token(issuer, claims.clone()).map_err(Absence::Token)?;
         let key = self.signed_by(platform, visit, (place, issuer), &token).await?;
-        Ok(Verified { record: Rc::new(record), issuer: place, key })
+        Ok(Verified { record: Rc::new(record), hash: session::digest(text), issuer: place, key })
     }
 
     /// The name of the issuer's key that signed a token.
