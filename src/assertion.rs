@@ -59,7 +59,7 @@ pub struct Facts<'a> {
     pub services: Vec<&'a str>,
     /// The request's method.
     pub method: &'a str,
-    /// Path and query as the origin is asked for them.
+    /// Path and query, below the base URL of the pool's origin.
     pub path: &'a str,
     /// The request's id.
     pub request_id: &'a str,

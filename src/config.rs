@@ -29,7 +29,8 @@ pub type Millis = u64;
 /// The longest a stored answer may live; then the stamps that speak against it are forgotten.
 pub const LONGEST_STORED: Millis = 30 * 86_400_000;
 
-/// How long a stamp holds against tokens and API keys, whose lifetimes are not ours.
+/// How long a stamp holds that ends a user, everyone, a token or an API key: longer than keys live; how
+/// long tokens do is their issuer's affair.
 pub const LONGEST_ENDED: Millis = 366 * 86_400_000;
 
 /// Something in the file that cannot be accepted.
@@ -299,15 +300,10 @@ pub const TRACKERS: [&str; 17] = [
 ];
 
 impl Config {
-    /// How long a stamp on sessions is needed. Once every isolate knows of it nobody renews what it
-    /// ended, and that is over after the idle time; the hour is for good measure. Tokens and keys live as
-    /// long as somebody else likes: for those it is the longest time there is.
+    /// How long a stamp on one session is needed. Once every isolate knows of it nobody renews what it
+    /// ended, and that is over after the idle time; the hour is for good measure.
     #[must_use]
     pub fn session_stamp_lifetime(&self) -> Millis {
-        let others = self.routes.iter().any(|route| route.by.iter().any(|by| *by != Authenticator::Session));
-        if others {
-            return LONGEST_ENDED;
-        }
         let idle = self.session.idle.max(self.session.remember.unwrap_or(0));
         idle + self.ledger.max_delay + self.ledger.max_outage + 3_600_000
     }
@@ -337,6 +333,11 @@ impl Config {
         }
         for issuer in &mut self.issuers {
             issuer.resolve(&var)?;
+        }
+        for (place, issuer) in self.issuers.iter().enumerate() {
+            if self.issuers.iter().take(place).any(|other| other.iss == issuer.iss) {
+                return Err(Unset::Twice(issuer.name.clone()));
+            }
         }
         Ok(self)
     }

@@ -33,7 +33,7 @@ mod visit;
 
 use crate::assertion::Signer;
 use crate::cache::{store::Unstored, uncacheable::Marks};
-use crate::config::{Auth, Config, Memory, Millis, Spoken, Target, Unset, raw::Raw};
+use crate::config::{Auth, Authenticator, Config, Memory, Millis, Route, Spoken, Target, Unset, raw::Raw};
 use crate::error::Error;
 use crate::head::{Edits, Fields, Head};
 use crate::ledger::View;
@@ -57,6 +57,9 @@ const TAGS: &str = "an answer has at most 128 tags of 256 visible ASCII characte
 
 /// Usher's own pages are below this path.
 const OWN: &str = "/.usher/";
+
+/// Verified tokens that are remembered at most: each may have 8 KiB.
+const TOKENS: usize = 2_048;
 
 /// Where the public keys of `Usher-Assertion` are (RFC 8615).
 const KEYS: &str = "/.well-known/usher/jwks.json";
@@ -130,7 +133,7 @@ impl Gateway {
             log_key,
             view: RefCell::default(),
             memo: RefCell::new(Memo::new(entries, lifetime)),
-            verified: RefCell::new(Memo::new(entries, Millis::MAX)),
+            verified: RefCell::new(Memo::new(entries.min(TOKENS), Millis::MAX)),
             keyrings,
             signer,
             uncacheable: RefCell::default(),
@@ -223,7 +226,7 @@ impl Gateway {
             return self.own(platform, config, visit, own).await.map(made);
         }
         if head.url.path == KEYS && self.signer.is_some() {
-            return self.own(platform, config, visit, "keys").await.map(made);
+            return self.published(head.method).map(made);
         }
         if let Some(method) = cross_site::preflight(head)
             && let Ok(place) = route::find(config, &head.url, method)
@@ -271,6 +274,10 @@ impl Gateway {
         }
         if let Some(cors) = visit.route.and_then(|route| route.cors.as_ref()) {
             cross_site::readable(cors, visit.head, &mut reply.edits);
+        }
+        let keyed = |route: &&Route| route.auth != Auth::None && route.by.contains(&Authenticator::ApiKey);
+        if visit.route.filter(keyed).is_some() {
+            reply.edits.append("vary", &config.api_key);
         }
         self.counters.borrow_mut().count(&visit.cache);
         if matches!(reply.content, Content::Text(_)) {
@@ -363,8 +370,16 @@ fn dress(fields: &Fields<'_>, visit: &Visit<'_>, edits: &mut Edits) {
         edits.set(NOT_BEFORE_US.0, NOT_BEFORE_US.1);
     }
     let mut names = visit.choice.map(|choice| choice.reason.vary()).unwrap_or_default().to_vec();
-    if visit.route.is_some_and(|route| route.auth != Auth::None) && !names.contains(&"Cookie") {
-        names.push("Cookie");
+    for by in visit.route.filter(|route| route.auth != Auth::None).map(|route| route.by.as_slice()).unwrap_or_default()
+    {
+        let name = match by {
+            Authenticator::Session => "Cookie",
+            Authenticator::Jwt => "Authorization",
+            Authenticator::ApiKey => continue,
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
     }
     headers::vary(fields, &names, edits);
 }

@@ -265,12 +265,12 @@ pub fn to_client(fields: &Fields<'_>, websocket: bool, edits: &mut Edits) {
     }
 }
 
-/// Takes the session's cookie out of what an origin sets, and says whether it was there: only the
+/// Takes Usher's own cookies out of what an origin sets, and says whether one was there: only the
 /// gateway hands out tokens.
 pub fn sets_session(fields: &Fields<'_>, cookie: &str, edits: &mut Edits) -> bool {
     let ours = |line: &str| {
         let name = line.split('=').next().unwrap_or_default().trim();
-        name == cookie || name.strip_prefix("__Host-") == Some(cookie)
+        name == cookie || name.strip_prefix("__Host-") == Some(cookie) || session::is_of_sign_in(name, cookie)
     };
     let lines = || fields.iter().filter(|(name, _)| *name == "set-cookie").map(|(_, line)| line);
     if !lines().any(ours) {

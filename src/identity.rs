@@ -52,7 +52,9 @@ pub fn of_token(issuer: &Issuer, claims: Claims) -> Result<Record, Fault> {
     let (roles, scopes) = (told(&issuer.roles), told(&issuer.scopes));
     let millis = |name: &str| claims.moment(name).map(|moment| moment.map(|seconds| (seconds * 1_000.0) as u64));
     let expires = millis("exp")?.unwrap_or(0).saturating_add(crate::jwt::SKEW_MS);
-    let (created, authenticated) = (millis("iat")?.unwrap_or(0), millis("auth_time")?);
+    // An issuer's clock may be ahead, and what was made before a stamp must not outlive it.
+    let created = millis("iat")?.unwrap_or(0).saturating_sub(crate::jwt::SKEW_MS);
+    let authenticated = millis("auth_time")?;
     let data = serde_json::Value::Object(claims.all());
     Ok(Record { user, roles, scopes, created, authenticated, expires, data, ..Record::default() })
 }

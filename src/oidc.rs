@@ -57,8 +57,10 @@ impl Provider {
 }
 
 /// A visitor who is at the provider.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
+    /// Whom they are to come back from: the issuer's name.
+    pub issuer: String,
     /// Comes back with them.
     pub state: String,
     /// Comes back in the token.
@@ -73,14 +75,28 @@ pub struct Pending {
     pub until: Millis,
 }
 
+impl std::fmt::Debug for Pending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pending").field("issuer", &self.issuer).field("back", &self.back).finish_non_exhaustive()
+    }
+}
+
 impl Pending {
     /// A visitor leaves for the provider at `now`.
     #[must_use]
-    pub fn new(random: &[u8; 96], back: &str, max_age: Option<u64>, now: Millis) -> Self {
+    pub fn new(random: &[u8; 96], issuer: &str, back: &str, max_age: Option<u64>, now: Millis) -> Self {
         let mut parts = random.chunks_exact(32).map(encode);
         let mut next = || parts.next().unwrap_or_default();
         let back = if path::is_local(back) { back } else { "/" };
-        Self { state: next(), nonce: next(), verifier: next(), back: back.into(), max_age, until: now + PATIENCE }
+        Self {
+            issuer: issuer.into(),
+            state: next(),
+            nonce: next(),
+            verifier: next(),
+            back: back.into(),
+            max_age,
+            until: now + PATIENCE,
+        }
     }
 
     /// The cookie's name: one for each `state`, so that two tabs do not disturb each other.
@@ -96,10 +112,14 @@ impl Pending {
         encode(serde_json::to_string(self).unwrap_or_default().as_bytes())
     }
 
-    /// The visitor who left with this cookie and comes back with this `state`.
+    /// The visitor who left for this issuer with this cookie and comes back with this `state`. A cookie
+    /// can be invented, so where it leads is looked at once more.
     #[must_use]
-    pub fn back(cookie: Option<&str>, state: &str, now: Millis) -> Option<Self> {
+    pub fn back(cookie: Option<&str>, issuer: &str, state: &str, now: Millis) -> Option<Self> {
         let pending: Self = serde_json::from_slice(&jwt::decode(cookie?)?).ok()?;
+        if pending.issuer != issuer || !path::is_local(&pending.back) {
+            return None;
+        }
         let same = bool::from(pending.state.as_bytes().ct_eq(state.as_bytes()));
         (same && state.len() == 43 && now < pending.until).then_some(pending)
     }
@@ -240,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_visitor_leaves_with_everything_that_coming_back_is_checked_by() {
-        let pending = Pending::new(&[7; 96], "/x?y=1", Some(600), 1_000);
+        let pending = Pending::new(&[7; 96], "id", "/x?y=1", Some(600), 1_000);
         let location = pending.location(&provider(), &client(None), "https://us/in/callback", Some("de"));
         let challenge = encode(&hmac_sha256::Hash::hash(pending.verifier.as_bytes()));
         assert_eq!(
@@ -250,25 +270,29 @@ mod tests {
                 pending.state, pending.nonce
             )
         );
-        assert_eq!(Pending::new(&[7; 96], "//evil.example", None, 0).back, "/");
+        assert_eq!(Pending::new(&[7; 96], "id", "//evil.example", None, 0).back, "/");
     }
 
     #[test]
     fn only_the_same_browser_comes_back_and_only_in_time() {
         let random: [u8; 96] = std::array::from_fn(|place| place as u8);
-        let pending = Pending::new(&random, "/", None, 1_000);
+        let pending = Pending::new(&random, "id", "/", None, 1_000);
         let sealed = pending.sealed();
-        assert_eq!(Pending::back(Some(&sealed), &pending.state, 600_999), Some(pending.clone()));
-        assert_eq!(Pending::back(Some(&sealed), &pending.state, 601_000), None);
-        assert_eq!(Pending::back(Some(&sealed), &pending.nonce, 1_000), None);
-        assert_eq!(Pending::back(Some(&sealed), "", 1_000), None);
-        assert_eq!(Pending::back(None, &pending.state, 1_000), None);
-        assert_eq!(Pending::back(Some("AAAA"), &pending.state, 1_000), None);
+        assert_eq!(Pending::back(Some(&sealed), "id", &pending.state, 600_999), Some(pending.clone()));
+        assert_eq!(Pending::back(Some(&sealed), "id", &pending.state, 601_000), None);
+        assert_eq!(Pending::back(Some(&sealed), "id", &pending.nonce, 1_000), None);
+        assert_eq!(Pending::back(Some(&sealed), "id", "", 1_000), None);
+        assert_eq!(Pending::back(None, "id", &pending.state, 1_000), None);
+        assert_eq!(Pending::back(Some(&sealed), "another", &pending.state, 1_000), None);
+        let evil = Pending { back: "//evil.example".into(), ..pending.clone() };
+        assert_eq!(Pending::back(Some(&evil.sealed()), "id", &pending.state, 1_000), None);
+        assert!(!format!("{pending:?}").contains(&pending.verifier));
+        assert_eq!(Pending::back(Some("AAAA"), "id", &pending.state, 1_000), None);
     }
 
     #[test]
     fn a_code_is_redeemed_with_the_clients_own_proof() {
-        let pending = Pending::new(&[7; 96], "/", None, 0);
+        let pending = Pending::new(&[7; 96], "id", "/", None, 0);
         let (form, authorization) = pending.redeem(&client(Some("p w")), "c/1", "https://us/cb");
         assert!(form.contains("code=c%2F1") && !form.contains("client_id"), "{form}");
         assert_eq!(authorization.as_deref(), Some("Basic dXMlM0FlcjpwJTIwdw=="));
@@ -278,7 +302,7 @@ mod tests {
 
     #[test]
     fn an_id_token_answers_the_very_question() {
-        let pending = Pending::new(&[7; 96], "/", Some(60), 0);
+        let pending = Pending::new(&[7; 96], "id", "/", Some(60), 0);
         let nonce = pending.nonce.clone();
         let check = |claims: serde_json::Value| {
             let claims = Claims::of(claims.as_object().cloned().expect("an object"));

@@ -91,8 +91,7 @@ pub struct Proof<'a> {
     pub signature: &'a [u8],
 }
 
-/// What an issuer is asked.
-#[derive(Debug)]
+/// What an issuer is asked; the form and the authorization are secret.
 pub struct Question<'a> {
     /// The whole URL.
     pub url: &'a str,

@@ -272,13 +272,20 @@ pub fn cookie<'a>(cookies: Option<&'a str>, name: &str) -> Option<&'a str> {
     cookies?.split([';', ',']).find_map(|piece| named(piece, name))
 }
 
-/// A `Cookie` field without the session's cookie, on http or https; `None` when nothing is left.
+/// Whether this is the cookie of a visitor who is at an identity provider, on http or https.
+#[must_use]
+pub fn is_of_sign_in(found: &str, cookie: &str) -> bool {
+    let bare = found.strip_prefix("__Host-").unwrap_or(found);
+    bare.strip_prefix(cookie).is_some_and(|rest| rest.starts_with("-in-"))
+}
+
+/// A `Cookie` field without Usher's own cookies, on http or https; `None` when nothing is left.
 #[must_use]
 pub fn without_token(cookies: &str, name: &str) -> Option<String> {
     let host = cookie_name(name, true);
     let ours = |piece: &str| {
         let found = piece.split('=').next().unwrap_or_default().trim_matches([' ', '\t']);
-        found == name || found == host
+        found == name || found == host || is_of_sign_in(found, name)
     };
     let mut kept = String::with_capacity(cookies.len());
     for pair in cookies.split(';') {

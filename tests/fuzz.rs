@@ -12,6 +12,9 @@ use usher::cache::control::{Directives, Wanted};
 use usher::cache::range::{Part, part};
 use usher::cache::{freshness, structured, tag, validate, vary};
 use usher::head::{self, Edits, Head};
+use usher::jwt::{self, Keys};
+use usher::oidc::{Pending, Provider};
+use usher::session::Instruction;
 
 /// Deterministic, so that a failure can be had again: xorshift64*.
 struct Dice(u64);
@@ -207,6 +210,75 @@ fn heads_and_lists() {
         let packed = format!("{text}\n{text}\n1\n{text}\n\n{text}\n");
         if let Some(head) = Head::parse(&packed) {
             assert!(head.url.path.starts_with('/'), "{text}");
+        }
+    });
+}
+
+#[test]
+fn tokens() {
+    let header = jwt::encode(br#"{"alg":"ES256"}"#);
+    let claims = jwt::encode(br#"{"iss":"i","aud":["a"],"exp":1e9}"#);
+    let words = [header.as_str(), &claims, ".", "..", "e30", "eyJhbGciOiJub25lIn0", "bnVsbA", "=", "AA", "_-"];
+    run("tokens", &words, |text| {
+        if let Ok(token) = jwt::Token::read(text) {
+            assert!(text.starts_with(token.signed) && text.len() <= jwt::LONGEST, "{text}");
+            assert_eq!(jwt::decode(text.rsplit('.').next().unwrap()), Some(token.signature), "{text}");
+        }
+        let whole = jwt::encode(text.as_bytes());
+        assert_eq!(jwt::decode(&whole).as_deref(), Some(text.as_bytes()));
+        let _ = jwt::Token::read(&format!("{whole}.{claims}.AA"));
+        let _ = jwt::Token::read(&format!("{header}.{whole}.AA"));
+    });
+}
+
+#[test]
+fn sets_of_keys_and_discovery_documents() {
+    let words = [
+        "{\"keys\":[",
+        "{",
+        "}",
+        "]}",
+        "\"kty\":\"EC\"",
+        ",",
+        "\"crv\":\"P-256\"",
+        "\"x\":\"AAAA\"",
+        "\"kty\":\"RSA\"",
+        "\"n\":\"_w\"",
+        "\"issuer\":\"i\"",
+        "\"jwks_uri\":\"https://i\"",
+        "null",
+        "[",
+        "]",
+    ];
+    run("keys", &words, |text| {
+        let _ = Keys::published(text);
+        let _ = Keys::trusted(text, &[]);
+        assert!(Provider::read(text, "i").is_err() || text.contains("token_endpoint"), "{text}");
+        assert!(Pending::back(Some(text), "i", text, 0).is_none(), "{text}");
+    });
+}
+
+#[test]
+fn instructions() {
+    let words = [
+        "{\"start\":",
+        "{\"change\":",
+        "{\"failed\":",
+        "{\"user\":\"a\"",
+        "\"roles\":[",
+        "\"x\"",
+        "]",
+        "}",
+        "end",
+        "end_all",
+        "\"",
+        ",",
+        "null",
+        "true",
+    ];
+    run("Usher-Session", &words, |text| {
+        if let Ok(Instruction::Start(draft)) = Instruction::parse(text) {
+            assert!(draft.check().is_ok(), "{text}");
         }
     });
 }

@@ -12,7 +12,9 @@ npm run --silent key -- rotate keys.json > next.json && npx wrangler secret put 
 For wrangler dev write them, on one line, into .dev.vars: SIGNING_KEYS='...'`;
 
 /** Keys that were replaced longer ago than this are left out: nothing that they signed is alive. */
-const KEPT = 86_400;
+const KEPT = 600;
+/** Usher takes no more. */
+const MOST = 8;
 
 const line = commandLine(usage);
 const after = Number(line.take("--after") ?? 3600);
@@ -41,8 +43,9 @@ const commands = {
     const keys = known(line.words[1] ?? line.fail("say which file has the keys"));
     const from = (key) => key.usher_from ?? 0;
     const sorted = keys.toSorted((a, b) => from(a) - from(b));
-    // A key goes once the next has signed for a day.
+    // A key goes once the next has signed for ten minutes; what it signed lived for one.
     const left = sorted.filter((_, place) => !(sorted[place + 1] && from(sorted[place + 1]) < now - KEPT));
+    if (left.length >= MOST) line.fail(`${left.length} keys are in use or yet to sign, and Usher takes ${MOST}: rotate when the next one signs`);
     return [...left, await fresh(now + after)];
   },
 };

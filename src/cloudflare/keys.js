@@ -40,11 +40,17 @@ async function key(algorithm, jwk, use) {
 export async function verify(algorithm, jwk, signed, signature) {
   // A view of wasm's memory: it is copied before anything is waited for.
   const own = signature.slice();
+  let known;
   try {
-    return await crypto.subtle.verify(algorithms[algorithm][1], await key(algorithm, jwk, "verify"), own, bytes.encode(signed));
+    known = await key(algorithm, jwk, "verify");
   } catch (error) {
-    failed("a key", error);
+    failed("a public key", error);
     return false;
+  }
+  try {
+    return await crypto.subtle.verify(algorithms[algorithm][1], known, own, bytes.encode(signed));
+  } catch (error) {
+    return failed("WebCrypto", error);
   }
 }
 

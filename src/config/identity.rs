@@ -7,12 +7,22 @@ use std::collections::BTreeMap;
 type Bad = fn(String) -> Unset;
 
 /// A value that may differ per environment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Setting {
     /// The value itself.
     Is(String),
     /// The name of a var or secret that holds it.
     Var(String),
+}
+
+/// The value may be a secret.
+impl std::fmt::Debug for Setting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Is(_) => f.write_str("Is(..)"),
+            Self::Var(name) => f.debug_tuple("Var").field(name).finish(),
+        }
+    }
 }
 
 impl Setting {
@@ -58,6 +68,17 @@ pub enum Unset {
         "the var or secret {0} is no https:// URL; http:// is allowed on this very machine only (localhost, 127.0.0.1)"
     )]
     NotSecure(String),
+    /// It is empty.
+    #[error("the var or secret {0} is empty")]
+    Empty(String),
+    /// Two issuers turn out to be one.
+    #[error("two issuers have the `iss` of issuer {0:?}: each issuer is said once")]
+    Twice(String),
+    /// Its ID tokens could be taken for access tokens (RFC 8725 3.12).
+    #[error(
+        "issuer {0:?} has its `client_id` among `audience`, so that an ID token could be used as an access token: give it another audience, or a `typ` that its access tokens have"
+    )]
+    Confusing(String),
 }
 
 /// An origin's base URL without its trailing slash.
@@ -138,7 +159,8 @@ pub enum KeySource {
 
 impl Issuer {
     pub(super) fn resolve(&mut self, var: &impl Fn(&str) -> Option<String>) -> Result<(), Unset> {
-        let as_it_is = |text: String| -> Result<String, Bad> { Ok(text) };
+        let as_it_is =
+            |text: String| -> Result<String, Bad> { if text.is_empty() { Err(Unset::Empty) } else { Ok(text) } };
         let discovered = matches!(self.keys, KeySource::Discovered);
         self.iss.resolve(var, if discovered { secure } else { as_it_is })?;
         for audience in &mut self.audience {
@@ -153,6 +175,9 @@ impl Issuer {
             client.id.resolve(var, as_it_is)?;
             if let Some(secret) = &mut client.secret {
                 secret.resolve(var, as_it_is)?;
+            }
+            if self.typ.is_none() && self.audience.contains(&client.id) {
+                return Err(Unset::Confusing(self.name.clone()));
             }
         }
         Ok(())

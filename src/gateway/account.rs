@@ -2,7 +2,7 @@
 
 use super::admin::{receipt, text};
 use super::{Gateway, visit::Visit};
-use crate::config::Config;
+use crate::config::{Config, LONGEST_ENDED};
 use crate::cross_site;
 use crate::error::Error;
 use crate::identity::Identity;
@@ -10,8 +10,9 @@ use crate::ledger::subject;
 use crate::path;
 use crate::platform::{After, Notes, Platform};
 use crate::respond::Generated;
-use crate::session::{Device, Instruction, Note, Record};
+use crate::session::{self, Change, Device, Instruction, Note, Record};
 use serde_json::{Value, json};
+use std::rc::Rc;
 
 impl Gateway {
     /// Ends the visitor's session, and leads them on.
@@ -64,35 +65,55 @@ impl Gateway {
         }
         let (user, own) = self.themselves(platform, config, visit).await?;
         let body: Value = super::admin::read(&text(platform).await?)?;
-        let list = self.listed(platform, config, Some(&user), None).await?;
-        let keys: Vec<String> = list
-            .get("sessions")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(|session| session.get("session")?.as_str().map(str::to_owned))
-            .collect();
-        let ended: Vec<String> = match (body.get("session").and_then(Value::as_str), body.get("others")) {
-            (Some(one), None) => keys.into_iter().filter(|key| key == one).collect(),
-            (None, Some(Value::Bool(true))) => keys.into_iter().filter(|key| *key != own).collect(),
+        match (body.get("session").and_then(Value::as_str), body.get("others")) {
+            (Some(one), None) => self.end_one(platform, config, visit, (&user, one)).await,
+            (None, Some(Value::Bool(true))) => self.end_others(platform, config, visit, (&user, &own)).await,
             _ => {
                 let sentence = "say which of your sessions end, by \"session\": \"...\" or \"others\": true";
-                return Err(Error::Malformed(sentence.into()));
+                Err(Error::Malformed(sentence.into()))
             }
-        };
-        if ended.is_empty() {
+        }
+    }
+
+    async fn end_one<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &mut Visit<'_>,
+        (user, key): (&str, &str),
+    ) -> Result<Generated, Error> {
+        let list = self.listed(platform, config, Some(user), None).await?;
+        let mut sessions = list.get("sessions").and_then(Value::as_array).into_iter().flatten();
+        if !sessions.any(|session| session.get("session").and_then(Value::as_str) == Some(key)) {
             return Err(Error::NotFound);
         }
-        let subjects: Vec<String> = ended.iter().map(|key| subject::session(key)).collect();
-        let lifetime = config.session_stamp_lifetime();
-        let stamped = self.stamp(platform, config, subjects.clone(), false, lifetime).await;
-        let moment = stamped.map_err(|_| Error::LedgerDown)?;
-        for key in ended {
-            self.memo.borrow_mut().forget(&key);
-            visit.after.push(After::Delete { key: Note::name(&user, &key) });
-            visit.after.push(After::Delete { key });
-        }
-        Ok(Generated::json(200, &receipt(config, platform.now(), moment, &subjects, false)))
+        let ended = subject::session(key);
+        let moment = self.end(platform, config, ended.clone(), Some(key), LONGEST_ENDED).await?;
+        visit.after.push(After::Delete { key: Note::name(user, key) });
+        visit.after.push(After::Delete { key: key.to_owned() });
+        Ok(Generated::json(200, &receipt(config, platform.now(), moment, &[ended], false)))
+    }
+
+    /// Ends everything of the user's, known here or not, and lets this session go on under a new token.
+    async fn end_others<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &mut Visit<'_>,
+        (user, key): (&str, &str),
+    ) -> Result<Generated, Error> {
+        let Identity::User { record, .. } = &visit.identity else { return Err(Error::Unauthenticated) };
+        let old = Rc::clone(record);
+        let ended = subject::user(user);
+        let moment = self.end(platform, config, ended.clone(), Some(key), LONGEST_ENDED).await?;
+        let new = Change::default().made(&old, moment, platform.now(), &config.session);
+        let (token, new) = self.kept(platform, visit, new).await?;
+        visit.after.retain(|task| !matches!(task, After::Renew { .. }));
+        visit.after.push(After::Delete { key: Note::name(user, key) });
+        visit.after.push(After::Delete { key: key.to_owned() });
+        let mut answer = Generated::json(200, &receipt(config, platform.now(), moment, &[ended], false));
+        answer.edits.append("set-cookie", &session::set_cookie(&token, &new, &config.session, visit.is_https()));
+        Ok(answer)
     }
 
     /// Who the visitor is, by their session, and its key.

@@ -1,6 +1,6 @@
 //! Usher's own pages, below `/.usher/`: for the operator, and for the demo.
 
-use super::{Gateway, visit::Visit};
+use super::{Gateway, join::join, visit::Visit};
 use crate::cache::purge::Order;
 use crate::config::{Config, LONGEST_ENDED, LONGEST_STORED, units};
 use crate::error::Error;
@@ -9,7 +9,7 @@ use crate::ledger::subject;
 use crate::observe;
 use crate::platform::{After, Platform, Unreadable};
 use crate::respond::Generated;
-use crate::session::{self, Draft, Record, Token};
+use crate::session::{self, Draft, Note, Record, Token};
 use crate::{locale, path};
 use serde_json::json;
 use subtle::ConstantTimeEq;
@@ -51,15 +51,6 @@ impl Gateway {
             ("me/sessions", "GET") => self.own_sessions(platform, config, visit).await,
             ("me/sessions", "DELETE") => self.end_own(platform, config, visit).await,
             ("me/sessions", _) => allow(&["GET", "DELETE"]),
-            ("keys", "GET" | "HEAD") => match &self.signer {
-                Some(signer) => {
-                    let mut answer = Generated::json(200, &signer.published());
-                    answer.edits.set("cache-control", "public, max-age=300");
-                    Ok(answer)
-                }
-                None => Err(Error::NotFound),
-            },
-            ("keys", _) => allow(&["GET", "HEAD"]),
             ("metrics", "GET" | "HEAD") => {
                 operator(platform, visit)?;
                 Ok(Generated::new(200, "text/plain; version=0.0.4", self.counters.borrow().text()))
@@ -103,6 +94,7 @@ impl Gateway {
         operator(platform, visit)?;
         let draft: Draft = read(&text(platform).await?)?;
         draft.check().map_err(|(field, sentence)| Error::Malformed(format!("\"{field}\": {sentence}")))?;
+        let draft = draft.proven(platform.now());
         let (token, record) = self.start(platform, config, visit, draft).await?;
         let https = visit.head.url.scheme == "https";
         Ok(Generated::json(
@@ -127,17 +119,23 @@ impl Gateway {
         let mut body: serde_json::Map<String, serde_json::Value> = read(&text(platform).await?)?;
         let lifetime = body.remove("lifetime").unwrap_or_else(|| json!("90d"));
         let draft: Draft = read(&serde_json::Value::Object(body).to_string())?;
+        if draft.remember {
+            return Err(Error::Malformed("\"remember\": an API key lives as its \"lifetime\" says".into()));
+        }
         draft.check().map_err(|(field, sentence)| Error::Malformed(format!("\"{field}\": {sentence}")))?;
         let lifetime = lifetime.as_str().and_then(units::duration).filter(|l| (60_000..=LONGEST_ENDED).contains(l));
         let lifetime =
             lifetime.ok_or_else(|| Error::Malformed("\"lifetime\": 1m to 366d are allowed, such as \"90d\"".into()))?;
         let created = self.present(platform, config).await.map_err(|_| Error::LedgerDown)?;
         let expires = platform.now() + lifetime;
-        let record = Record { authenticated: None, expires, ..draft.record(created, platform.now(), &config.session) };
+        let record = Record { expires, ..draft.record(created, platform.now(), &config.session) };
         let token = Token::new_key(&platform.random::<32>());
         let value = serde_json::to_string(&record).map_err(|_| Error::Internal)?;
-        let written = platform.record_write(&token.key(), &value, record.time_to_live(platform.now())).await;
-        written.map_err(|_| Error::StoreDown)?;
+        let seconds = record.time_to_live(platform.now());
+        let note = Note::new(&record, &token.key(), &visit.visitor, Some("API key"), platform.now());
+        let (key, write) = (token.key(), platform.note_write(&note, seconds));
+        let (written, noted) = join(platform.record_write(&key, &value, seconds), write).await;
+        written.and(noted).map_err(|_| Error::StoreDown)?;
         Ok(Generated::json(201, &json!({ "api_key": token.secret(), "session": token.key(), "expires": expires })))
     }
 
@@ -152,7 +150,7 @@ impl Gateway {
         let field = |name: &str| body.get(name).and_then(serde_json::Value::as_str);
         let token = field("token").map(|token| {
             let known = Token::parse(token).or_else(|| Token::parse_key(token)).map(|token| token.key());
-            let jwt = || jwt::Token::read(token).ok().map(|_| session::digest(token));
+            let jwt = || jwt::Token::read(token).ok().map(|token| session::digest(token.signed));
             known.or_else(jwt).ok_or("\"token\" is no session's token, API key or JWT")
         });
         let session = field("session").map(|key| {
@@ -173,7 +171,7 @@ impl Gateway {
                 return Err(Error::Malformed(sentence.into()));
             }
         };
-        let moment = self.end(platform, config, ended.clone(), key.as_deref()).await?;
+        let moment = self.end(platform, config, ended.clone(), key.as_deref(), LONGEST_ENDED).await?;
         visit.after.extend(key.map(|key| After::Delete { key }));
         Ok(Generated::json(200, &receipt(config, platform.now(), moment, &[ended], false)))
     }

@@ -9,7 +9,7 @@ use crate::cache::status::{Forward, Level};
 use crate::cache::stored::{Lookup, Question, Stored};
 use crate::cache::vary::{self, Variants};
 use crate::cache::{self, Bypass, Key, Partition, Status, validate};
-use crate::config::{Authenticator, Config, Millis, Target};
+use crate::config::{Config, Millis, Target};
 use crate::error::Error;
 use crate::head::{self, Edits};
 use crate::headers;
@@ -55,9 +55,9 @@ impl Gateway {
                     partition: &partition,
                     key: &key,
                     wanted: if policy.request_directives { Wanted::of(fields) } else { Wanted::default() },
-                    // A token that was for the gateway says no more than the partition does.
-                    authorized: fields.get("authorization").is_some()
-                        && !matches!(visit.identity, Identity::User { by: Authenticator::Jwt, .. } if !place.route.forward_token),
+                    // What was for the gateway says no more than the partition does; what the origin gets
+                    // may say whatever it likes.
+                    authorized: visit.hands_on_credentials(config, place.route),
                     ranged: visit.head.method == "GET" && fields.get("range").is_some(),
                     told: OnceCell::new(),
                 };

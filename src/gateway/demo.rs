@@ -44,7 +44,7 @@ impl Gateway {
             let user = form.field("user").unwrap_or_default();
             let draft = Draft { user, roles: vec!["demo".into()], locale: form.field("locale"), ..Draft::default() };
             draft.check().map_err(|(field, sentence)| Error::Malformed(format!("\"{field}\": {sentence}")))?;
-            Instruction::Start(draft)
+            Instruction::Start(draft.proven(platform.now()))
         };
         let cookie = self.obey(platform, config, visit, instruction).await?;
         let back = form.field("return_to").filter(|target| path::is_local(target));

@@ -99,7 +99,7 @@ impl Gateway {
             self.may_sign_in(platform, config, visit, None).await?;
         }
         let asked_path = format!("{}{query}", place.path);
-        if let Some(oath) = self.oath(platform, config, visit, place, &asked_path, shared) {
+        if let Some(oath) = self.oath(platform, config, visit, place, (head.method, &asked_path), shared) {
             self.swear(platform, &oath, &mut edits).await?;
         }
         // Once more, elsewhere, and only what may be sent twice.
@@ -134,7 +134,7 @@ impl Gateway {
         config: &Config,
         visit: &Visit<'_>,
         place: &Place<'_, '_>,
-        path: &str,
+        (method, path): (&str, &str),
         shared: Option<&Partition>,
     ) -> Option<Oath> {
         let Target::Pools(pools) = &place.route.target else { return None };
@@ -142,13 +142,24 @@ impl Gateway {
         let facts = Facts {
             issuer: &config.assertion,
             services: pools.iter().filter_map(service).collect(),
-            method: visit.head.method,
+            method,
             path,
             request_id: &visit.request_id,
             record: visit.identity.record(),
             shared,
         };
         self.signer.as_ref()?.oath(&facts, platform.now())
+    }
+
+    /// The keys that origins verify it with.
+    pub(super) fn published(&self, method: &str) -> Result<Generated, Error> {
+        if !matches!(method, "GET" | "HEAD") {
+            return Err(Error::MethodNotAllowed(vec!["GET".into(), "HEAD".into()]));
+        }
+        let signer = self.signer.as_ref().ok_or(Error::NotFound)?;
+        let mut answer = Generated::json(200, &signer.published());
+        answer.edits.set("cache-control", "public, max-age=300");
+        Ok(answer)
     }
 
     /// Signs it and puts it among what the origin is told.
@@ -181,14 +192,7 @@ impl Gateway {
         if let Some(value) = fields.get("usher-session").filter(|_| place.route.sessions) {
             match Instruction::parse(value) {
                 Ok(instruction) => {
-                    match &instruction {
-                        Instruction::Failed(user) => self.sign_in_failed(platform, config, visit, user).await,
-                        Instruction::Start(draft) if place.route.throttle => {
-                            self.may_sign_in(platform, config, visit, Some(&draft.user)).await?;
-                            self.sign_in_succeeded(&draft.user);
-                        }
-                        _ => {}
-                    }
+                    let instruction = self.attempted(platform, config, visit, place.route, instruction).await?;
                     let cookie = self.obey(platform, config, visit, instruction).await?;
                     if let Some(cookie) = cookie {
                         edits.append("set-cookie", &cookie);

@@ -8,7 +8,7 @@ use crate::config::{Auth, Authenticator, Config, Issuer, Route};
 use crate::cross_site;
 use crate::head::{Fields, list};
 use crate::identity::{self, Identity, Source};
-use crate::jwt::{self, Fault};
+use crate::jwt::{self, Fault, Keys};
 use crate::observe;
 use crate::platform::{After, Platform, Proof};
 use crate::session::{self, Absence, Note, Record, Token};
@@ -156,10 +156,13 @@ impl Gateway {
         let now = platform.now();
         // By the whole token: looking that up is cheaper than hashing it, and only good ones are kept.
         let remembered = self.verified.borrow().get(text, now);
-        let known = remembered.filter(|known| self.keyrings.have(known.issuer, &known.key));
+        let known = match remembered.filter(|known| route.issuers.contains(&known.issuer)) {
+            Some(known) => self.still_signed(platform, config, visit, &known).await.then_some(known),
+            None => None,
+        };
         let (verified, source) = match known {
-            Some(known) if route.issuers.contains(&known.issuer) => (known, Source::Memo),
-            _ => (Rc::new(self.verify(platform, config, visit, route, text).await?), Source::Store),
+            Some(known) => (known, Source::Memo),
+            None => (Rc::new(self.verify(platform, config, visit, route, text).await?), Source::Store),
         };
         self.current(platform, config).await.map_err(|_| Absence::Down)?;
         let record = Rc::clone(&verified.record);
@@ -192,7 +195,22 @@ impl Gateway {
         let claims = token.admitted(issuer, &issuer.audience, platform.now()).map_err(Absence::Token)?;
         let record = identity::of_token(issuer, claims.clone()).map_err(Absence::Token)?;
         let key = self.signed_by(platform, visit, (place, issuer), &token).await?;
-        Ok(Verified { record: Rc::new(record), hash: session::digest(text), issuer: place, key })
+        // By what is signed, for a signature may have another form that holds as well.
+        Ok(Verified { record: Rc::new(record), hash: session::digest(token.signed), issuer: place, key })
+    }
+
+    /// Whether the key that signed a remembered token is still its issuer's; asks for the keys when they
+    /// are old, like any other use of them.
+    async fn still_signed<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &mut Visit<'_>,
+        known: &Verified,
+    ) -> bool {
+        let Some(issuer) = config.issuers.get(known.issuer) else { return false };
+        let keys = self.keys(platform, visit, known.issuer, issuer).await;
+        keys.is_ok_and(|keys| keys.have(&known.key))
     }
 
     /// The name of the issuer's key that signed a token.
@@ -204,13 +222,23 @@ impl Gateway {
         token: &jwt::Token<'_>,
     ) -> Result<Rc<str>, Absence> {
         let keys = self.keys(platform, visit, place, issuer).await.map_err(|_| Absence::Down)?;
-        let candidates = match keys.candidates(token.algorithm, token.kid.as_deref(), &token.signature) {
-            Err(Fault::Key) => {
-                let keys = self.keys_again(platform, place, issuer, keys).await.map_err(|_| Absence::Down)?;
-                keys.candidates(token.algorithm, token.kid.as_deref(), &token.signature)
-            }
-            found => found,
-        };
+        let found = self.signed_by_one(platform, &keys, token).await;
+        let unknown = token.kid.as_deref().is_some_and(|kid| !keys.name(kid));
+        if !unknown || !matches!(found, Err(Absence::Token(_))) {
+            return found;
+        }
+        let keys = self.keys_again(platform, place, issuer, keys).await.map_err(|_| Absence::Down)?;
+        self.signed_by_one(platform, &keys, token).await
+    }
+
+    /// The name of the one among these keys that signed a token.
+    async fn signed_by_one<P: Platform>(
+        &self,
+        platform: &P,
+        keys: &Keys,
+        token: &jwt::Token<'_>,
+    ) -> Result<Rc<str>, Absence> {
+        let candidates = keys.candidates(token.algorithm, token.kid.as_deref(), &token.signature);
         for key in candidates.map_err(Absence::Token)? {
             let holds = match key.shared_secret() {
                 Some(secret) => jwt::mac_holds(token.algorithm, secret, token.signed, &token.signature),

@@ -33,6 +33,8 @@ struct Ring {
     tried: Option<Millis>,
     /// Whether it gave none when it was last asked.
     failed: bool,
+    /// How many are asking it at this moment.
+    asking: u32,
 }
 
 /// What is known of all of them, by their places in the configuration.
@@ -57,11 +59,6 @@ impl Keyrings {
             Ok(RefCell::new(Ring { keys: keys.map(Rc::new), ..Ring::default() }))
         };
         issuers.iter().map(ring).collect::<Result<_, String>>().map(Self)
-    }
-
-    /// Whether an issuer still has a key of this name.
-    pub(super) fn have(&self, issuer: usize, name: &str) -> bool {
-        self.0.get(issuer).is_some_and(|ring| ring.borrow().keys.as_ref().is_some_and(|keys| keys.have(name)))
     }
 }
 
@@ -130,8 +127,9 @@ impl Gateway {
         }
         let now = platform.now();
         let lately = |moment: Option<Millis>| moment.is_some_and(|moment| now.saturating_sub(moment) < AGAIN);
-        let (again, failed) = (ring.borrow().again, ring.borrow().failed);
-        if lately(again) {
+        let (again, failed, asking) = (ring.borrow().again, ring.borrow().failed, ring.borrow().asking);
+        // While it is being asked, those who come meanwhile share the answer.
+        if lately(again) && asking == 0 {
             // Whoever asked before may have found it meanwhile.
             return if failed { Err(Down) } else { Ok(ring.borrow().keys.clone().unwrap_or(known)) };
         }
@@ -153,8 +151,10 @@ impl Gateway {
     /// Asks an issuer for its keys. The last good ones stay where it does not give any.
     async fn read_keys<P: Platform>(&self, platform: &P, place: usize, issuer: &Issuer) -> Result<Rc<Keys>, Down> {
         let asked = platform.now();
-        let read = self.asked_keys(platform, place, issuer).await;
         let ring = self.keyrings.0.get(place).ok_or(Down)?;
+        ring.borrow_mut().asking += 1;
+        let read = self.asked_keys(platform, place, issuer).await;
+        ring.borrow_mut().asking -= 1;
         self.counters.borrow_mut().keys_read(&issuer.name, read.is_ok());
         match read {
             Ok((keys, text)) => {
@@ -193,7 +193,7 @@ impl Gateway {
     ) -> Result<(Keys, String), String> {
         let url = match &issuer.keys {
             KeySource::Url(url) => url.text().to_owned(),
-            _ => self.provider(platform, place, issuer).await?.jwks_uri.clone(),
+            _ => self.read_provider(platform, place, issuer).await?.jwks_uri.clone(),
         };
         let text = document(platform, &url).await?;
         Keys::published(&text).map(|keys| (keys, text)).map_err(|why| format!("{url}: {why}"))
@@ -207,10 +207,26 @@ impl Gateway {
         issuer: &Issuer,
     ) -> Result<Rc<Provider>, String> {
         let ring = self.keyrings.0.get(place).ok_or("it is unknown")?;
-        let known = ring.borrow().provider.clone();
-        if let Some(known) = known {
-            return Ok(known);
+        let (known, tried) = (ring.borrow().provider.clone(), ring.borrow().tried);
+        match known {
+            Some(known) => Ok(known),
+            None if tried.is_some_and(|tried| platform.now().saturating_sub(tried) < PAUSE) => {
+                Err("it did not answer a moment ago".into())
+            }
+            None => self.read_provider(platform, place, issuer).await.inspect_err(|_| {
+                ring.borrow_mut().tried = Some(platform.now());
+            }),
         }
+    }
+
+    /// Asks an issuer what it says of itself; it may move its pages.
+    async fn read_provider<P: Platform>(
+        &self,
+        platform: &P,
+        place: usize,
+        issuer: &Issuer,
+    ) -> Result<Rc<Provider>, String> {
+        let ring = self.keyrings.0.get(place).ok_or("it is unknown")?;
         let url = format!("{}/.well-known/openid-configuration", issuer.iss.text().trim_end_matches('/'));
         let text = document(platform, &url).await?;
         let provider = Rc::new(Provider::read(&text, issuer.iss.text()).map_err(|why| format!("{url}: {why}"))?);

@@ -33,12 +33,12 @@ impl Gateway {
         let region = visit.region.map(|(place, _)| place);
         let origins = steer::origins(config, pools, &visit.visitor, region, visit.dice);
         let mut edits = visit.to_origin(config, errand.place, Some(errand.partition));
-        for name in OWN {
+        for name in OWN.into_iter().chain([config.api_key.as_str()]) {
             edits.remove(name);
         }
         let asked = format!("{}{}", errand.place.path, errand.key.query);
         visit.after.push(After::Refresh(Box::new(Refresh {
-            oath: self.oath(platform, config, visit, errand.place, &asked, Some(errand.partition)),
+            oath: self.oath(platform, config, visit, errand.place, ("GET", &asked), Some(errand.partition)),
             claim,
             key: errand.key.clone(),
             found,

@@ -2,7 +2,7 @@
 
 use super::identify::brought;
 use super::{Gateway, join::join, visit::Visit};
-use crate::config::{Authenticator, Config, Millis};
+use crate::config::{Config, LONGEST_ENDED, Millis};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::ledger::{Moment, subject};
@@ -30,18 +30,18 @@ impl Gateway {
                 let cookie = session::set_cookie(&token, &record, &config.session, https);
                 (Some(cookie), brought.map(|key| (subject::session(&key), key)))
             }
-            (Instruction::Change(change), brought) => match (&visit.identity, brought) {
-                (Identity::User { record, by: Authenticator::Session, .. }, Some(key)) => {
-                    let old = Rc::clone(record);
+            // Of the session, whatever else the visitor is known by.
+            (Instruction::Change(change), Some(key)) => match self.by_session(platform, config, visit).await {
+                Ok(Identity::User { record: old, .. }) => {
                     let (token, record) = self.changed(platform, config, visit, (&old, &key), change).await?;
                     let cookie = session::set_cookie(&token, &record, &config.session, https);
                     (Some(cookie), Some((subject::session(&key), key)))
                 }
-                (Identity::Anonymous(Absence::Down), Some(_)) => return Err(Error::IdentityDown),
-                _ => (None, None),
+                Err(Absence::Down) => return Err(Error::IdentityDown),
+                _ => return Err(Error::Unauthenticated),
             },
-            // Counted by whoever passed the answer on.
-            (Instruction::Failed(_), _) => (None, None),
+            // Without a session there is nothing to change; and who failed was counted already.
+            (Instruction::Change(_) | Instruction::Failed(_), _) => (None, None),
             // The session that was brought is ended even where it could not be looked up.
             (Instruction::End, brought) => {
                 (Some(session::clear_cookie(&config.session, https)), brought.map(|key| (subject::session(&key), key)))
@@ -57,7 +57,9 @@ impl Gateway {
         };
         if let Some((subject, key)) = ended {
             if self.needs_stamp(visit, platform.now()) {
-                self.end(platform, config, subject, Some(&key)).await?;
+                let one = subject == subject::session(&key);
+                let lifetime = if one { config.session_stamp_lifetime() } else { LONGEST_ENDED };
+                self.end(platform, config, subject, Some(&key), lifetime).await?;
             }
             visit.after.retain(|task| !matches!(task, After::Renew { key: renewed, .. } if *renewed == key));
             if let Some(record) = visit.identity.record() {
@@ -116,7 +118,7 @@ impl Gateway {
     }
 
     /// Keeps a new session's record and its line in the user's list.
-    async fn kept<P: Platform>(
+    pub(super) async fn kept<P: Platform>(
         &self,
         platform: &P,
         visit: &Visit<'_>,
@@ -134,15 +136,16 @@ impl Gateway {
         Ok((token, record))
     }
 
-    /// Ends what a subject names by a stamp; here at once, elsewhere within `max_delay`.
+    /// Ends what a subject names, and what can live for `lifetime`, by a stamp; here at once, elsewhere
+    /// within `max_delay`.
     pub(super) async fn end<P: Platform>(
         &self,
         platform: &P,
         config: &Config,
         subject: String,
         key: Option<&str>,
+        lifetime: Millis,
     ) -> Result<Moment, Error> {
-        let lifetime = config.session_stamp_lifetime();
         let stamped = self.stamp(platform, config, vec![subject], false, lifetime).await;
         let moment = stamped.map_err(|_| Error::LedgerDown)?;
         if let Some(key) = key {

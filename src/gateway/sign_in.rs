@@ -51,7 +51,7 @@ impl Gateway {
         }
         let back = url.parameter("return_to").map(path::decode).unwrap_or_else(|| "/".into());
         let max_age = url.parameter("max_age").and_then(|seconds| seconds.parse().ok());
-        let pending = Pending::new(&platform.random::<96>(), &back, max_age, platform.now());
+        let pending = Pending::new(&platform.random::<96>(), &issuer.name, &back, max_age, platform.now());
         let locale = visit.language(config);
         let mut answer = Generated::redirect(302, &pending.location(&provider, client, &redirect_uri, locale));
         answer.edits.append("set-cookie", &cookie(config, visit, &pending.state, &pending.sealed(), 600));
@@ -70,7 +70,7 @@ impl Gateway {
         let state = parameter("state").unwrap_or_default();
         let name = Pending::cookie_name(&config.session.cookie, &state, visit.is_https());
         let sent = session::cookie(visit.head.fields.get("cookie"), &name);
-        let pending = Pending::back(sent, &state, platform.now())
+        let pending = Pending::back(sent, &issuer.name, &state, platform.now())
             .ok_or(Error::SignInFailed("this browser did not begin it, or too long ago: begin again"))?;
         if oidc::is_mixed_up(parameter("iss").as_deref(), provider, issuer) {
             return Err(Error::SignInFailed("the answer is from another provider"));
@@ -81,7 +81,6 @@ impl Gateway {
         if self.view.borrow().validity(0, [used.as_str()]) != Validity::Valid {
             return Err(Error::SignInFailed("it has been finished already: begin again"));
         }
-        self.stamp(platform, config, vec![used], false, USED).await.map_err(|_| Error::LedgerDown)?;
         if parameter("error").is_some() {
             return Err(Error::SignInFailed("the provider did not let them in"));
         }
@@ -102,6 +101,8 @@ impl Gateway {
             return Err(Error::SignInFailed("the provider did not take the code"));
         };
         let draft = self.proven(platform, visit, (number, issuer), (client, &pending), &text).await?;
+        // Only now, for a cookie and a state can be invented, and strangers must not fill the ledger.
+        self.stamp(platform, config, vec![used], false, USED).await.map_err(|_| Error::LedgerDown)?;
         visit.identity = self.by_session(platform, config, visit).await.unwrap_or_else(Identity::Anonymous);
         let cookie_set = self.obey(platform, config, visit, Instruction::Start(draft)).await?;
         let mut answer = Generated::redirect(303, &pending.back);

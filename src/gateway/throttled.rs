@@ -1,11 +1,12 @@
 //! Making those wait who fail to sign in too often.
 
 use super::{Gateway, visit::Visit};
-use crate::config::Config;
+use crate::config::{Config, Route};
 use crate::error::Error;
 use crate::ledger::subject;
 use crate::observe;
 use crate::platform::Platform;
+use crate::session::Instruction;
 use crate::throttle::{WINDOW, account, address};
 
 impl Gateway {
@@ -33,14 +34,39 @@ impl Gateway {
         }
     }
 
-    /// Counts a failed attempt, and makes account and address wait that had too many.
-    pub(super) async fn sign_in_failed<P: Platform>(
+    /// Counts what an origin says of an attempt to sign in. While an account has to wait, a right
+    /// password is answered like a wrong one, so that guessing on tells nothing.
+    pub(super) async fn attempted<P: Platform>(
         &self,
         platform: &P,
         config: &Config,
         visit: &Visit<'_>,
-        user: &str,
-    ) {
+        route: &Route,
+        instruction: Instruction,
+    ) -> Result<Instruction, Error> {
+        let user = match &instruction {
+            Instruction::Failed(user) => Some(user),
+            Instruction::Start(draft) => Some(&draft.user),
+            _ => None,
+        };
+        if let Some(user) = user.filter(|_| route.throttle) {
+            self.may_sign_in(platform, config, visit, Some(user)).await?;
+        }
+        match instruction {
+            Instruction::Failed(user) => {
+                self.sign_in_failed(platform, config, visit, &user).await;
+                Ok(Instruction::Failed(user))
+            }
+            Instruction::Start(draft) => {
+                self.failures.borrow_mut().succeeded(&account(&draft.user));
+                Ok(Instruction::Start(draft.proven(platform.now())))
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// Counts a failed attempt, and makes account and address wait that had too many.
+    async fn sign_in_failed<P: Platform>(&self, platform: &P, config: &Config, visit: &Visit<'_>, user: &str) {
         let now = platform.now();
         let all = [Some(account(user)), visit.visitor.ip.map(address)];
         let reached = |who: &String| self.failures.borrow_mut().failed(who, config.session.attempts, now);
@@ -53,10 +79,5 @@ impl Gateway {
         if self.stamp(platform, config, subjects, false, WINDOW).await.is_err() {
             platform.log(&observe::event("error", "the ledger did not take who has to wait after failed sign-ins"));
         }
-    }
-
-    /// Forgets the failures of a user who has signed in.
-    pub(super) fn sign_in_succeeded(&self, user: &str) {
-        self.failures.borrow_mut().succeeded(&account(user));
     }
 }

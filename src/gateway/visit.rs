@@ -89,6 +89,28 @@ impl<'a> Visit<'a> {
         config.regions.get(self.region?.0).map(|region| region.name.as_str())
     }
 
+    /// The fields whose credentials were for the gateway, and go no further.
+    fn spent<'c>(&self, config: &'c Config, route: &Route) -> Vec<&'c str> {
+        let mut fields = Vec::new();
+        if route.auth != Auth::None && !route.forward_token {
+            if route.by.contains(&Authenticator::Jwt) && identify::bearer(&self.head.fields).is_some() {
+                fields.push("authorization");
+            }
+            if route.by.contains(&Authenticator::ApiKey) {
+                fields.push(config.api_key.as_str());
+            }
+        }
+        fields
+    }
+
+    /// Whether the origin gets credentials of the visitor's own, and so may answer them alone.
+    pub(super) fn hands_on_credentials(&self, config: &Config, route: &Route) -> bool {
+        let spent = self.spent(config, route);
+        let key = route.by.contains(&Authenticator::ApiKey).then_some(config.api_key.as_str());
+        let names = ["authorization"].into_iter().chain(key);
+        names.filter(|name| !spent.contains(name)).any(|name| self.head.fields.get(name).is_some())
+    }
+
     /// The changes that turn the request into what the origin receives.
     pub(super) fn to_origin(
         &self,
@@ -97,15 +119,7 @@ impl<'a> Visit<'a> {
         shared: Option<&cache::Partition>,
     ) -> crate::head::Edits {
         let prefix = place.prefix.and_then(|place| config.locales.supported.get(place)).map(|tag| format!("/{tag}"));
-        let spent = self.route.filter(|route| route.auth != Auth::None && !route.forward_token);
-        let spends = |by: Authenticator| spent.is_some_and(|route| route.by.contains(&by));
-        let mut credentials = Vec::new();
-        if spends(Authenticator::Jwt) && identify::bearer(&self.head.fields).is_some() {
-            credentials.push("authorization");
-        }
-        if spends(Authenticator::ApiKey) {
-            credentials.push(config.api_key.as_str());
-        }
+        let credentials = self.route.map(|route| self.spent(config, route)).unwrap_or_default();
         let told = Told {
             identity: &self.identity,
             shared,

@@ -66,11 +66,11 @@ impl Claims {
         let now = now as f64 / 1_000.0;
         let expires = self.moment("exp")?.ok_or(Fault::Claims)?;
         let (from, made) = (self.moment("nbf")?, self.moment("iat")?);
-        self.moment("auth_time")?;
+        let proven = self.moment("auth_time")?;
         if now >= expires + SKEW {
             return Err(Fault::Expired);
         }
-        if [from, made].into_iter().flatten().any(|moment| moment > now + SKEW) {
+        if [from, made, proven].into_iter().flatten().any(|moment| moment > now + SKEW) {
             return Err(Fault::Early);
         }
         Ok(())

@@ -10,7 +10,7 @@ const MOST_KEYS: usize = 32;
 /// Bytes of a set of keys at most.
 pub const MOST_BYTES: usize = 64 << 10;
 /// Keys that are tried for one token which names none.
-const MOST_TRIED: usize = 4;
+const MOST_TRIED: usize = 8;
 
 /// What a key is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -236,7 +236,13 @@ impl Keys {
         if found.is_empty() { Err(Fault::Signature) } else { Ok(found.into_iter().cloned().collect()) }
     }
 
-    /// Whether a key of this name is still among them.
+    /// Whether one of them is called so.
+    #[must_use]
+    pub fn name(&self, kid: &str) -> bool {
+        self.0.iter().any(|key| key.kid.as_deref() == Some(kid))
+    }
+
+    /// Whether a key known by this ([`Key::name`]) is still among them.
     #[must_use]
     pub fn have(&self, name: &str) -> bool {
         self.0.iter().any(|key| &*key.name == name)

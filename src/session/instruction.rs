@@ -27,10 +27,10 @@ pub enum Instruction {
 pub struct Draft {
     /// Who; 1 to 256 bytes.
     pub user: String,
-    /// What they may do; at most 64, each of visible ASCII without commas.
+    /// What they are; at most 64, each of visible ASCII without commas.
     #[serde(default)]
     pub roles: Vec<String>,
-    /// What they may do, like roles.
+    /// What they may do; like roles.
     #[serde(default)]
     pub scopes: Vec<String>,
     /// The language they chose.
@@ -39,7 +39,7 @@ pub struct Draft {
     /// Whether it lives as long as `remember` of `[session]` says.
     #[serde(default)]
     pub remember: bool,
-    /// When they proved who they are (milliseconds since 1970), if not now.
+    /// When they proved who they are (milliseconds since 1970), where that is known.
     #[serde(skip)]
     pub authenticated: Option<Millis>,
     /// Whatever the origin wants to keep; at most 16 KiB as JSON.
@@ -116,6 +116,12 @@ impl Instruction {
 }
 
 impl Draft {
+    /// The same of somebody who has just proven who they are.
+    #[must_use]
+    pub fn proven(self, now: Millis) -> Self {
+        Self { authenticated: Some(now), ..self }
+    }
+
     /// Whether it can be told to an origin and kept in the store.
     ///
     /// # Errors
@@ -143,7 +149,6 @@ impl Draft {
     #[must_use]
     pub fn record(self, created: Moment, now: Millis, bounds: &config::Session) -> Record {
         let Self { user, roles, scopes, locale, remember, authenticated, data } = self;
-        let authenticated = Some(authenticated.unwrap_or(now));
         let record =
             Record { user, roles, scopes, locale, created, authenticated, remember, data, ..Record::default() };
         record.used(now, bounds)

@@ -7,8 +7,8 @@ use std::rc::Rc;
 /// A bounded memory; the oldest reading leaves first.
 #[derive(Debug)]
 pub struct Memo<T> {
-    known: HashMap<String, (Rc<T>, Millis)>,
-    order: VecDeque<(String, Millis)>,
+    known: HashMap<Rc<str>, (Rc<T>, Millis)>,
+    order: VecDeque<(Rc<str>, Millis)>,
     most: usize,
     lifetime: Millis,
 }
@@ -31,8 +31,9 @@ impl<T> Memo<T> {
 
     /// Remembers what was read at `now`.
     pub fn put(&mut self, key: &str, record: Rc<T>, now: Millis) {
-        self.known.insert(key.to_owned(), (record, now));
-        self.order.push_back((key.to_owned(), now));
+        let key: Rc<str> = self.known.get_key_value(key).map_or_else(|| key.into(), |(known, _)| Rc::clone(known));
+        self.known.insert(Rc::clone(&key), (record, now));
+        self.order.push_back((key, now));
         while self.known.len() > self.most || self.order.len() > 2 * self.most {
             let Some((oldest, read)) = self.order.pop_front() else { break };
             if self.known.get(&oldest).is_some_and(|(_, latest)| *latest == read) {

@@ -40,7 +40,7 @@ test("every family of signatures is verified, and nobody else's or a spoiled one
     const good = await own.sign(claims(iss, own.alg));
     const answer = await ask(good);
     assert.equal(answer.status, 200, `${own.alg}: ${answer.text}`);
-    assert.equal(app.last.headers["x-user-id"], own.alg);
+    assert.equal(app.last.headers["x-user-id"], `r:${own.alg}`);
     assert.equal(app.last.headers.authorization, undefined);
     const [header, body, signature] = good.split(".");
     const bytes = Buffer.from(signature, "base64url");
@@ -78,7 +78,7 @@ test("a signature by ECDSA with the other s holds, as RFC 7518 has it, and is th
   const other = Buffer.from((order.ES256 - s).toString(16).padStart(64, "0"), "hex");
   const token = `${good.split(".").slice(0, 2).join(".")}.${encode(Buffer.concat([bytes.subarray(0, 32), other]))}`;
   assert.equal((await ask(token)).status, 200);
-  assert.equal(app.last.headers["x-user-id"], "high-s");
+  assert.equal(app.last.headers["x-user-id"], "r:high-s");
 });
 
 test("attacks on tokens are refused with 401, whatever they try", async () => {
@@ -171,6 +171,7 @@ test("keys that change under traffic refuse no good token and take no bad one, a
   await traffic("before", old, forged);
   assert.equal(own.asked, 1, "twenty at once ask the page once");
   own.keys = [old, next];
+  own.late = 300;
   await traffic("rotated", next, forged);
   own.down = true;
   await traffic("down", old, forged, 60);

@@ -50,10 +50,11 @@ export function mac(said, header = {}, key = sharedSecret, hash = "sha256") {
 
 /** An issuer's page of keys, which can be changed and can be down. */
 export async function keysPage() {
-  const found = { keys: [], asked: 0, down: false };
-  const server = createServer((_, response) => {
+  const found = { keys: [], asked: 0, down: false, late: 0 };
+  const server = createServer(async (_, response) => {
     found.asked += 1;
     if (found.down) return response.destroy();
+    await new Promise((resolve) => setTimeout(resolve, found.late));
     response.setHeader("content-type", "application/jwk-set+json").end(JSON.stringify({ keys: found.keys.map(({ jwk }) => jwk) }));
   });
   server.listen(0, "127.0.0.1");

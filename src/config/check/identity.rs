@@ -15,10 +15,12 @@ pub(super) fn issuers(raw: &[raw::Issuer], problems: &mut Problems) -> Vec<Issue
         let key = |name: &str| format!("issuer[{place}].{name}");
         problems.name(key("name"), &written.name, issuers.iter().any(|i| i.name == written.name));
         let issuer = issuer(written, &key, problems);
-        if let Some(other) = issuers.iter().find(|other| other.prefix == issuer.prefix) {
+        let alike =
+            |other: &&Issuer| other.prefix.starts_with(&issuer.prefix) || issuer.prefix.starts_with(&other.prefix);
+        if let Some(other) = issuers.iter().find(alike) {
             problems.add(
                 key("prefix"),
-                format!("found {:?}, which issuer {:?} has too, so that their users could not be told apart; allowed: a `prefix` of its own", issuer.prefix, other.name),
+                format!("found {:?} beside {:?} of issuer {:?}, so that a user of one could be called like one of the other; allowed: prefixes of which none begins with another, such as \"a:\" and \"b:\"", issuer.prefix, other.prefix, other.name),
             );
         }
         if issuers.iter().any(|other| other.iss == issuer.iss) {
@@ -65,6 +67,12 @@ fn issuer(raw: &raw::Issuer, key: &impl Fn(&str) -> String, problems: &mut Probl
         sources.push(("jwks", KeySource::Url(url("jwks", value, problems))));
     }
     if let Some(value) = &raw.keys {
+        if value.contains("\"oct\"") {
+            problems.add(
+                key("keys"),
+                "found a secret in the file; allowed: \"${NAME}\", and the keys by `wrangler secret put NAME`",
+            );
+        }
         sources.push(("keys", KeySource::Set(text("keys", value, problems))));
     }
     if let Some(value) = &raw.secret {

@@ -172,7 +172,9 @@ fn target(raw: &raw::Route, at: &str, path: &Pattern, around: &Around<'_>, probl
         if around.issuers.get(place).is_some_and(|issuer| issuer.name == *name && issuer.client.is_none()) {
             problems.add(key, format!("found {name:?}, which has no `client_id`; allowed: an issuer with one"));
         }
-        if !path.rest || path.segments.iter().any(|segment| !matches!(segment, Segment::Literal(_))) {
+        let last = path.segments.last();
+        let taken = matches!(last, Some(Segment::Literal(last)) if last == "callback");
+        if !path.rest || taken || path.segments.iter().any(|segment| !matches!(segment, Segment::Literal(_))) {
             problems.add(
                 format!("{at}.path"),
                 "found no plain path that ends with /*; allowed with `sign_in`: such as \"/sign-in/*\", below which /callback is",
