@@ -3,6 +3,7 @@
 
 use crate::cache::Status;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// One request's line. Times are milliseconds.
@@ -91,7 +92,7 @@ pub fn user(key: &str, id: &str) -> String {
 
 /// How often what happened, in this isolate.
 #[derive(Debug, Default)]
-pub struct Counters(BTreeMap<(Counted, String, String), u64>);
+pub struct Counters(BTreeMap<(Counted, Cow<'static, str>, &'static str), u64>);
 
 /// What is counted, and by which two labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,21 +126,21 @@ impl Counted {
 impl Counters {
     /// Counts one request's way past the cache.
     pub fn count(&mut self, status: &Status) {
-        self.add(Counted::Cache, status.word(), status.why().unwrap_or_default());
+        self.add(Counted::Cache, status.word().into(), status.why().unwrap_or_default());
     }
 
     /// Counts who was found to be asking: see [`crate::identity::Identity::word`].
-    pub fn identified(&mut self, word: &str) {
-        self.add(Counted::Identity, word, "");
+    pub fn identified(&mut self, word: &'static str) {
+        self.add(Counted::Identity, word.into(), "");
     }
 
     /// Counts that an issuer was asked for its keys.
     pub fn keys_read(&mut self, issuer: &str, good: bool) {
-        self.add(Counted::Keys, issuer, if good { "ok" } else { "failed" });
+        self.add(Counted::Keys, issuer.to_owned().into(), if good { "ok" } else { "failed" });
     }
 
-    fn add(&mut self, what: Counted, one: &str, other: &str) {
-        *self.0.entry((what, one.to_owned(), other.to_owned())).or_default() += 1;
+    fn add(&mut self, what: Counted, one: Cow<'static, str>, other: &'static str) {
+        *self.0.entry((what, one, other)).or_default() += 1;
     }
 
     /// As Prometheus reads it (text format 0.0.4).

@@ -67,8 +67,8 @@ impl Gateway {
     /// Whether another site's page made a browser ask for what a session allows, or what starts one.
     pub(super) fn comes_from_elsewhere(&self, config: &Config, visit: &Visit<'_>, route: &Route) -> bool {
         let asks = route.auth != Auth::None && route.by.contains(&Authenticator::Session);
-        let concerned = asks && (route.sessions || brought(config, visit) != Err(Absence::NoCookie));
-        concerned && !cross_site::is_trusted(route, visit.head)
+        let concerned = || route.sessions || brought(config, visit) != Err(Absence::NoCookie);
+        asks && !cross_site::is_trusted(route, visit.head) && concerned()
     }
 
     pub(super) async fn by_session<P: Platform>(
