@@ -305,6 +305,19 @@ fn a_changed_or_truncated_token_does_not_hold() {
     assert_eq!(of_shared(&format!("{signed}.")), Err(Fault::Signature));
 }
 
+/// RFC 7515 A.1.
+#[test]
+fn the_rfcs_own_example_holds() {
+    let key = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+    let signed = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+    let tag = decode("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk").expect("base64url");
+    assert!(mac_holds(Algorithm::HS256, &decode(key).expect("base64url"), signed, &tag));
+    let text = format!("{signed}.{}", encode(&tag));
+    let token = Token::read(&text).expect("a token");
+    assert_eq!((token.algorithm, token.signature.as_slice()), (Algorithm::HS256, tag.as_slice()));
+    assert_eq!(token.claims.text("iss"), Ok(Some("joe")));
+}
+
 #[test]
 fn every_bit_of_a_tag_counts() {
     let good = token(&hs256(), &claims());

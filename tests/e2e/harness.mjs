@@ -42,7 +42,7 @@ export function folder() {
 }
 
 /** A process group of ours, with what it says. */
-class Child {
+export class Child {
   constructor(command, args, options) {
     this.said = "";
     this.process = spawn(command, args, { cwd: root, detached: true, stdio: ["ignore", "pipe", "pipe"], ...options });
@@ -224,7 +224,8 @@ const worker :Workerd.Worker = (
   }
 }
 
-async function freePort() {
+/** A port that was free a moment ago, for what cannot say which it took. */
+export async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address();

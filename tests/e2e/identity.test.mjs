@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { spawnSync } from "node:child_process";
 import { createHash, createPublicKey, verify } from "node:crypto";
-import { folder, gateway, node, origin, token as adminToken } from "./harness.mjs";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Child, folder, freePort, gateway, node, origin, token as adminToken } from "./harness.mjs";
+import { root } from "../../tools/setup.mjs";
 import { claims, encode, families, keysPage, mac, pair, part, seconds } from "./tokens.mjs";
 
 let app, page, usher, dirs, pairs, strangers;
@@ -230,6 +233,28 @@ test("an origin can verify who asks for what with the published keys alone", asy
   assert.deepEqual([said.sub, said.roles, said.aud, said.method], ["ada", ["a"], "a", "GET"]);
   assert.equal(said.path_sha256, createHash("sha256").update("/members/x?y=1").digest("base64url"));
   assert.equal(said.jti, app.last.headers["x-request-id"]);
+});
+
+test("the README's origin believes Usher and nobody else", async (t) => {
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  const [, code] = readme.match(/```js\n(import \{ createServer \}[^]*?)```/);
+  const lines = code.trim().split("\n").length;
+  assert.ok(lines <= 13, `${lines} lines with its imports`);
+  const port = await freePort();
+  const keys = spawnSync(node(), ["tools/key.mjs", "new"], { encoding: "utf8" }).stdout.trim();
+  const url = `http://127.0.0.1:${port}`;
+  const own = await gateway({ state: dir(), vars: { A_URL: url, B_URL: url, DEAD_URL: url, SIGNING_KEYS: keys } });
+  t.after(() => own.stop());
+  const here = code.replace("https://www.example.com", own.url).replace('audience: "app"', 'audience: "a"').replace("listen(3000)", `listen(${port}, "127.0.0.1", () => console.log("ready"))`);
+  const child = new Child(node(), ["--input-type=module", "-e", here], {});
+  t.after(() => child.stop());
+  await child.until(/ready/);
+  const { cookie } = await own.session({ user: "ada" });
+  const answer = await own.ask("/members/x?y=1", { headers: { cookie } });
+  assert.deepEqual([answer.status, answer.text], [200, "hello ada"]);
+  assert.equal((await own.ask("/open/x")).text, "hello stranger");
+  assert.equal((await fetch(`${url}/members/x`, { headers: { "usher-assertion": "x" } })).status, 401);
+  assert.equal((await fetch(`${url}/members/x`, { headers: { "x-user-id": "ada" } })).status, 401);
 });
 
 test("another site's page is refused, and its preflight is answered here", async () => {

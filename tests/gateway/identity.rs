@@ -600,6 +600,27 @@ fn every_family_holds_natively_as_at_the_edge() {
     }
 }
 
+/// RFC 7515 A.3.
+#[test]
+fn the_rfcs_own_example_of_es256_holds() {
+    let key = r#"{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#;
+    let signed = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+    let signature =
+        usher::jwt::decode("DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q")
+            .unwrap();
+    let proof = |signature: &[u8]| {
+        crate::native::holds(&usher::platform::Proof {
+            algorithm: usher::config::Algorithm::ES256,
+            key,
+            signed,
+            signature,
+        })
+    };
+    let mut spoiled = signature.clone();
+    spoiled[0] ^= 1;
+    assert_eq!((proof(&signature), proof(&spoiled)), (true, false));
+}
+
 #[test]
 fn an_api_key_is_made_used_and_ended() {
     let isolate = isolate();
