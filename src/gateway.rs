@@ -58,8 +58,8 @@ const TAGS: &str = "an answer has at most 128 tags of 256 visible ASCII characte
 /// Usher's own pages are below this path.
 const OWN: &str = "/.usher/";
 
-/// Verified tokens that are remembered at most: each may have 8 KiB.
-const TOKENS: usize = 2_048;
+/// Verified tokens that are remembered at most: each may have 16 KiB.
+const TOKENS: usize = 1_024;
 
 /// Where the public keys of `Usher-Assertion` are (RFC 8615).
 const KEYS: &str = "/.well-known/usher/jwks.json";

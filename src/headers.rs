@@ -177,12 +177,12 @@ fn told_fields(head: &Head<'_>, told: &Told<'_>, edits: &mut Edits) {
     if let Identity::User { record, .. } = told.identity {
         match told.shared {
             Some(Partition::Public) => {}
-            Some(Partition::Roles(roles)) => edits.set("x-user-roles", &roles.join(",")),
+            Some(Partition::Roles(roles)) => edits.set("x-user-roles", &told_words(roles)),
             Some(Partition::User { .. }) | None => {
                 edits.set("x-user-id", &told_id(&record.user));
-                edits.set("x-user-roles", &record.roles.join(","));
+                edits.set("x-user-roles", &told_words(&record.roles));
                 if !record.scopes.is_empty() {
-                    edits.set("x-user-scopes", &record.scopes.join(","));
+                    edits.set("x-user-scopes", &told_words(&record.scopes));
                 }
             }
         }
@@ -211,6 +211,11 @@ fn told_fields(head: &Head<'_>, told: &Told<'_>, edits: &mut Edits) {
     edits.set("traceparent", &told.trace.field());
     edits.append("via", "1.1 usher");
     edits.append("cdn-loop", "usher");
+}
+
+/// Roles or scopes as a field's value; one that could be taken for several, or for another, is left out.
+fn told_words(words: &[String]) -> String {
+    words.iter().map(String::as_str).filter(|word| session::is_word(word)).collect::<Vec<_>>().join(",")
 }
 
 /// A user's id as a field's value: what is not visible ASCII is percent-encoded as UTF-8, and so is

@@ -5,7 +5,7 @@ mod require;
 use crate::config::{Auth, Authenticator, Fail, Issuer, Route};
 use crate::error::Error;
 use crate::jwt::{Claims, Fault, words};
-use crate::session::{Absence, Draft, Record, is_word};
+use crate::session::{Absence, Draft, Record};
 use std::rc::Rc;
 
 /// Where a session's record came from, or whether a token had been verified before.
@@ -35,21 +35,27 @@ pub enum Identity {
     },
 }
 
+/// Roles and scopes of a token that count at most.
+const WORDS: usize = 1_024;
+
 /// What a token says of its bearer, as is said of everybody.
 ///
 /// # Errors
 /// [`Fault::Claims`]: it names no user that an origin could be told.
 pub fn of_token(issuer: &Issuer, claims: Claims) -> Result<Record, Fault> {
-    let user = claims.find(&issuer.user).and_then(serde_json::Value::as_str).unwrap_or_default();
+    let user = match claims.find(&issuer.user) {
+        Some(serde_json::Value::String(user)) => user.clone(),
+        // Some issuers count their users; `sub` is text wherever it is (RFC 7519 4.1.2).
+        Some(serde_json::Value::Number(number)) if number.is_u64() && issuer.user != "sub" => number.to_string(),
+        _ => String::new(),
+    };
     let user = format!("{}{user}", issuer.prefix);
     let named = user.len() > issuer.prefix.len();
     if !named || (Draft { user: user.clone(), ..Draft::default() }).check().is_err() {
         return Err(Fault::Claims);
     }
-    let told = |name: &str| -> Vec<String> {
-        words(claims.find(name)).into_iter().filter(|word| is_word(word)).take(64).collect()
-    };
-    let (roles, scopes) = (told(&issuer.roles), told(&issuer.scopes));
+    let all = |name: &str| -> Vec<String> { words(claims.find(name)).into_iter().take(WORDS).collect() };
+    let (roles, scopes) = (all(&issuer.roles), all(&issuer.scopes));
     let millis = |name: &str| claims.moment(name).map(|moment| moment.map(|seconds| (seconds * 1_000.0) as u64));
     let expires = millis("exp")?.unwrap_or(0).saturating_add(crate::jwt::SKEW_MS);
     // An issuer's clock may be ahead, and what was made before a stamp must not outlive it.

@@ -21,7 +21,7 @@ use serde_json::Value;
 use subtle::ConstantTimeEq;
 
 /// Bytes of a token at most; looked at before anything is decoded.
-pub const LONGEST: usize = 8 << 10;
+pub const LONGEST: usize = 16 << 10;
 
 /// Why a token is not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

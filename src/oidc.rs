@@ -18,10 +18,12 @@ const PATIENCE: Millis = 600_000;
 /// What a provider says of itself (OpenID Connect Discovery 1.0, 3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provider {
-    /// Where visitors sign in.
-    pub authorization_endpoint: String,
+    /// Where visitors sign in, if they can.
+    pub authorization_endpoint: Option<String>,
     /// Where a code becomes tokens.
-    pub token_endpoint: String,
+    pub token_endpoint: Option<String>,
+    /// Whether the client's secret goes into the form (`client_secret_post`), for want of the other way.
+    pub secret_in_form: bool,
     /// Where its keys are.
     pub jwks_uri: String,
     /// Whether every answer says who it is from (RFC 9207).
@@ -46,9 +48,13 @@ impl Provider {
             let url = text(name).filter(|url| is_secure(url));
             url.map(str::to_owned).ok_or_else(|| format!("its \"{name}\" is missing, or no https:// URL"))
         };
+        let optional = |name: &str| said.contains_key(name).then(|| url(name)).transpose();
+        let methods = said.get("token_endpoint_auth_methods_supported").and_then(serde_json::Value::as_array);
+        let takes = |method: &str| methods.is_some_and(|all| all.iter().any(|known| known == method));
         Ok(Self {
-            authorization_endpoint: url("authorization_endpoint")?,
-            token_endpoint: url("token_endpoint")?,
+            authorization_endpoint: optional("authorization_endpoint")?,
+            token_endpoint: optional("token_endpoint")?,
+            secret_in_form: takes("client_secret_post") && !takes("client_secret_basic"),
             jwks_uri: url("jwks_uri")?,
             says_iss: said.get("authorization_response_iss_parameter_supported")
                 == Some(&serde_json::Value::Bool(true)),
@@ -142,13 +148,20 @@ impl Pending {
         ];
         parameters.extend(max_age.as_deref().map(|seconds| ("max_age", seconds)));
         parameters.extend(locale.map(|locale| ("ui_locales", locale)));
-        let mark = if provider.authorization_endpoint.contains('?') { '&' } else { '?' };
-        format!("{}{mark}{}", provider.authorization_endpoint, form(&parameters))
+        let page = provider.authorization_endpoint.as_deref().unwrap_or_default();
+        let mark = if page.contains('?') { '&' } else { '?' };
+        format!("{page}{mark}{}", form(&parameters))
     }
 
     /// What the code is redeemed with: the form, and the value of `Authorization` (RFC 6749 2.3.1).
     #[must_use]
-    pub fn redeem(&self, client: &Client, code: &str, redirect_uri: &str) -> (String, Option<String>) {
+    pub fn redeem(
+        &self,
+        provider: &Provider,
+        client: &Client,
+        code: &str,
+        redirect_uri: &str,
+    ) -> (String, Option<String>) {
         let mut parameters = vec![
             ("grant_type", "authorization_code"),
             ("code", code),
@@ -156,12 +169,14 @@ impl Pending {
             ("code_verifier", &self.verifier),
         ];
         let id = client.id.text();
-        let authorization = client.secret.as_ref().map(Setting::text).map(|secret| {
+        let secret = client.secret.as_ref().map(Setting::text);
+        let authorization = secret.filter(|_| !provider.secret_in_form).map(|secret| {
             let pair = format!("{}:{}", path::encode(id), path::encode(secret));
             format!("Basic {}", Base64::encode_to_string(pair).unwrap_or_default())
         });
         if authorization.is_none() {
             parameters.push(("client_id", id));
+            parameters.extend(secret.map(|secret| ("client_secret", secret)));
         }
         (form(&parameters), authorization)
     }
@@ -249,6 +264,8 @@ mod tests {
         let good = json!({"issuer": "https://i", "authorization_endpoint": "https://i/a", "token_endpoint": "https://i/t", "jwks_uri": "https://i/k"});
         assert!(Provider::read(&good.to_string(), "https://i").is_ok());
         assert!(Provider::read(&good.to_string(), "https://i/").is_err());
+        let keys_alone = json!({"issuer": "https://i", "jwks_uri": "https://i/k"});
+        assert!(Provider::read(&keys_alone.to_string(), "https://i").is_ok(), "an issuer with whom nobody signs in");
         for name in ["authorization_endpoint", "token_endpoint", "jwks_uri"] {
             for bad in [json!("http://i/a"), json!("javascript:1"), json!(1), json!(null)] {
                 let mut document = good.clone();
@@ -293,11 +310,14 @@ mod tests {
     #[test]
     fn a_code_is_redeemed_with_the_clients_own_proof() {
         let pending = Pending::new(&[7; 96], "id", "/", None, 0);
-        let (form, authorization) = pending.redeem(&client(Some("p w")), "c/1", "https://us/cb");
+        let (form, authorization) = pending.redeem(&provider(), &client(Some("p w")), "c/1", "https://us/cb");
         assert!(form.contains("code=c%2F1") && !form.contains("client_id"), "{form}");
         assert_eq!(authorization.as_deref(), Some("Basic dXMlM0FlcjpwJTIwdw=="));
-        let (form, authorization) = pending.redeem(&client(None), "c", "https://us/cb");
+        let (form, authorization) = pending.redeem(&provider(), &client(None), "c", "https://us/cb");
         assert!(form.ends_with("client_id=us%3Aer") && authorization.is_none());
+        let posting = Provider { secret_in_form: true, ..provider() };
+        let (form, authorization) = pending.redeem(&posting, &client(Some("p w")), "c", "https://us/cb");
+        assert!(form.ends_with("client_id=us%3Aer&client_secret=p%20w") && authorization.is_none(), "{form}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod own;
 
 pub use instruction::{Change, Draft, Instruction, is_word};
 pub use memo::Memo;
-pub use own::{Device, Note};
+pub use own::{API_KEY, Device, Note};
 
 use crate::config::{self, Millis};
 use crate::jwt;

@@ -7,8 +7,8 @@ npm run --silent key -- rotate FILE       the keys of FILE and a new one, which 
 
   --after SECONDS   when the new one begins to sign: once every origin has read it   (3600)
 
-npm run --silent key -- new > keys.json && npx wrangler secret put SIGNING_KEYS < keys.json
-npm run --silent key -- rotate keys.json > next.json && npx wrangler secret put SIGNING_KEYS < next.json
+npm run --silent key -- new > signing-keys.json && npx wrangler secret put SIGNING_KEYS < signing-keys.json
+npm run --silent key -- rotate signing-keys.json > signing-keys.next.json && npx wrangler secret put SIGNING_KEYS < signing-keys.next.json
 For wrangler dev write them, on one line, into .dev.vars: SIGNING_KEYS='...'`;
 
 /** Keys that were replaced longer ago than this are left out: nothing that they signed is alive. */

@@ -138,42 +138,31 @@ export function recordRead(key, deadline) {
   return shared(`session:${key}`, async () => env.SESSIONS.get(key), deadline);
 }
 
-export async function recordWrite(key, value, seconds) {
-  try {
-    await env.SESSIONS.put(key, value, { expirationTtl: seconds });
-    return 0;
-  } catch (error) {
-    return failed("SESSIONS", error);
-  }
+/** How long writing and listing may take, in milliseconds. */
+const PATIENCE = 5_000;
+
+/** Does something with the store, in time: 0, or what it gives, or a failure. */
+const stored = (work) => within("SESSIONS", work().then((value) => value ?? 0), PATIENCE);
+
+export function recordWrite(key, value, seconds) {
+  return stored(async () => env.SESSIONS.put(key, value, { expirationTtl: seconds }));
 }
 
-export async function recordDelete(key) {
-  try {
-    await env.SESSIONS.delete(key);
-    return 0;
-  } catch (error) {
-    return failed("SESSIONS", error);
-  }
+export function recordDelete(key) {
+  return stored(async () => env.SESSIONS.delete(key));
 }
 
 /** A line of a user's list: it stands in the name's metadata, so that listing reads it. */
-export async function noteWrite(name, text, seconds) {
-  try {
-    await env.SESSIONS.put(name, "", { expirationTtl: seconds, metadata: text });
-    return 0;
-  } catch (error) {
-    return failed("SESSIONS", error);
-  }
+export function noteWrite(name, text, seconds) {
+  return stored(async () => env.SESSIONS.put(name, "", { expirationTtl: seconds, metadata: text }));
 }
 
 /** The lines whose names begin so, as JSON: see `Notes` in src/platform.rs. */
-export async function notes(prefix, from) {
-  try {
+export function notes(prefix, from) {
+  return stored(async () => {
     const found = await env.SESSIONS.list({ prefix, cursor: from, limit: 1000 });
     return JSON.stringify({ notes: found.keys.map(({ name, metadata }) => [name, metadata ?? ""]), next: found.cursor ?? null });
-  } catch (error) {
-    return failed("SESSIONS", error);
-  }
+  });
 }
 
 async function book(init) {

@@ -69,7 +69,7 @@ export async function sign(jwk, signed) {
 /** What an issuer answers: its status, a line end, and the text. */
 export function consult(url, form, authorization, deadline, most) {
   const ask = async () => {
-    const headers = { accept: "application/json" };
+    const headers = { accept: "application/json, application/jwk-set+json, */*;q=0.1" };
     if (form !== undefined) headers["content-type"] = "application/x-www-form-urlencoded";
     if (authorization !== undefined) headers.authorization = authorization;
     const signal = AbortSignal.timeout(deadline);

@@ -104,6 +104,11 @@ pub fn is_secure(text: &str) -> bool {
             || text.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':', '?'])))
 }
 
+/// Whether a `typ` tells access tokens from ID tokens, which may say `JWT`.
+pub(super) fn is_telling(typ: Option<&str>) -> bool {
+    typ.is_some_and(|typ| !typ.eq_ignore_ascii_case("jwt") && !typ.eq_ignore_ascii_case("application/jwt"))
+}
+
 /// Checked `[[issuer]]`.
 #[derive(Debug, Clone)]
 pub struct Issuer {
@@ -176,7 +181,7 @@ impl Issuer {
             if let Some(secret) = &mut client.secret {
                 secret.resolve(var, as_it_is)?;
             }
-            if self.typ.is_none() && self.audience.contains(&client.id) {
+            if !is_telling(self.typ.as_deref()) && self.audience.contains(&client.id) {
                 return Err(Unset::Confusing(self.name.clone()));
             }
         }

@@ -6,11 +6,11 @@ use crate::config::{Config, LONGEST_ENDED};
 use crate::cross_site;
 use crate::error::Error;
 use crate::identity::Identity;
-use crate::ledger::subject;
+use crate::ledger::{Validity, subject};
 use crate::path;
 use crate::platform::{After, Notes, Platform};
 use crate::respond::Generated;
-use crate::session::{self, Change, Device, Instruction, Note, Record};
+use crate::session::{self, API_KEY, Change, Device, Instruction, Note, Record};
 use serde_json::{Value, json};
 use std::rc::Rc;
 
@@ -84,11 +84,11 @@ impl Gateway {
     ) -> Result<Generated, Error> {
         let list = self.listed(platform, config, Some(user), None).await?;
         let mut sessions = list.get("sessions").and_then(Value::as_array).into_iter().flatten();
-        if !sessions.any(|session| session.get("session").and_then(Value::as_str) == Some(key)) {
-            return Err(Error::NotFound);
-        }
+        let found = sessions.find(|session| session.get("session").and_then(Value::as_str) == Some(key));
+        let device = found.ok_or(Error::NotFound)?.get("device").and_then(Value::as_str);
+        let lifetime = if device == Some(API_KEY) { LONGEST_ENDED } else { config.session_stamp_lifetime() };
         let ended = subject::session(key);
-        let moment = self.end(platform, config, ended.clone(), Some(key), LONGEST_ENDED).await?;
+        let moment = self.end(platform, config, ended.clone(), Some(key), lifetime).await?;
         visit.after.push(After::Delete { key: Note::name(user, key) });
         visit.after.push(After::Delete { key: key.to_owned() });
         Ok(Generated::json(200, &receipt(config, platform.now(), moment, &[ended], false)))
@@ -104,8 +104,16 @@ impl Gateway {
     ) -> Result<Generated, Error> {
         let Identity::User { record, .. } = &visit.identity else { return Err(Error::Unauthenticated) };
         let old = Rc::clone(record);
+        // What ended this session a moment ago, elsewhere perhaps, must not be outlived by a new one.
+        self.present(platform, config).await.map_err(|_| Error::LedgerDown)?;
+        let alive = old.check(key, platform.now(), &self.view.borrow(), &config.session).is_ok();
         let ended = subject::user(user);
         let moment = self.end(platform, config, ended.clone(), Some(key), LONGEST_ENDED).await?;
+        let meanwhile = [subject::session(key), subject::EVERYONE.into()];
+        let since = self.view.borrow().validity(old.created, meanwhile.iter().map(String::as_str));
+        if !alive || since != Validity::Valid {
+            return Err(Error::Unauthenticated);
+        }
         let new = Change::default().made(&old, moment, platform.now(), &config.session);
         let (token, new) = self.kept(platform, visit, new).await?;
         visit.after.retain(|task| !matches!(task, After::Renew { .. }));

@@ -9,7 +9,7 @@ use crate::ledger::subject;
 use crate::observe;
 use crate::platform::{After, Platform, Unreadable};
 use crate::respond::Generated;
-use crate::session::{self, Draft, Note, Record, Token};
+use crate::session::{self, API_KEY, Draft, Note, Record, Token};
 use crate::{locale, path};
 use serde_json::json;
 use subtle::ConstantTimeEq;
@@ -132,10 +132,11 @@ impl Gateway {
         let token = Token::new_key(&platform.random::<32>());
         let value = serde_json::to_string(&record).map_err(|_| Error::Internal)?;
         let seconds = record.time_to_live(platform.now());
-        let note = Note::new(&record, &token.key(), &visit.visitor, Some("API key"), platform.now());
+        let note = Note::new(&record, &token.key(), &visit.visitor, Some(API_KEY), platform.now());
         let (key, write) = (token.key(), platform.note_write(&note, seconds));
         let (written, noted) = join(platform.record_write(&key, &value, seconds), write).await;
-        written.and(noted).map_err(|_| Error::StoreDown)?;
+        written.map_err(|_| Error::StoreDown)?;
+        super::sessions::listed(platform, noted);
         Ok(Generated::json(201, &json!({ "api_key": token.secret(), "session": token.key(), "expires": expires })))
     }
 

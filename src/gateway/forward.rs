@@ -164,7 +164,13 @@ impl Gateway {
 
     /// Signs it and puts it among what the origin is told.
     pub(super) async fn swear<P: Platform>(&self, platform: &P, oath: &Oath, edits: &mut Edits) -> Result<(), Error> {
-        let signature = platform.sign(&oath.key, &oath.text).await.map_err(|_| Error::IdentityDown)?;
+        let signature = platform.sign(&oath.key, &oath.text).await.map_err(|_| {
+            platform.log(&observe::event(
+                "error",
+                "a key of the secret SIGNING_KEYS cannot sign, and no origin is asked without",
+            ));
+            Error::IdentityDown
+        })?;
         edits.set("usher-assertion", &format!("{}.{signature}", oath.text));
         Ok(())
     }

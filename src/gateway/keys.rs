@@ -33,8 +33,10 @@ struct Ring {
     tried: Option<Millis>,
     /// Whether it gave none when it was last asked.
     failed: bool,
-    /// How many are asking it at this moment.
-    asking: u32,
+    /// When its last good keys were put into the store.
+    kept: Millis,
+    /// When it last failed to say what it is.
+    silent: Option<Millis>,
 }
 
 /// What is known of all of them, by their places in the configuration.
@@ -101,8 +103,13 @@ impl Gateway {
         match known {
             Some(keys) => {
                 let aged = !fixed && now.saturating_sub(read) >= issuer.refresh;
+                let very = aged && now.saturating_sub(read) >= 2 * issuer.refresh;
                 if aged && tried.is_none_or(|tried| now.saturating_sub(tried) >= AGAIN) {
                     ring.borrow_mut().tried = Some(now);
+                    if very {
+                        // Nobody was here to ask behind an answer: what was withdrawn must not hold.
+                        return Ok(self.read_keys(platform, place, issuer).await.unwrap_or(keys));
+                    }
                     visit.after.push(After::Keys(place));
                 }
                 Ok(keys)
@@ -126,12 +133,19 @@ impl Gateway {
             return Ok(known);
         }
         let now = platform.now();
-        let lately = |moment: Option<Millis>| moment.is_some_and(|moment| now.saturating_sub(moment) < AGAIN);
-        let (again, failed, asking) = (ring.borrow().again, ring.borrow().failed, ring.borrow().asking);
-        // While it is being asked, those who come meanwhile share the answer.
-        if lately(again) && asking == 0 {
-            // Whoever asked before may have found it meanwhile.
-            return if failed { Err(Down) } else { Ok(ring.borrow().keys.clone().unwrap_or(known)) };
+        let (again, read, tried, failed) = {
+            let ring = ring.borrow();
+            (ring.again, ring.read, ring.tried, ring.failed)
+        };
+        match again.filter(|again| now.saturating_sub(*again) < AGAIN) {
+            None => {}
+            Some(again) if failed && tried.is_some_and(|tried| tried >= again) => return Err(Down),
+            // It has answered since, or whoever asked is gone.
+            Some(again) if read >= again || now.saturating_sub(again) >= DEADLINE => {
+                return Ok(ring.borrow().keys.clone().unwrap_or(known));
+            }
+            // It is being asked at this moment: the answer is shared.
+            Some(_) => return self.read_keys(platform, place, issuer).await,
         }
         ring.borrow_mut().again = Some(now);
         self.read_keys(platform, place, issuer).await
@@ -152,9 +166,7 @@ impl Gateway {
     async fn read_keys<P: Platform>(&self, platform: &P, place: usize, issuer: &Issuer) -> Result<Rc<Keys>, Down> {
         let asked = platform.now();
         let ring = self.keyrings.0.get(place).ok_or(Down)?;
-        ring.borrow_mut().asking += 1;
         let read = self.asked_keys(platform, place, issuer).await;
-        ring.borrow_mut().asking -= 1;
         self.counters.borrow_mut().keys_read(&issuer.name, read.is_ok());
         match read {
             Ok((keys, text)) => {
@@ -166,7 +178,12 @@ impl Gateway {
                     ring.tried = None;
                     ring.failed = false;
                 }
-                // Another isolate may begin with them; where they cannot be kept it asks for itself.
+                // Another isolate may begin with them; where they cannot be kept it asks for itself. The
+                // store takes one write a second.
+                if asked.saturating_sub(ring.borrow().kept) < AGAIN {
+                    return Ok(keys);
+                }
+                ring.borrow_mut().kept = asked;
                 let _ = platform.record_write(&stored_as(issuer), &format!("{asked}\n{text}"), KEPT).await;
                 Ok(keys)
             }
@@ -207,14 +224,14 @@ impl Gateway {
         issuer: &Issuer,
     ) -> Result<Rc<Provider>, String> {
         let ring = self.keyrings.0.get(place).ok_or("it is unknown")?;
-        let (known, tried) = (ring.borrow().provider.clone(), ring.borrow().tried);
+        let (known, silent) = (ring.borrow().provider.clone(), ring.borrow().silent);
         match known {
             Some(known) => Ok(known),
-            None if tried.is_some_and(|tried| platform.now().saturating_sub(tried) < PAUSE) => {
+            None if silent.is_some_and(|silent| platform.now().saturating_sub(silent) < PAUSE) => {
                 Err("it did not answer a moment ago".into())
             }
             None => self.read_provider(platform, place, issuer).await.inspect_err(|_| {
-                ring.borrow_mut().tried = Some(platform.now());
+                ring.borrow_mut().silent = Some(platform.now());
             }),
         }
     }

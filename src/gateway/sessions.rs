@@ -6,7 +6,8 @@ use crate::config::{Config, LONGEST_ENDED, Millis};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::ledger::{Moment, subject};
-use crate::platform::{After, Platform};
+use crate::observe;
+use crate::platform::{After, Down, Platform};
 use crate::session::{self, Absence, Change, Draft, Instruction, Note, Record, Token};
 use std::rc::Rc;
 
@@ -48,7 +49,9 @@ impl Gateway {
             }
             (Instruction::EndAll, brought) => {
                 let ended = match (&visit.identity, brought) {
-                    (Identity::User { record, .. }, Some(key)) => Some((subject::user(&record.user), key)),
+                    (Identity::User { record, .. }, brought) => {
+                        Some((subject::user(&record.user), brought.unwrap_or_default()))
+                    }
                     (Identity::Anonymous(Absence::Down), Some(_)) => return Err(Error::IdentityDown),
                     _ => None,
                 };
@@ -131,7 +134,8 @@ impl Gateway {
         let note = Note::new(&record, &key, &visit.visitor, visit.head.fields.get("user-agent"), now);
         let (written, noted) =
             join(platform.record_write(&key, &value, seconds), platform.note_write(&note, seconds)).await;
-        written.and(noted).map_err(|_| Error::StoreDown)?;
+        written.map_err(|_| Error::StoreDown)?;
+        listed(platform, noted);
         self.memo.borrow_mut().put(&key, Rc::new(record.clone()), now);
         Ok((token, record))
     }
@@ -152,5 +156,12 @@ impl Gateway {
             self.memo.borrow_mut().forget(key);
         }
         Ok(moment)
+    }
+}
+
+/// A session that is in no list is one all the same.
+pub(super) fn listed<P: Platform>(platform: &P, noted: Result<(), Down>) {
+    if noted.is_err() {
+        platform.log(&observe::event("warning", "a session or key could not be put into its user's list"));
     }
 }

@@ -11,7 +11,7 @@ use crate::oidc::{self, Pending, Provider};
 use crate::platform::{Platform, Question};
 use crate::respond::Generated;
 use crate::route::Place;
-use crate::session::{self, Absence, Draft, Instruction};
+use crate::session::{self, Absence, Draft, Instruction, is_word};
 use crate::{observe, path};
 
 /// How long a used `state` is remembered, in milliseconds: longer than a visitor may take.
@@ -43,10 +43,20 @@ impl Gateway {
             platform.log(&observe::event("error", &sentence));
             Error::IdentityDown
         })?;
+        let Some(token_endpoint) = provider.authorization_endpoint.as_ref().and(provider.token_endpoint.as_deref())
+        else {
+            let sentence = format!(
+                "nobody can sign in with issuer {:?}: its discovery document names no pages for it",
+                issuer.name
+            );
+            platform.log(&observe::event("error", &sentence));
+            return Err(Error::IdentityDown);
+        };
         let url = &visit.head.url;
         let redirect_uri = format!("{}://{}{base}/callback", url.scheme, url.authority);
         if place.path.trim_end_matches('/').ends_with("/callback") {
-            let around = Around { number, issuer, client, provider: &provider, redirect_uri: &redirect_uri };
+            let around =
+                Around { number, issuer, client, provider: &provider, token_endpoint, redirect_uri: &redirect_uri };
             return self.signed_in(platform, config, visit, &around).await;
         }
         let back = url.parameter("return_to").map(path::decode).unwrap_or_else(|| "/".into());
@@ -65,7 +75,7 @@ impl Gateway {
         visit: &mut Visit<'_>,
         around: &Around<'_>,
     ) -> Result<Generated, Error> {
-        let Around { number, issuer, client, provider, redirect_uri } = *around;
+        let Around { number, issuer, client, provider, token_endpoint, redirect_uri } = *around;
         let parameter = |name: &str| visit.head.url.parameter(name).map(path::decode);
         let state = parameter("state").unwrap_or_default();
         let name = Pending::cookie_name(&config.session.cookie, &state, visit.is_https());
@@ -85,9 +95,9 @@ impl Gateway {
             return Err(Error::SignInFailed("the provider did not let them in"));
         }
         let code = parameter("code").ok_or(Error::SignInFailed("the answer has no code"))?;
-        let (form, authorization) = pending.redeem(client, &code, redirect_uri);
+        let (form, authorization) = pending.redeem(provider, client, &code, redirect_uri);
         let question = Question {
-            url: &provider.token_endpoint,
+            url: token_endpoint,
             form: Some(&form),
             authorization: authorization.as_deref(),
             deadline: DEADLINE,
@@ -143,8 +153,8 @@ impl Gateway {
         let locale = claims.text("locale").ok().flatten().map(str::to_owned);
         let mut draft = Draft {
             user: record.user,
-            roles: record.roles,
-            scopes: record.scopes,
+            roles: record.roles.into_iter().filter(|role| is_word(role)).take(64).collect(),
+            scopes: record.scopes.into_iter().filter(|scope| is_word(scope)).take(64).collect(),
             locale,
             authenticated: record.authenticated,
             data: oidc::kept(claims.clone()),
@@ -165,6 +175,7 @@ struct Around<'a> {
     issuer: &'a Issuer,
     client: &'a Client,
     provider: &'a Provider,
+    token_endpoint: &'a str,
     redirect_uri: &'a str,
 }
 

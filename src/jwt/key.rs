@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use std::rc::Rc;
 
 /// Keys of one issuer at most.
-const MOST_KEYS: usize = 32;
+const MOST_KEYS: usize = 64;
 /// Bytes of a set of keys at most.
 pub const MOST_BYTES: usize = 64 << 10;
 /// Keys that are tried for one token which names none.
@@ -51,7 +51,7 @@ impl Key {
     /// # Errors
     /// Why it is too weak to be one (RFC 7518 3.2, RFC 8725 3.5).
     pub fn secret(bytes: &[u8], algorithms: &[Algorithm]) -> Result<Self, String> {
-        let least = algorithms.iter().filter_map(|algorithm| digest(*algorithm)).max().unwrap_or(32);
+        let least = algorithms.iter().filter_map(|algorithm| digest(*algorithm)).min().unwrap_or(32);
         if bytes.len() < least {
             return Err(format!(
                 "it has {} bytes, and {least} random ones are the least: `openssl rand -base64 {}` makes some",
@@ -63,7 +63,7 @@ impl Key {
         if different < 10 {
             return Err(format!("it has {different} different bytes only, and can be guessed: random ones are wanted"));
         }
-        if bytes.starts_with(b"-----BEGIN") || bytes.starts_with(b"{") {
+        if bytes.starts_with(b"-----BEGIN") || strict::object(bytes).is_ok() {
             return Err("it is a public key or a JSON text, which others know: random bytes are wanted".into());
         }
         let hash = encode(&hmac_sha256::Hash::hash(bytes));
@@ -90,7 +90,7 @@ impl Key {
             Some(Value::Array(all)) if all.iter().any(|operation| operation == "verify") => {}
             Some(_) => return Err("its \"key_ops\" do not have \"verify\"".into()),
         }
-        if ["d", "p", "q", "dp", "dq", "qi", "oth"].iter().any(|name| jwk.contains_key(*name)) {
+        if is_private(jwk) {
             return Err("it is a private key: only its public half belongs here".into());
         }
         let bytes = |name: &str| {
@@ -121,12 +121,14 @@ impl Key {
             ("RSA", _) => {
                 let (n, e) = (trimmed(bytes("n")?), trimmed(bytes("e")?));
                 let bits = n.len() * 8 - n.first().map_or(0, |first| first.leading_zeros() as usize);
-                if !(2048..=4096).contains(&bits) {
-                    return Err(format!("its modulus has {bits} bits; 2048 to 4096 are allowed (RFC 7518 3.3)"));
+                // WebCrypto at the edge takes no others.
+                if !(2048..=4096).contains(&bits) || !bits.is_multiple_of(8) {
+                    return Err(format!(
+                        "its modulus has {bits} bits; 2048 to 4096, by eights, are allowed (RFC 7518 3.3)"
+                    ));
                 }
-                let exponent = e.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
-                if e.len() > 4 || exponent < 3 || exponent.is_multiple_of(2) {
-                    return Err("its exponent is none that RSA is safe with: 65537 is usual".into());
+                if e != [3] && e != [1, 0, 1] {
+                    return Err("its exponent is neither 65537 nor 3".into());
                 }
                 let size = n.len();
                 (Material::Rsa(size), serde_json::json!({"kty": kind, "n": encode(&n), "e": encode(&e)}))
@@ -140,7 +142,9 @@ impl Key {
     fn fits(&self, algorithm: Algorithm) -> bool {
         use Algorithm::{ES256, ES384, EdDSA, HS256, HS384, HS512, PS256, PS384, PS512, RS256, RS384, RS512};
         let kind = match &self.material {
-            Material::Secret(_) => matches!(algorithm, HS256 | HS384 | HS512),
+            Material::Secret(secret) => {
+                matches!(algorithm, HS256 | HS384 | HS512) && secret.0.len() >= digest(algorithm).unwrap_or(usize::MAX)
+            }
             Material::Ed25519 => algorithm == EdDSA,
             Material::P256 => algorithm == ES256,
             Material::P384 => algorithm == ES384,
@@ -186,16 +190,24 @@ impl Keys {
         Self(vec![key])
     }
 
-    /// A set of keys that the operator gives: each of them must be good.
+    /// A set of keys that the operator gives. Those that are for something else are passed over, but a
+    /// weak secret or a private key is not.
     ///
     /// # Errors
     /// What is wrong, and with which.
     pub fn trusted(text: &str, algorithms: &[Algorithm]) -> Result<Self, String> {
-        let members = members(text)?;
-        let read = |(place, jwk): (usize, &Map<String, Value>)| {
-            Key::read(jwk, true, algorithms).map_err(|why| format!("keys[{place}]: {why}"))
-        };
-        Ok(Self(members.iter().enumerate().map(read).collect::<Result<_, _>>()?))
+        let (mut keys, mut last) = (Vec::new(), "it is empty".to_owned());
+        for (place, jwk) in members(text)?.iter().enumerate() {
+            let said = |why: String| format!("keys[{place}]: {why}");
+            match Key::read(jwk, true, algorithms) {
+                Ok(key) => keys.push(key),
+                Err(why) if jwk.get("kty").is_some_and(|kind| kind == "oct") || is_private(jwk) => {
+                    return Err(said(why));
+                }
+                Err(why) => last = said(why),
+            }
+        }
+        if keys.is_empty() { Err(format!("no key in it can be used: {last}")) } else { Ok(Self(keys)) }
     }
 
     /// A set of keys that an issuer publishes; those that cannot be used here are passed over
@@ -247,6 +259,10 @@ impl Keys {
     pub fn have(&self, name: &str) -> bool {
         self.0.iter().any(|key| &*key.name == name)
     }
+}
+
+fn is_private(jwk: &Map<String, Value>) -> bool {
+    ["d", "p", "q", "dp", "dq", "qi", "oth"].iter().any(|name| jwk.contains_key(*name))
 }
 
 fn members(text: &str) -> Result<Vec<Map<String, Value>>, String> {

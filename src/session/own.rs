@@ -6,6 +6,8 @@ use crate::config::Millis;
 use crate::visitor::Visitor;
 use serde::{Deserialize, Serialize};
 
+/// What an API key is listed as.
+pub const API_KEY: &str = "API key";
 /// Characters of a device's name that are kept.
 const DEVICE: usize = 160;
 
@@ -41,7 +43,12 @@ impl Note {
     pub fn new(record: &Record, key: &str, visitor: &Visitor<'_>, agent: Option<&str>, now: Millis) -> Self {
         let device = Device {
             user: record.user.clone(),
-            device: agent.unwrap_or_default().chars().filter(|c| (' '..='~').contains(c)).take(DEVICE).collect(),
+            device: agent
+                .unwrap_or_default()
+                .chars()
+                .filter(|c| (' '..='~').contains(c) && !['"', '\\'].contains(c))
+                .take(DEVICE)
+                .collect(),
             country: visitor.country.unwrap_or_default().into(),
             created: record.created,
             seen: now,

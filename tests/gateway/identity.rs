@@ -208,7 +208,7 @@ fn found(isolate: &Isolate) -> String {
 fn a_token_says_who_is_asking_and_the_origin_is_told_without_being_handed_it() {
     let isolate = isolate();
     let mut said = claims(&isolate.world, "https://shared", "7");
-    said["roles"] = json!(["admin", "a,b", "x"]);
+    said["roles"] = json!(["admin", "a,b", "x", "Domain Admins"]);
     said["scope"] = json!("read write");
     let token = shared(&said);
     let answer = bearer(&isolate, "/token/x", &token);
@@ -219,6 +219,92 @@ fn a_token_says_who_is_asking_and_the_origin_is_told_without_being_handed_it() {
     assert_eq!(bearer(&isolate, "/shared-only/x", &token).status, 200);
     let heard = isolate.world.heard.borrow().last().unwrap().clone();
     assert_eq!(heard.field("authorization"), Some(format!("Bearer {token}").as_str()), "where the route forwards it");
+}
+
+#[test]
+fn every_hash_of_a_shared_secret_holds() {
+    let isolate = isolate();
+    let said = claims(&isolate.world, "https://shared", "7");
+    let signed = |alg: &str, tag: fn(&[u8]) -> Vec<u8>| {
+        let text = unsigned(alg, None, &said);
+        format!("{text}.{}", encode(&tag(text.as_bytes())))
+    };
+    let sha384 = signed("HS384", |text| HS384Key::from_bytes(SECRET.as_bytes()).authentication_tag(text));
+    let sha512 = signed("HS512", |text| HS512Key::from_bytes(SECRET.as_bytes()).authentication_tag(text));
+    let crossed = signed("HS512", |text| HS384Key::from_bytes(SECRET.as_bytes()).authentication_tag(text));
+    for (token, status) in [(sha384, 200), (sha512, 200), (crossed, 401)] {
+        assert_eq!(bearer(&isolate, "/token/x", &token).status, status);
+    }
+}
+
+#[test]
+fn a_session_that_was_ended_elsewhere_is_not_gone_on_with_by_ending_the_others() {
+    let world = world();
+    let (here, there) = (Isolate::new(&world, CONFIG), Isolate::new(&world, CONFIG));
+    let cookie = sign_in(&here, r#"{"user":"7"}"#);
+    assert_eq!(there.get(&format!("{HOST}/any/x"), &[("cookie", &cookie)]).status, 200);
+    let end = r#"{"user":"7"}"#;
+    assert_eq!(here.ask("DELETE", &format!("{HOST}/.usher/sessions"), &[OPERATOR], end).status, 200);
+    let others =
+        there.ask("DELETE", &format!("{HOST}/.usher/me/sessions"), &[("cookie", &cookie)], r#"{"others":true}"#);
+    assert_eq!((others.status, others.field("set-cookie")), (401, None), "{}", others.body);
+}
+
+#[test]
+fn whoever_is_known_by_a_token_alone_is_signed_out_everywhere_too() {
+    let from = "auth = \"optional\"\nsessions = true";
+    let config = CONFIG.replace(from, "auth = \"optional\"\nby = [\"jwt\", \"session\"]\nsessions = true");
+    let isolate = Isolate::new(&world(), &config);
+    let token = shared(&claims(&isolate.world, "https://shared", "7"));
+    let cookie = sign_in(&isolate, r#"{"user":"s:7"}"#);
+    isolate.world.origin(|_| Ok(Message::new(200, &[("usher-session", "end_all")], "ok")));
+    assert_eq!(bearer(&isolate, "/sessions/x", &token).status, 200);
+    assert_eq!(bearer(&isolate, "/token/x", &token).status, 401);
+    assert_eq!(isolate.get(&format!("{HOST}/any/x"), &[("cookie", &cookie)]).status, 401);
+}
+
+#[test]
+fn keys_that_nobody_asked_for_in_long_are_read_before_they_are_believed() {
+    let world = world();
+    let isolate = Isolate::new(&world, CONFIG);
+    let (old, new) = (Pair::new("old"), Pair::new("new"));
+    gives(&world, keys(&[&old]));
+    let of_old = || old.sign(&claims(&world, "https://remote", "7"));
+    assert_eq!(bearer(&isolate, "/token/x", &of_old()).status, 200);
+    gives(&world, keys(&[&new]));
+    world.pass(1_200_000);
+    assert_eq!(bearer(&isolate, "/token/x", &of_old()).status, 401);
+    world.issuer(|_, _| Err(Failure::Timeout));
+    world.pass(1_200_000);
+    assert_eq!(
+        bearer(&isolate, "/token/x", &new.sign(&claims(&world, "https://remote", "7"))).status,
+        200,
+        "and while it is down they serve on"
+    );
+}
+
+#[test]
+fn a_token_without_a_kid_finds_a_rotated_key_too() {
+    let world = world();
+    let isolate = Isolate::new(&world, CONFIG);
+    let (old, new) = (Pair::new("old"), Pair::new("new"));
+    let nameless = |pair: &Pair| {
+        let mut jwk = pair.jwk();
+        jwk.as_object_mut().unwrap().remove("kid");
+        json!({ "keys": [jwk] }).to_string()
+    };
+    let sign = |pair: &Pair| {
+        let header = encode(br#"{"alg":"EdDSA"}"#);
+        let text = format!("{header}.{}", encode(claims(&world, "https://remote", "7").to_string().as_bytes()));
+        format!("{text}.{}", encode(&*pair.0.sk.sign(&text, None)))
+    };
+    gives(&world, nameless(&old));
+    assert_eq!(bearer(&isolate, "/token/x", &sign(&old)).status, 200);
+    gives(&world, nameless(&new));
+    assert_eq!(
+        (bearer(&isolate, "/token/x", &sign(&new)).status, bearer(&isolate, "/token/x", &sign(&old)).status),
+        (200, 401)
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Who is believed, and what a route asks of those who come.
 
-use super::super::identity::secure;
+use super::super::identity::{is_telling, secure};
 use super::super::{
     Algorithm, Auth, Authenticator, Client, Cors, Fail, Issuer, KeySource, Require, Setting, base_url, raw,
 };
@@ -95,6 +95,12 @@ fn issuer(raw: &raw::Issuer, key: &impl Fn(&str) -> String, problems: &mut Probl
     let audience: Vec<Setting> = raw.audience.iter().map(|value| text("audience", value, problems)).collect();
     if audience.is_empty() && raw.client_id.is_none() {
         problems.add(key("audience"), "found none; allowed: at least one, or `client_id` to sign in with it");
+    }
+    if raw.client_id.as_ref().is_some_and(|id| raw.audience.contains(id)) && !is_telling(raw.typ.as_deref()) {
+        problems.add(
+            key("audience"),
+            "found the `client_id`, so that an ID token could be used as an access token; allowed: another audience, or a `typ` that access tokens have",
+        );
     }
     if raw.client_secret.is_some() && raw.client_id.is_none() {
         problems.add(key("client_secret"), "found without `client_id`; allowed: beside it");

@@ -12,6 +12,10 @@ fn a_weak_secret_is_refused() {
     assert!(ok(&SECRET[..48], Algorithm::HS384) && !ok(&SECRET[..47], Algorithm::HS384));
     assert!(ok(&SECRET[..64], Algorithm::HS512) && !ok(&SECRET[..63], Algorithm::HS512));
     assert!(!ok(&[b'a'; 64], Algorithm::HS256) && !ok(b"", Algorithm::HS256));
+    let key = Key::secret(&SECRET[..32], &[Algorithm::HS256, Algorithm::HS512]).expect("good for one of them");
+    assert!(key.fits(Algorithm::HS256) && !key.fits(Algorithm::HS384) && !key.fits(Algorithm::HS512));
+    let brace = [b"{".as_slice(), &SECRET[..40]].concat();
+    assert!(ok(&brace, Algorithm::HS256), "random bytes may begin like JSON");
     let why = Key::secret(b"hunter2", &[Algorithm::HS256]).expect_err("weak");
     assert!(why.contains("7 bytes") && !why.contains("hunter2"), "{why}");
     assert!(!format!("{:?}", Key::secret(SECRET, &[Algorithm::HS256])).contains("48, 49"), "never printed");
@@ -42,6 +46,8 @@ fn a_jwk_is_taken_only_for_what_it_is_for() {
         (rsa(&[[0; 128].as_slice(), &[0xc1; 128]].concat(), &[1, 0, 1]), false),
         (rsa(&[[0x01].as_slice(), &[0xc1; 255]].concat(), &[1, 0, 1]), false),
         (rsa(&big, &[3]), true),
+        (rsa(&big, &[17]), false),
+        (rsa(&[[0x41].as_slice(), &[0xc1; 256]].concat(), &[1, 0, 1]), false),
         (rsa(&big, &[1]), false),
         (rsa(&big, &[2]), false),
         (rsa(&big, &[]), false),
@@ -88,11 +94,14 @@ fn a_set_of_keys_is_bounded_and_what_cannot_be_used_is_passed_over() {
     let good = json!({"kty": "OKP", "crv": "Ed25519", "x": encode(&[9; 32])});
     let set = |keys: serde_json::Value| json!({"keys": keys}).to_string();
     assert!(Keys::published(&set(json!([{"kty": "new"}, good, {"kty": "RSA"}]))).is_ok());
-    assert!(Keys::trusted(&set(json!([{"kty": "new"}, good])), &[Algorithm::EdDSA]).is_err(), "the operator is told");
+    assert!(Keys::trusted(&set(json!([{"kty": "new"}, good])), &[Algorithm::EdDSA]).is_ok());
+    assert!(Keys::trusted(&set(json!([{"kty": "new"}])), &[Algorithm::EdDSA]).is_err());
+    let weak = json!([good, {"kty": "oct", "k": "AAAA"}]);
+    assert!(Keys::trusted(&set(weak), &[Algorithm::HS256]).is_err(), "a weak secret is not passed over");
     assert!(Keys::published(&set(json!([{"kty": "new"}]))).is_err());
-    assert!(Keys::published(&set(json!(vec![good.clone(); 32]))).is_ok());
+    assert!(Keys::published(&set(json!(vec![good.clone(); 64]))).is_ok());
     for bad in [
-        set(json!(vec![good.clone(); 33])),
+        set(json!(vec![good.clone(); 65])),
         set(json!([])),
         set(json!({"a": good})),
         set(json!([1])),
