@@ -318,6 +318,7 @@ impl Platform for Visit<'_> {
     }
 
     async fn record_delete(&self, key: &str) -> Result<(), Down> {
+        assert!(!key.is_empty(), "the store knows no such key");
         up(self.world().store_down.get())?;
         self.world().store.borrow_mut().remove(key);
         self.world().notes.borrow_mut().remove(key);
