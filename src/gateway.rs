@@ -344,6 +344,10 @@ fn say<B>(config: &Config, spoken: &Spoken, error: Error, visit: &mut Visit<'_>)
     };
     let mut answer = respond::error(&error, &asker);
     headers::vary(&Fields::default(), &["Accept"], &mut answer.edits);
+    let by_token = visit.route.is_some_and(|route| route.by.contains(&Authenticator::Jwt));
+    if by_token && answer.status == 401 && error == Error::Unauthenticated {
+        answer.edits.append("www-authenticate", "Bearer realm=\"usher\"");
+    }
     visit.error = Some(error);
     made(answer)
 }

@@ -386,7 +386,10 @@ fn a_user_may_do_what_their_roles_and_scopes_say() {
     let lacking = ask(json!(["owner"]), "read");
     assert_eq!(lacking.status, 403);
     assert!(lacking.field("www-authenticate").unwrap().contains("error=\"insufficient_scope\", scope=\"write\""));
-    assert_eq!(isolate.get(&format!("{HOST}/admin/x"), &[]).status, 401, "nobody is not forbidden, but unknown");
+    let nobody = isolate.get(&format!("{HOST}/admin/x"), &[]);
+    assert_eq!(nobody.status, 401, "nobody is not forbidden, but unknown");
+    let ways = nobody.field("www-authenticate").unwrap();
+    assert!(ways.contains("Cookie realm") && ways.contains("Bearer realm"), "{ways}");
     let cookie = sign_in(&isolate, r#"{"user":"7","roles":["admin"],"scopes":["write"]}"#);
     assert_eq!(isolate.get(&format!("{HOST}/admin/x"), &[("cookie", &cookie)]).status, 200);
 }
