@@ -7,7 +7,7 @@ mod identity;
 mod route;
 
 pub use identity::{ApiKey, Assertion, Authenticator, Cors, Fail, Issuer, Require};
-pub use route::{Auth, Cache, Pools, Redirect, Respond, Route, Shared};
+pub use route::{Auth, Cache, Pools, Redirect, Route, Shared};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
