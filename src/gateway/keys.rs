@@ -35,6 +35,8 @@ struct Ring {
     failed: bool,
     /// When its last good keys were put into the store.
     kept: Millis,
+    /// What is to be said of them once: none that the operator gave can be used.
+    fault: Option<String>,
     /// When it last failed to say what it is.
     silent: Option<Millis>,
 }
@@ -58,7 +60,8 @@ impl Keyrings {
             let keys = keys
                 .transpose()
                 .map_err(|why| format!("the keys of issuer {:?} cannot be used: {why}", issuer.name))?;
-            Ok(RefCell::new(Ring { keys: keys.map(Rc::new), ..Ring::default() }))
+            let fault = keys.as_ref().and_then(Keys::useless);
+            Ok(RefCell::new(Ring { keys: keys.map(Rc::new), fault, ..Ring::default() }))
         };
         issuers.iter().map(ring).collect::<Result<_, String>>().map(Self)
     }
@@ -85,6 +88,11 @@ impl Gateway {
         issuer: &Issuer,
     ) -> Result<Rc<Keys>, Down> {
         let ring = self.keyrings.0.get(place).ok_or(Down)?;
+        let fault = ring.borrow_mut().fault.take();
+        if let Some(why) = fault {
+            let sentence = format!("the keys of issuer {:?} hold no token: {why}", issuer.name);
+            platform.log(&observe::event("error", &sentence));
+        }
         let fixed = matches!(issuer.keys, KeySource::Set(_) | KeySource::Secret(_));
         if ring.borrow().keys.is_none() && !fixed {
             let text = platform.record_read(&stored_as(issuer), DEADLINE).await.ok().flatten();
@@ -167,9 +175,19 @@ impl Gateway {
         let asked = platform.now();
         let ring = self.keyrings.0.get(place).ok_or(Down)?;
         let read = self.asked_keys(platform, place, issuer).await;
+        // Where there were good ones, a set without any is a mistake; else it is all that there is.
+        let known = ring.borrow().keys.as_ref().is_some_and(|keys| keys.useless().is_none());
+        let read = read.and_then(|(keys, text)| match keys.useless().filter(|_| known) {
+            Some(why) => Err(why),
+            None => Ok((keys, text)),
+        });
         self.counters.borrow_mut().keys_read(&issuer.name, read.is_ok());
         match read {
             Ok((keys, text)) => {
+                if let Some(why) = keys.useless() {
+                    let sentence = format!("the keys of issuer {:?} hold no token: {why}", issuer.name);
+                    platform.log(&observe::event("error", &sentence));
+                }
                 let keys = Rc::new(keys);
                 {
                     let mut ring = ring.borrow_mut();

@@ -181,13 +181,17 @@ impl Key {
 
 /// An issuer's keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Keys(Vec<Key>);
+pub struct Keys {
+    all: Vec<Key>,
+    /// Why one was passed over.
+    passed_over: Option<String>,
+}
 
 impl Keys {
     /// One shared secret.
     #[must_use]
     pub fn one(key: Key) -> Self {
-        Self(vec![key])
+        Self { all: vec![key], passed_over: None }
     }
 
     /// A set of keys that the operator gives. Those that are for something else are passed over, but a
@@ -196,35 +200,38 @@ impl Keys {
     /// # Errors
     /// What is wrong, and with which.
     pub fn trusted(text: &str, algorithms: &[Algorithm]) -> Result<Self, String> {
-        let (mut keys, mut last) = (Vec::new(), "it is empty".to_owned());
+        let mut keys = Self::default();
         for (place, jwk) in members(text)?.iter().enumerate() {
             let said = |why: String| format!("keys[{place}]: {why}");
             match Key::read(jwk, true, algorithms) {
-                Ok(key) => keys.push(key),
+                Ok(key) => keys.all.push(key),
                 Err(why) if jwk.get("kty").is_some_and(|kind| kind == "oct") || is_private(jwk) => {
                     return Err(said(why));
                 }
-                Err(why) => last = said(why),
+                Err(why) => keys.passed_over = Some(said(why)),
             }
         }
-        if keys.is_empty() { Err(format!("no key in it can be used: {last}")) } else { Ok(Self(keys)) }
+        Ok(keys)
     }
 
     /// A set of keys that an issuer publishes; those that cannot be used here are passed over
     /// (RFC 7517 5).
     ///
     /// # Errors
-    /// It is no such set, or none of its keys can be used.
+    /// It is no such set.
     pub fn published(text: &str) -> Result<Self, String> {
         let members = members(text)?;
         let (good, bad): (Vec<_>, Vec<_>) =
             members.iter().map(|jwk| Key::read(jwk, false, &[])).partition(Result::is_ok);
-        let keys: Vec<Key> = good.into_iter().flatten().collect();
-        if keys.is_empty() {
-            let why = bad.into_iter().find_map(Result::err).unwrap_or_else(|| "it is empty".into());
-            return Err(format!("no key in it can be used: {why}"));
-        }
-        Ok(Self(keys))
+        let passed_over = bad.into_iter().find_map(Result::err);
+        Ok(Self { all: good.into_iter().flatten().collect(), passed_over })
+    }
+
+    /// Why none of them can be used, when that is so.
+    #[must_use]
+    pub fn useless(&self) -> Option<String> {
+        let why = self.passed_over.as_deref().unwrap_or("it is empty");
+        self.all.is_empty().then(|| format!("no key in it can be used: {why}"))
     }
 
     /// Those that may have signed, most likely first: with the token's `kid`, else such as have none.
@@ -235,8 +242,8 @@ impl Keys {
     pub fn candidates(&self, algorithm: Algorithm, kid: Option<&str>, signature: &[u8]) -> Result<Vec<Key>, Fault> {
         let fit = |key: &&Key| key.fits(algorithm);
         let named: Vec<&Key> = match kid {
-            Some(kid) => self.0.iter().filter(|key| key.kid.as_deref().is_none_or(|own| own == kid)).collect(),
-            None => self.0.iter().collect(),
+            Some(kid) => self.all.iter().filter(|key| key.kid.as_deref().is_none_or(|own| own == kid)).collect(),
+            None => self.all.iter().collect(),
         };
         let mut found: Vec<&Key> = named.iter().copied().filter(fit).collect();
         if found.is_empty() {
@@ -251,13 +258,13 @@ impl Keys {
     /// Whether one of them is called so.
     #[must_use]
     pub fn name(&self, kid: &str) -> bool {
-        self.0.iter().any(|key| key.kid.as_deref() == Some(kid))
+        self.all.iter().any(|key| key.kid.as_deref() == Some(kid))
     }
 
     /// Whether a key known by this ([`Key::name`]) is still among them.
     #[must_use]
     pub fn have(&self, name: &str) -> bool {
-        self.0.iter().any(|key| &*key.name == name)
+        self.all.iter().any(|key| &*key.name == name)
     }
 }
 

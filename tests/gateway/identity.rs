@@ -610,6 +610,21 @@ fn vars_that_would_confuse_open_nothing() {
 }
 
 #[test]
+fn an_issuer_none_of_whose_keys_can_be_used_has_no_good_tokens_and_takes_nothing_else_down() {
+    let world = world();
+    let weak = json!({"keys": [{"kty": "RSA", "n": encode(&[0xc1; 128]), "e": "AQAB"}]}).to_string();
+    gives(&world, weak.clone());
+    let token = Pair::new("a").sign(&claims(&world, "https://remote", "7"));
+    let isolate = Isolate::new(&world, CONFIG);
+    assert_eq!(bearer(&isolate, "/token/x", &token).status, 401);
+    world.vars.borrow_mut().insert("WEAK".into(), weak);
+    let given = Isolate::new(&world, &CONFIG.replace("jwks = \"https://remote/keys\"", "keys = \"${WEAK}\""));
+    assert_eq!(bearer(&given, "/token/x", &token).status, 401);
+    assert_eq!(given.get(&format!("{HOST}/optional/x"), &[]).status, 200);
+    assert!(world.log.borrow().iter().any(|line| line.contains("1024 bits")), "and the log says why");
+}
+
+#[test]
 fn nonsense_from_an_issuer_takes_no_good_key_away() {
     let world = world();
     let isolate = Isolate::new(&world, CONFIG);
