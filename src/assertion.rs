@@ -6,7 +6,7 @@
 use crate::cache::Partition;
 use crate::config::Millis;
 use crate::jwt::{self, encode};
-use crate::session::Record;
+use crate::session::{Record, digest};
 use serde_json::{Value, json};
 
 /// How long an assertion holds, in seconds.
@@ -104,7 +104,7 @@ impl Signer {
             "exp": now + LIFETIME,
             "jti": facts.request_id,
             "method": facts.method,
-            "path_sha256": encode(&hmac_sha256::Hash::hash(facts.path.as_bytes())),
+            "path_sha256": digest(facts.path),
         });
         let mut services = facts.services.clone();
         services.dedup();

@@ -17,10 +17,10 @@ pub mod units;
 pub mod words;
 
 pub use algorithm::Algorithm;
-pub use identity::{Client, Cors, Issuer, KeySource, Require, Setting, Unset};
+pub use identity::{Client, Cors, Issuer, KeySource, Setting, Unset};
 pub use matcher::Matcher;
 pub use pattern::{Host, Pattern, Segment};
-pub use raw::{Auth, Authenticator, Fail, Shared};
+pub use raw::{Auth, Authenticator, Fail, Require, Shared};
 pub use words::Spoken;
 
 /// Milliseconds.
@@ -194,6 +194,8 @@ pub struct Route {
     pub issuers: Vec<usize>,
     /// What whoever asks must have.
     pub require: Require,
+    /// They proved who they are at most so long ago.
+    pub max_auth_age: Option<Millis>,
     /// What happens while it cannot be found out who is asking.
     pub fail: Fail,
     /// Whether the origin is handed the visitor's own token or key.

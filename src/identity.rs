@@ -98,7 +98,7 @@ impl Identity {
     /// The refusal.
     pub fn admit(&self, route: &Route, now: u64) -> Result<(), Error> {
         match self {
-            Self::User { record, .. } => require::met(&route.require, record, now),
+            Self::User { record, .. } => require::met(&route.require, route.max_auth_age, record, now),
             Self::Anonymous(Absence::Down) if route.fail == Fail::Closed => Err(Error::IdentityDown),
             Self::Anonymous(Absence::Token(fault)) => Err(Error::BadCredential(fault.word())),
             Self::Anonymous(absence @ Absence::Key) => Err(Error::BadCredential(absence.word())),

@@ -10,7 +10,7 @@ mod claims;
 mod key;
 mod strict;
 
-pub use claims::{Claims, SKEW_MS, words};
+pub use claims::{Claims, SKEW_MS, find, words};
 pub use key::{Key, Keys, MOST_BYTES};
 pub(crate) use strict::object;
 

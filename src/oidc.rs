@@ -7,7 +7,8 @@
 use crate::config::identity::is_secure;
 use crate::config::{Client, Issuer, Millis, Setting};
 use crate::jwt::{self, Claims, encode};
-use crate::{path, session};
+use crate::path;
+use crate::session::digest;
 use ct_codecs::{Base64, Encoder};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
@@ -105,11 +106,11 @@ impl Pending {
         }
     }
 
-    /// The cookie's name: one for each `state`, so that two tabs do not disturb each other.
+    /// The cookie's bare name: one for each `state`, so that two tabs do not disturb each other.
     #[must_use]
-    pub fn cookie_name(cookie: &str, state: &str, https: bool) -> String {
+    pub fn cookie_name(cookie: &str, state: &str) -> String {
         let which: String = state.chars().take(8).filter(char::is_ascii_alphanumeric).collect();
-        session::cookie_name(&format!("{cookie}-in-{which}"), https)
+        format!("{cookie}-in-{which}")
     }
 
     /// The cookie's value.
@@ -133,7 +134,7 @@ impl Pending {
     /// Where the visitor is sent.
     #[must_use]
     pub fn location(&self, provider: &Provider, client: &Client, redirect_uri: &str, locale: Option<&str>) -> String {
-        let challenge = encode(&hmac_sha256::Hash::hash(self.verifier.as_bytes()));
+        let challenge = digest(&self.verifier);
         let scope = client.ask.join(" ");
         let max_age = self.max_age.map(|seconds| seconds.to_string());
         let mut parameters = vec![

@@ -12,9 +12,8 @@ pub use memo::Memo;
 pub use own::{API_KEY, Device, Note};
 
 use crate::config::{self, Millis};
-use crate::jwt;
+use crate::jwt::{self, encode};
 use crate::ledger::{self, Validity, View};
-use ct_codecs::{Base64UrlSafeNoPadding, Encoder};
 use serde::{Deserialize, Serialize};
 
 /// A token's length: 32 bytes in base64url without padding (RFC 4648 5).
@@ -37,7 +36,7 @@ impl Token {
     /// A new token of 32 random bytes.
     #[must_use]
     pub fn new(random: &[u8; 32]) -> Self {
-        Self(base64(random))
+        Self(encode(random))
     }
 
     /// The token a visitor sent, when it is shaped like one.
@@ -51,7 +50,7 @@ impl Token {
     /// A new API key of 32 random bytes.
     #[must_use]
     pub fn new_key(random: &[u8; 32]) -> Self {
-        Self(format!("{KEY_MARK}{}", base64(random)))
+        Self(format!("{KEY_MARK}{}", encode(random)))
     }
 
     /// The API key a program sent, when it is shaped like one.
@@ -76,11 +75,7 @@ impl Token {
 /// The SHA-256 of a text, in base64url: what secrets are known by.
 #[must_use]
 pub fn digest(text: &str) -> String {
-    base64(&hmac_sha256::Hash::hash(text.as_bytes()))
-}
-
-fn base64(bytes: &[u8; 32]) -> String {
-    Base64UrlSafeNoPadding::encode_to_string(bytes).unwrap_or_default()
+    encode(&hmac_sha256::Hash::hash(text.as_bytes()))
 }
 
 /// Why there is no session.
@@ -314,7 +309,9 @@ pub fn clear_cookie(bounds: &config::Session, https: bool) -> String {
     attributes(&bounds.cookie, "", 0, https)
 }
 
-fn attributes(name: &str, value: &str, seconds: u64, https: bool) -> String {
+/// A `Set-Cookie` value for a cookie of Usher's own, by its bare name; gone after 0 seconds.
+#[must_use]
+pub fn attributes(name: &str, value: &str, seconds: u64, https: bool) -> String {
     let name = cookie_name(name, https);
     let secure = if https { "; Secure" } else { "" };
     format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")

@@ -1,7 +1,6 @@
 //! Whose word is taken, for what, and what of it differs per environment.
 
 use super::{Algorithm, Millis, base_url};
-use std::collections::BTreeMap;
 
 /// How it is said that a var holds something else than it should.
 type Bad = fn(String) -> Unset;
@@ -187,19 +186,6 @@ impl Issuer {
         }
         Ok(())
     }
-}
-
-/// Checked `require` of a route, with `max_auth_age`.
-#[derive(Debug, Clone, Default)]
-pub struct Require {
-    /// At least one of these roles, when there are any.
-    pub roles_any: Vec<String>,
-    /// Each of these scopes.
-    pub scopes_all: Vec<String>,
-    /// These claims with these values.
-    pub claims: BTreeMap<String, serde_json::Value>,
-    /// They proved who they are at most so long ago.
-    pub max_auth_age: Option<Millis>,
 }
 
 /// Checked `cors` of a route.

@@ -179,3 +179,33 @@ proptest! {
         let _ = Config::check(&raw);
     }
 }
+
+#[test]
+fn the_configuration_refuses_what_would_confuse() {
+    let faults = |rest: &str| {
+        let text = format!(
+            "[[issuer]]\nname = \"a\"\niss = \"https://i\"\naudience = [\"us\"]\n{rest}\n[[route]]\nname = \"r\"\npath = \"/*\"\necho = true\n"
+        );
+        source::read(&text, "t.toml").err().map(|faults| faults.to_string()).unwrap_or_default()
+    };
+    for (rest, said) in [
+        (
+            "algorithms = [\"HS256\", \"RS256\"]\nkeys = \"${K}\"",
+            "t.toml:5: `issuer[0].algorithms`: found HS* beside others",
+        ),
+        ("algorithms = [\"HS256\"]\njwks = \"https://i/k\"", "found HS* without `secret` or `keys`"),
+        ("algorithms = [\"RS256\"]\nsecret = \"${S}\"", "beside `secret`"),
+        ("algorithms = []", "`issuer[0].algorithms`: found none"),
+        ("algorithms = [\"none\"]", "found an unknown value \"none\""),
+        ("algorithms = [\"RS256\"]\njwks = \"http://i/k\"", "`issuer[0].jwks`: found \"http://i/k\""),
+        ("algorithms = [\"HS256\"]\nsecret = \"hunter2\"", "found a secret in the file"),
+        ("algorithms = [\"RS256\"]\njwks = \"https://i/k\"\nkeys = \"{}\"", "found \"jwks\", \"keys\""),
+        ("algorithms = [\"RS256\"]\nask = [\"email\"]", "\"openid\" among them"),
+    ] {
+        let found = faults(rest);
+        assert!(found.contains(said), "{rest}: {found}");
+        assert!(!found.contains("hunter2"), "{found}");
+    }
+    let two = "algorithms = [\"RS256\"]\n[[issuer]]\nname = \"b\"\niss = \"https://j\"\naudience = [\"us\"]\nalgorithms = [\"RS256\"]";
+    assert!(faults(two).contains("`issuer[1].prefix`"), "{}", faults(two));
+}

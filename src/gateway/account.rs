@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::identity::Identity;
 use crate::ledger::{Validity, subject};
 use crate::path;
-use crate::platform::{After, Notes, Platform};
+use crate::platform::{Notes, Platform};
 use crate::respond::Generated;
 use crate::session::{self, API_KEY, Change, Device, Instruction, Note, Record};
 use serde_json::{Value, json};
@@ -89,8 +89,7 @@ impl Gateway {
         let lifetime = if device == Some(API_KEY) { LONGEST_ENDED } else { config.session_stamp_lifetime() };
         let ended = subject::session(key);
         let moment = self.end(platform, config, ended.clone(), Some(key), lifetime).await?;
-        visit.after.push(After::Delete { key: Note::name(user, key) });
-        visit.after.push(After::Delete { key: key.to_owned() });
+        visit.gone(Some(user), key);
         Ok(Generated::json(200, &receipt(config, platform.now(), moment, &[ended], false)))
     }
 
@@ -116,9 +115,7 @@ impl Gateway {
         }
         let new = Change::default().made(&old, moment, platform.now(), &config.session);
         let (token, new) = self.kept(platform, visit, new).await?;
-        visit.after.retain(|task| !matches!(task, After::Renew { .. }));
-        visit.after.push(After::Delete { key: Note::name(user, key) });
-        visit.after.push(After::Delete { key: key.to_owned() });
+        visit.gone(Some(user), key);
         let mut answer = Generated::json(200, &receipt(config, platform.now(), moment, &[ended], false));
         answer.edits.append("set-cookie", &session::set_cookie(&token, &new, &config.session, visit.is_https()));
         Ok(answer)

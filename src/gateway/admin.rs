@@ -93,7 +93,7 @@ impl Gateway {
     ) -> Result<Generated, Error> {
         operator(platform, visit)?;
         let draft: Draft = read(&text(platform).await?)?;
-        draft.check().map_err(|(field, sentence)| Error::Malformed(format!("\"{field}\": {sentence}")))?;
+        checked(&draft)?;
         let draft = draft.proven(platform.now());
         let (token, record) = self.start(platform, config, visit, draft).await?;
         let https = visit.head.url.scheme == "https";
@@ -122,7 +122,7 @@ impl Gateway {
         if draft.remember {
             return Err(Error::Malformed("\"remember\": an API key lives as its \"lifetime\" says".into()));
         }
-        draft.check().map_err(|(field, sentence)| Error::Malformed(format!("\"{field}\": {sentence}")))?;
+        checked(&draft)?;
         let lifetime = lifetime.as_str().and_then(units::duration).filter(|l| (60_000..=LONGEST_ENDED).contains(l));
         let lifetime =
             lifetime.ok_or_else(|| Error::Malformed("\"lifetime\": 1m to 366d are allowed, such as \"90d\"".into()))?;
@@ -261,4 +261,9 @@ pub(super) async fn text<P: Platform>(platform: &P) -> Result<String, Error> {
 
 pub(super) fn read<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, Error> {
     serde_json::from_str(body).map_err(|e| Error::Malformed(format!("the body is not understood: {e}")))
+}
+
+/// Whether a session or key may be made of this.
+pub(super) fn checked(draft: &Draft) -> Result<(), Error> {
+    draft.check().map_err(|(field, sentence)| Error::Malformed(format!("\"{field}\": {sentence}")))
 }

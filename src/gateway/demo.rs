@@ -1,6 +1,7 @@
 //! The demo: anybody may sign in as anybody, and purge. Only where the var `USHER_DEMO` is `on`.
 
-use super::{Gateway, admin::text, visit::Visit};
+use super::admin::{checked, text};
+use super::{Gateway, visit::Visit};
 use crate::config::Config;
 use crate::cross_site;
 use crate::error::Error;
@@ -43,7 +44,7 @@ impl Gateway {
         } else {
             let user = form.field("user").unwrap_or_default();
             let draft = Draft { user, roles: vec!["demo".into()], locale: form.field("locale"), ..Draft::default() };
-            draft.check().map_err(|(field, sentence)| Error::Malformed(format!("\"{field}\": {sentence}")))?;
+            checked(&draft)?;
             Instruction::Start(draft.proven(platform.now()))
         };
         let cookie = self.obey(platform, config, visit, instruction).await?;

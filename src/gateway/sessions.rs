@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::identity::Identity;
 use crate::ledger::{Moment, subject};
 use crate::observe;
-use crate::platform::{After, Down, Platform};
+use crate::platform::{Down, Platform};
 use crate::session::{self, Absence, Change, Draft, Instruction, Note, Record, Token};
 use std::rc::Rc;
 
@@ -64,15 +64,11 @@ impl Gateway {
                 let lifetime = if one { config.session_stamp_lifetime() } else { LONGEST_ENDED };
                 self.end(platform, config, subject, Some(&key), lifetime).await?;
             }
-            visit.after.retain(|task| !matches!(task, After::Renew { key: renewed, .. } if *renewed == key));
             // Whoever is known by a token alone has no record.
-            if key.is_empty() {
-                return Ok(cookie);
+            if !key.is_empty() {
+                let user = visit.identity.record().map(|record| record.user.clone());
+                visit.gone(user.as_deref(), &key);
             }
-            if let Some(record) = visit.identity.record() {
-                visit.after.push(After::Delete { key: Note::name(&record.user, &key) });
-            }
-            visit.after.push(After::Delete { key });
         }
         Ok(cookie)
     }

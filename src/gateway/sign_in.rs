@@ -78,7 +78,8 @@ impl Gateway {
         let Around { number, issuer, client, provider, token_endpoint, redirect_uri } = *around;
         let parameter = |name: &str| visit.head.url.parameter(name).map(path::decode);
         let state = parameter("state").unwrap_or_default();
-        let name = Pending::cookie_name(&config.session.cookie, &state, visit.is_https());
+        let name = Pending::cookie_name(&config.session.cookie, &state);
+        let name = session::cookie_name(&name, visit.is_https());
         let sent = session::cookie(visit.head.fields.get("cookie"), &name);
         let pending = Pending::back(sent, &issuer.name, &state, platform.now())
             .ok_or(Error::SignInFailed("this browser did not begin it, or too long ago: begin again"))?;
@@ -181,7 +182,6 @@ struct Around<'a> {
 
 /// The `Set-Cookie` value of a visitor who is at the provider; to be gone with 0 seconds.
 fn cookie(config: &Config, visit: &Visit<'_>, state: &str, value: &str, seconds: u64) -> String {
-    let name = Pending::cookie_name(&config.session.cookie, state, visit.is_https());
-    let secure = if visit.is_https() { "; Secure" } else { "" };
-    format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
+    let name = Pending::cookie_name(&config.session.cookie, state);
+    session::attributes(&name, value, seconds, visit.is_https())
 }

@@ -11,7 +11,7 @@ use crate::locale::{self, Choice, Wishes};
 use crate::observe::{self, Line};
 use crate::platform::{After, Platform};
 use crate::route::Place;
-use crate::session::{self, Absence};
+use crate::session::{self, Absence, Note};
 use crate::steer;
 use crate::visitor::Visitor;
 
@@ -77,6 +77,14 @@ impl<'a> Visit<'a> {
     /// Whether the visitor came by https.
     pub(super) fn is_https(&self) -> bool {
         self.head.url.scheme == "https"
+    }
+
+    /// Leaves the record of an ended session to be removed, with its line in the user's list, and
+    /// writes it back no more.
+    pub(super) fn gone(&mut self, user: Option<&str>, key: &str) {
+        self.after.retain(|task| !matches!(task, After::Renew { key: renewed, .. } if *renewed == key));
+        self.after.extend(user.map(|user| After::Delete { key: Note::name(user, key) }));
+        self.after.push(After::Delete { key: key.to_owned() });
     }
 
     /// The negotiated locale's tag.

@@ -83,7 +83,9 @@ impl Claims {
     }
 }
 
-fn find<'a>(members: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+/// A member by its name, or by the names on the way to it: `realm_access.roles`.
+#[must_use]
+pub fn find<'a>(members: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     members.get(path).or_else(|| {
         let (first, rest) = path.split_once('.')?;
         find(members.get(first)?.as_object()?, rest)
@@ -97,5 +99,24 @@ pub fn words(value: Option<&Value>) -> Vec<String> {
         Some(Value::String(text)) => text.split_ascii_whitespace().map(str::to_owned).collect(),
         Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn claims_are_found_inside_others_and_words_in_lists_and_texts() {
+        let Value::Object(all) = json!({"realm": {"access": {"roles": ["a", 1, "b"]}}, "scope": "x  y", "a.b": 1})
+        else {
+            panic!("an object")
+        };
+        let claims = Claims::of(all);
+        assert_eq!(words(claims.find("realm.access.roles")), ["a", "b"]);
+        assert_eq!(words(claims.find("scope")), ["x", "y"]);
+        assert_eq!(claims.find("a.b"), Some(&json!(1)));
+        assert_eq!((claims.find("realm.nothing"), claims.find("scope.x")), (None, None));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::identity::{is_telling, secure};
 use super::super::{
-    Algorithm, Auth, Authenticator, Client, Cors, Fail, Issuer, KeySource, Require, Setting, base_url, raw,
+    Algorithm, Auth, Authenticator, Client, Cors, Fail, Issuer, KeySource, Millis, Setting, base_url, raw,
 };
 use super::{Around, Problems, quoted, setting};
 
@@ -170,7 +170,7 @@ fn algorithms(all: &[Algorithm], keys: &KeySource, key: &impl Fn(&str) -> String
 /// What a route asks of those who come.
 pub(super) struct Guard {
     pub(super) issuers: Vec<usize>,
-    pub(super) require: Require,
+    pub(super) max_auth_age: Option<Millis>,
     pub(super) fail: Fail,
     pub(super) cors: Option<Cors>,
 }
@@ -202,14 +202,10 @@ pub(super) fn guard(raw: &raw::Route, at: &str, around: &Around<'_>, problems: &
     if raw.sessions && !has(Authenticator::Session) {
         problems.add(key("sessions"), "found true where `by` has no \"session\"; allowed: beside it");
     }
-    let require = Require {
-        roles_any: raw.require.roles_any.clone(),
-        scopes_all: raw.require.scopes_all.clone(),
-        claims: raw.require.claims.clone(),
-        max_auth_age: raw.max_auth_age.as_deref().map(|text| problems.duration(key("max_auth_age"), text)),
-    };
+    let require = &raw.require;
+    let max_auth_age = raw.max_auth_age.as_deref().map(|text| problems.duration(key("max_auth_age"), text));
     let asks = !require.roles_any.is_empty() || !require.scopes_all.is_empty() || !require.claims.is_empty();
-    if raw.auth != Auth::Required && (asks || require.max_auth_age.is_some()) {
+    if raw.auth != Auth::Required && (asks || max_auth_age.is_some()) {
         let name = if asks { "require" } else { "max_auth_age" };
         problems.add(key(name), "found where `auth` is not \"required\"; allowed: only where nobody enters unknown");
     }
@@ -221,7 +217,7 @@ pub(super) fn guard(raw: &raw::Route, at: &str, around: &Around<'_>, problems: &
         site(key("trusted_origins"), origin, problems);
     }
     let cors = raw.cors.as_ref().map(|cors| self::cors(cors, raw, &key, problems));
-    Guard { issuers, require, fail, cors }
+    Guard { issuers, max_auth_age, fail, cors }
 }
 
 fn cors(raw: &raw::Cors, route: &raw::Route, key: &impl Fn(&str) -> String, problems: &mut Problems) -> Cors {

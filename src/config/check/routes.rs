@@ -52,7 +52,7 @@ pub(super) fn route(raw: &raw::Route, at: &str, around: &Around<'_>, problems: &
         problems.add(key("tags"), format!("found {tag:?}; allowed: 1 to 256 visible ASCII characters without ','"));
     }
     let target = target(raw, at, &path, around, problems);
-    let Guard { issuers, require, fail, cors } = guard(raw, at, around, problems);
+    let Guard { issuers, max_auth_age, fail, cors } = guard(raw, at, around, problems);
     if raw.sessions && !matches!(target, Target::Pools(_)) {
         problems.add(key("sessions"), "found true on a route without `pool`; allowed: only where an origin answers");
     }
@@ -74,7 +74,8 @@ pub(super) fn route(raw: &raw::Route, at: &str, around: &Around<'_>, problems: &
     Route {
         by: raw.by.clone(),
         issuers,
-        require,
+        require: raw.require.clone(),
+        max_auth_age,
         fail,
         cors,
         forward_token: raw.forward_token,
