@@ -7,7 +7,7 @@ use std::{env, error::Error, fs, io, path::Path};
 
 /// The very modules the gateway uses, compiled a second time for the build.
 #[path = "src"]
-#[allow(dead_code, unreachable_pub)]
+#[allow(dead_code, unreachable_pub, unused_imports)]
 mod usher {
     pub mod config;
     pub mod path;

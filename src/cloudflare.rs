@@ -6,6 +6,7 @@
 mod edge;
 mod host;
 mod ledger;
+mod prober;
 mod task;
 
 use crate::gateway::{Built, Gateway};

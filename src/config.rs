@@ -10,7 +10,9 @@ pub mod identity;
 pub mod languages;
 pub mod matcher;
 pub mod pattern;
+mod pool;
 pub mod raw;
+mod shard;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod source;
 pub mod units;
@@ -20,7 +22,9 @@ pub use algorithm::Algorithm;
 pub use identity::{Client, Cors, Issuer, KeySource, Setting, Unset};
 pub use matcher::Matcher;
 pub use pattern::{Host, Pattern, Segment};
-pub use raw::{Auth, Authenticator, Fail, Require, Shared};
+pub use pool::{Ejection, HashBy, Origin, Pool, Probe, Replicas, Retry};
+pub use raw::{Algorithm as Balance, Auth, Authenticator, Down, Fail, Require, ShardBy, Shared};
+pub use shard::{Bound, Phase, Shard, ShardKey, Shards};
 pub use words::Spoken;
 
 /// Milliseconds.
@@ -66,6 +70,8 @@ pub struct Config {
     pub regions: Vec<Region>,
     /// Origins that are equals.
     pub pools: Vec<Pool>,
+    /// Which pool has which part of the data.
+    pub shards: Vec<Shards>,
     /// The most specific first.
     pub routes: Vec<Route>,
 }
@@ -160,21 +166,6 @@ pub struct Region {
     pub default: bool,
 }
 
-/// Checked `[[pool]]`.
-#[derive(Debug, Clone)]
-pub struct Pool {
-    /// Unique name.
-    pub name: String,
-    /// Place in [`Config::regions`].
-    pub region: Option<usize>,
-    /// Where the origins are.
-    pub origins: Vec<Setting>,
-    /// Path for the health page.
-    pub health: String,
-    /// What `Usher-Assertion` calls it.
-    pub service: String,
-}
-
 /// Checked `[[route]]`.
 #[derive(Debug, Clone)]
 pub struct Route {
@@ -208,6 +199,10 @@ pub struct Route {
     pub throttle: bool,
     /// Where its requests go.
     pub target: Target,
+    /// Who gets another pool.
+    pub canary: Option<Canary>,
+    /// Which pool is shown a share of the safe requests: a place in [`Config::pools`], in a hundred.
+    pub shadow: Option<(usize, u32)>,
     /// Until the origin's answer begins.
     pub deadline: Millis,
     /// Whether `Usher-Session` is honoured.
@@ -222,6 +217,19 @@ pub struct Route {
     pub tags: Vec<String>,
 }
 
+/// Checked `canary` of a route.
+#[derive(Debug, Clone)]
+pub struct Canary {
+    /// Place in [`Config::pools`].
+    pub pool: usize,
+    /// Visitors in a hundred, once it is resolved.
+    pub percent: Setting,
+    /// Failures in a hundred answers at which it is given up.
+    pub abort_errors: Option<u32>,
+    /// It is given up when one answer in a hundred takes longer.
+    pub abort_p99: Option<Millis>,
+}
+
 /// Where the requests of a route go.
 #[derive(Debug, Clone)]
 pub enum Target {
@@ -229,6 +237,8 @@ pub enum Target {
     Static,
     /// Places in [`Config::pools`].
     Pools(Vec<usize>),
+    /// A place in [`Config::shards`].
+    Shards(usize),
     /// Elsewhere.
     Redirect {
         /// Path or URL with `{parameters}`.
@@ -310,6 +320,21 @@ impl Config {
         idle + self.ledger.max_delay + self.ledger.max_outage + 3_600_000
     }
 
+    /// The pools that a route's requests may go to: places in [`Config::pools`].
+    pub fn pools_of<'c>(&'c self, route: &'c Route) -> impl Iterator<Item = usize> + 'c {
+        let pools: &[usize] = match &route.target {
+            Target::Pools(pools) => pools,
+            _ => &[],
+        };
+        let shards = match &route.target {
+            Target::Shards(place) => self.shards.get(*place),
+            _ => None,
+        };
+        let of_shards = shards.into_iter().flat_map(|shards| shards.map.iter().chain(&shards.next));
+        let canary = route.canary.iter().map(|canary| canary.pool);
+        pools.iter().copied().chain(of_shards.map(|shard| shard.pool)).chain(canary)
+    }
+
     /// Checks the file as written.
     ///
     /// # Errors
@@ -331,7 +356,13 @@ impl Config {
     /// The first name that is missing or holds no URL.
     pub fn resolved(mut self, var: impl Fn(&str) -> Option<String>) -> Result<Self, Unset> {
         for origin in self.pools.iter_mut().flat_map(|pool| &mut pool.origins) {
-            origin.resolve(&var, identity::origin)?;
+            origin.url.resolve(&var, identity::origin)?;
+        }
+        for shards in &mut self.shards {
+            shards.resolve(&var)?;
+        }
+        for canary in self.routes.iter_mut().filter_map(|route| route.canary.as_mut()) {
+            canary.percent.resolve(&var, identity::percent)?;
         }
         for issuer in &mut self.issuers {
             issuer.resolve(&var)?;
@@ -352,6 +383,18 @@ pub fn base_url(text: &str) -> Option<String> {
     let authority = rest.split('/').next().unwrap_or_default();
     let plain = rest.bytes().all(|b| b.is_ascii_graphic() && !b"?#@\\<>\"{}|^`".contains(&b));
     (plain && !authority.is_empty() && !authority.starts_with(':')).then(|| text.trim_end_matches('/').to_owned())
+}
+
+/// What an origin is asked by: a base URL, or `service:BINDING` for a Worker that is bound.
+#[must_use]
+pub fn origin_url(text: &str) -> Option<String> {
+    match text.strip_prefix("service:") {
+        Some(name) => {
+            let good = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            good.then(|| text.to_owned())
+        }
+        None => base_url(text),
+    }
 }
 
 #[cfg(test)]

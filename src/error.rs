@@ -74,6 +74,18 @@ pub enum Error {
     /// The origin did not begin to answer in time.
     #[error("the origin did not answer in time")]
     OriginTimeout,
+    /// No origin of the pool is fit to be asked.
+    #[error("no origin is fit to answer now")]
+    PoolDown,
+    /// Every origin that could be asked is at as many requests as it may be.
+    #[error("the origins are at as many requests as they may be: try again in a moment")]
+    Busy,
+    /// The request does not say, or not well, which part of the data it is for.
+    #[error("{0}")]
+    NoShard(&'static str),
+    /// The part of the data that the request is for is on its way to another shard.
+    #[error("this part of the data is moving: nothing was done, try again in a moment")]
+    Moving,
     /// Ours.
     #[error("something went wrong here")]
     Internal,
@@ -99,7 +111,7 @@ impl Error {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
-            Self::Malformed(_) | Self::AmbiguousPath => 400,
+            Self::Malformed(_) | Self::AmbiguousPath | Self::NoShard(_) => 400,
             Self::Unauthenticated | Self::NotTheOperator => 401,
             Self::TokenWanted | Self::BadCredential(_) | Self::StepUp(_) => 401,
             Self::SignInFailed(_) => 400,
@@ -111,6 +123,7 @@ impl Error {
             Self::Internal => 500,
             Self::OriginUnreachable | Self::OriginFailed => 502,
             Self::Misconfigured | Self::IdentityDown | Self::LedgerDown | Self::StoreDown => 503,
+            Self::PoolDown | Self::Busy | Self::Moving => 503,
             Self::OriginTimeout | Self::NotStored => 504,
             Self::Loop => 508,
         }
@@ -123,6 +136,7 @@ impl Error {
             Self::Misconfigured | Self::Loop => Blame::Operator,
             Self::IdentityDown | Self::LedgerDown | Self::StoreDown => Blame::Platform,
             Self::OriginUnreachable | Self::OriginFailed | Self::OriginTimeout => Blame::Origin,
+            Self::PoolDown | Self::Busy | Self::Moving => Blame::Origin,
             Self::Internal => Blame::Usher,
             _ => Blame::Visitor,
         }
@@ -132,7 +146,8 @@ impl Error {
     #[must_use]
     pub fn proxy_error(&self) -> &'static str {
         match self {
-            Self::OriginUnreachable => "destination_unavailable",
+            Self::OriginUnreachable | Self::PoolDown | Self::Moving => "destination_unavailable",
+            Self::Busy => "connection_limit_reached",
             Self::OriginTimeout => "http_response_timeout",
             Self::Loop => "proxy_loop_detected",
             Self::Misconfigured => "proxy_configuration_error",
@@ -181,6 +196,10 @@ mod tests {
             Error::OriginUnreachable,
             Error::OriginFailed,
             Error::OriginTimeout,
+            Error::PoolDown,
+            Error::Busy,
+            Error::NoShard("x"),
+            Error::Moving,
             Error::Internal,
         ] {
             assert_eq!((400..500).contains(&error.status()), error.blame() == Blame::Visitor, "{error:?}");

@@ -15,8 +15,10 @@
 
 mod account;
 mod admin;
+mod attempt;
 mod book;
 mod cached;
+mod crew;
 mod demo;
 mod fetched;
 mod forward;
@@ -25,15 +27,18 @@ mod identify;
 mod invalidate;
 mod join;
 mod keys;
+mod origins;
 mod refresh;
 mod sessions;
+mod sharded;
 mod sign_in;
+mod tested;
 mod throttled;
 mod visit;
 
 use crate::assertion::Signer;
 use crate::cache::{store::Unstored, uncacheable::Marks};
-use crate::config::{Auth, Authenticator, Config, Memory, Millis, Route, Spoken, Target, Unset, raw::Raw};
+use crate::config::{Auth, Authenticator, Config, Memory, Millis, Pool, Route, Spoken, Target, Unset, raw::Raw};
 use crate::error::Error;
 use crate::head::{Edits, Fields, Head};
 use crate::ledger::View;
@@ -44,7 +49,7 @@ use crate::respond::{self, Asker, Generated};
 use crate::route::{self, Place};
 use crate::session::{Memo, Record};
 use crate::throttle::Failures;
-use crate::{cross_site, headers, path};
+use crate::{cross_site, headers, hint, path};
 use identify::Verified;
 use join::join;
 use keys::Keyrings;
@@ -104,6 +109,9 @@ pub struct Gateway {
     unknown_ended: Cell<(Millis, u32)>,
     book: book::Schedule,
     health: Cell<Option<health::Verdict>>,
+    crews: crew::Crews,
+    /// What visitors' cookies are signed with.
+    cookie_key: String,
 }
 
 impl Gateway {
@@ -111,11 +119,21 @@ impl Gateway {
     #[must_use]
     pub fn new(built: &Built<'_>, var: impl Fn(&str) -> Option<String>) -> Self {
         let log_key = var("ADMIN_TOKEN").unwrap_or_default();
+        let cookie_key = var("COOKIE_KEY").unwrap_or_default();
         let signer = var("SIGNING_KEYS").filter(|text| !text.is_empty()).map(|text| Signer::read(&text)).transpose();
         let config = Config::check(&built.raw)
             .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
             .map(|config| config.with_languages(built.languages))
             .and_then(|config| config.resolved(&var).map_err(|unset: Unset| unset.to_string()))
+            .and_then(|config| {
+                let signs = |pool: &&Pool| pool.affinity || pool.is_replicated();
+                match config.pools.iter().find(signs) {
+                    Some(pool) if cookie_key.len() < hint::SHORTEST_KEY => {
+                        Err(Unset::NoCookieKey(pool.name.clone()).to_string())
+                    }
+                    _ => Ok(config),
+                }
+            })
             .and_then(|config| {
                 let signer = signer.map_err(|why| format!("the secret SIGNING_KEYS cannot be used: {why}"))?;
                 Ok((Keyrings::new(&config.issuers)?, signer, config))
@@ -124,6 +142,7 @@ impl Gateway {
             Ok((keyrings, signer, config)) => (Ok(config), keyrings, signer),
             Err(sentence) => (Err(sentence), Keyrings::default(), None),
         };
+        let crews = config.as_ref().map(crew::Crews::new).unwrap_or_default();
         let (entries, lifetime) = config.as_ref().map_or((0, 0), |c| (c.session.memo_entries, c.session.memo));
         Self {
             config,
@@ -142,6 +161,8 @@ impl Gateway {
             unknown_ended: Cell::default(),
             book: book::Schedule::default(),
             health: Cell::new(None),
+            crews,
+            cookie_key,
         }
     }
 
@@ -149,6 +170,12 @@ impl Gateway {
     #[must_use]
     pub fn memory(&self) -> Memory {
         self.config.as_ref().map_or(Memory { all: 0, object: 0 }, |config| config.memory)
+    }
+
+    /// A pool as it is configured, for its prober.
+    #[must_use]
+    pub fn pool(&self, name: &str) -> Option<&Pool> {
+        self.config.as_ref().ok()?.pools.iter().find(|pool| pool.name == name)
     }
 
     /// Answers one request, whose packed head this is.
@@ -196,6 +223,11 @@ impl Gateway {
                     self.refresh(platform, config, refresh).await;
                     Ok(())
                 }
+                After::Sync(pool) => self.exchange(platform, config, *pool).await,
+                After::Shadow(shadow) => {
+                    self.shadowed(platform, config, shadow).await;
+                    Ok(())
+                }
             };
             if done.is_err() {
                 let what = match task {
@@ -204,7 +236,8 @@ impl Gateway {
                     }
                     After::Renew { .. } => "a session could not be renewed; its next use tries again",
                     // Said where it happened.
-                    After::Refresh(_) | After::Keys(_) => continue,
+                    After::Refresh(_) | After::Keys(_) | After::Shadow(_) => continue,
+                    After::Sync(_) => "a pool's prober could not be asked; what this isolate sees itself serves",
                     After::Delete { .. } => "an ended session's record could not be removed; its stamp keeps it ended",
                 };
                 platform.log(&observe::event("warning", what));
@@ -257,7 +290,7 @@ impl Gateway {
             Target::Static if !matches!(head.method, "GET" | "HEAD") => {
                 Err(Error::MethodNotAllowed(vec!["GET".into(), "HEAD".into()]))
             }
-            Target::Static | Target::Pools(_) => self.cached(platform, config, visit, &place).await,
+            Target::Static | Target::Pools(_) | Target::Shards(_) => self.cached(platform, config, visit, &place).await,
         }
     }
 
@@ -292,6 +325,13 @@ impl Gateway {
         if visit.origin_ms > 0 || visit.identity_ms > 0 {
             let (identity, origin) = (visit.identity_ms, visit.origin_ms);
             reply.edits.append("server-timing", &format!("usher-identity;dur={identity}, usher-origin;dur={origin}"));
+        }
+        for hint in &visit.hints {
+            reply.edits.append("set-cookie", hint);
+        }
+        if let Some(route) = visit.route {
+            let after = &mut visit.after;
+            config.pools_of(route).for_each(|pool| self.exchange_later(config, pool, platform.now(), after));
         }
         reply.after.append(&mut visit.after);
         if self.book.due(&self.view.borrow(), platform.now(), &config.ledger) {

@@ -8,6 +8,7 @@ pub mod trace;
 
 use crate::cache::Partition;
 use crate::head::{Edits, Fields, Head, list};
+use crate::hint;
 use crate::identity::Identity;
 use crate::path;
 use crate::session;
@@ -275,7 +276,10 @@ pub fn to_client(fields: &Fields<'_>, websocket: bool, edits: &mut Edits) {
 pub fn sets_session(fields: &Fields<'_>, cookie: &str, edits: &mut Edits) -> bool {
     let ours = |line: &str| {
         let name = line.split('=').next().unwrap_or_default().trim();
-        name == cookie || name.strip_prefix("__Host-") == Some(cookie) || session::is_of_sign_in(name, cookie)
+        name == cookie
+            || name.strip_prefix("__Host-") == Some(cookie)
+            || session::is_of_sign_in(name, cookie)
+            || hint::is_ours(name, cookie)
     };
     let lines = || fields.iter().filter(|(name, _)| *name == "set-cookie").map(|(_, line)| line);
     if !lines().any(ours) {

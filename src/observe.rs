@@ -47,6 +47,15 @@ pub struct Line<'a> {
     /// Who answered: an origin's URL, or `static`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<&'a str>,
+    /// The origin's pool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<&'a str>,
+    /// The shard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shard: Option<&'a str>,
+    /// Why this origin, where it is not the balance's choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steered: Option<&'a str>,
     /// Origins asked.
     #[serde(skip_serializing_if = "is_zero")]
     pub attempts: u32,
@@ -100,10 +109,12 @@ enum Counted {
     Cache,
     Identity,
     Keys,
+    Attempts,
+    Origins,
 }
 
 impl Counted {
-    const ALL: [Self; 3] = [Self::Cache, Self::Identity, Self::Keys];
+    const ALL: [Self; 5] = [Self::Cache, Self::Identity, Self::Keys, Self::Attempts, Self::Origins];
 
     /// Name, meaning, labels.
     fn described(self) -> (&'static str, &'static str, [&'static str; 2]) {
@@ -119,6 +130,14 @@ impl Counted {
             Self::Keys => {
                 ("issuer_keys_reads", "How often this isolate asked an issuer for its keys.", ["issuer", "result"])
             }
+            Self::Attempts => {
+                ("origin_attempts", "Requests that this isolate sent to origins, by pool.", ["pool", "result"])
+            }
+            Self::Origins => (
+                "origin_events",
+                "What befell a pool in this isolate: ejected, shed, budget (a retry too many), hedge_won, fail_open, fail_closed, stale, fallback.",
+                ["pool", "what"],
+            ),
         }
     }
 }
@@ -137,6 +156,16 @@ impl Counters {
     /// Counts that an issuer was asked for its keys.
     pub fn keys_read(&mut self, issuer: &str, good: bool) {
         self.add(Counted::Keys, issuer.to_owned().into(), if good { "ok" } else { "failed" });
+    }
+
+    /// Counts a request that was sent to an origin of a pool.
+    pub fn attempted(&mut self, pool: &str, result: &'static str) {
+        self.add(Counted::Attempts, pool.to_owned().into(), result);
+    }
+
+    /// Counts what befell a pool.
+    pub fn origin(&mut self, what: &'static str, pool: &str) {
+        self.add(Counted::Origins, pool.to_owned().into(), what);
     }
 
     fn add(&mut self, what: Counted, one: Cow<'static, str>, other: &'static str) {

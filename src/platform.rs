@@ -59,6 +59,8 @@ pub enum Carry {
     Fields,
     /// The fields and the body, streaming.
     Everything,
+    /// The fields and the body, which is held so that it can be sent again.
+    Held,
 }
 
 /// What an origin is asked.
@@ -74,6 +76,8 @@ pub struct Ask<'a> {
     pub edits: &'a Edits,
     /// Until the answer begins.
     pub deadline: Millis,
+    /// How long nothing may come of an answer that has begun; 0 = for ever.
+    pub idle: Millis,
     /// What keys the answer where Cloudflare's Workers Cache stands before the origin: JSON.
     pub through: Option<&'a str>,
 }
@@ -176,6 +180,24 @@ pub trait Platform {
     /// Asks an origin.
     fn fetch(&self, ask: &Ask<'_>) -> impl Future<Output = Result<Answer<Self::Body>, Failure>>;
 
+    /// Asks one origin, and another as well when no answer has begun after so long: the first answer
+    /// to begin, and whether it is the other's. Who is too late is told to stop.
+    fn hedge(
+        &self,
+        first: &Ask<'_>,
+        after: Millis,
+        second: &Ask<'_>,
+    ) -> impl Future<Output = (bool, Result<Answer<Self::Body>, Failure>)>;
+
+    /// Lets go of an answer that nobody gets.
+    fn discard(&self, body: Self::Body);
+
+    /// Waits.
+    fn pause(&self, time: Millis) -> impl Future<Output = ()>;
+
+    /// Says something to a pool's prober ([`crate::health::roster::Letter`] as JSON), and hears JSON.
+    fn prober(&self, pool: &str, letter: &str, deadline: Millis) -> impl Future<Output = Result<String, Down>>;
+
     /// A static file, by path.
     fn file(&self, path: &str) -> impl Future<Output = Result<Answer<Self::Body>, Failure>>;
 
@@ -270,8 +292,8 @@ pub struct Refresh {
     pub route: usize,
     /// The path the origin is asked for.
     pub path: String,
-    /// Whom to ask, in this order.
-    pub origins: Vec<String>,
+    /// Whom to ask, in this order: places of pools and of origins in them.
+    pub origins: Vec<(usize, usize)>,
     /// From the visitor's request to what the origin is asked: none of it is the visitor's own.
     pub edits: Edits,
     /// What the origin is told then.
@@ -307,4 +329,23 @@ pub enum After {
     },
     /// Ask for a stale answer anew.
     Refresh(Box<Refresh>),
+    /// Tell a pool's prober what is known here, and hear what it knows: a place in the configuration's.
+    Sync(usize),
+    /// Show a request to a pool whose answer nobody sees.
+    Shadow(Box<Shadow>),
+}
+
+/// A request that a second pool is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shadow {
+    /// Places of the pool and of the origin in it.
+    pub origin: (usize, usize),
+    /// The method, a safe one.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// Changes to the visitor's fields.
+    pub edits: Edits,
+    /// Until its answer begins.
+    pub deadline: Millis,
 }

@@ -134,6 +134,8 @@ pub fn error(error: &Error, asker: &Asker<'_>) -> Generated {
         Error::IdentityDown | Error::LedgerDown | Error::StoreDown => {
             edits.set("retry-after", &RETRY_AFTER.to_string());
         }
+        Error::PoolDown => edits.set("retry-after", &RETRY_AFTER.to_string()),
+        Error::Busy | Error::Moving => edits.set("retry-after", "1"),
         _ => {}
     }
     edits.set("proxy-status", &format!("usher; error={}", error.proxy_error()));

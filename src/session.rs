@@ -12,6 +12,7 @@ pub use memo::Memo;
 pub use own::{API_KEY, Device, Note};
 
 use crate::config::{self, Millis};
+use crate::hint;
 use crate::jwt::{self, encode};
 use crate::ledger::{self, Validity, View};
 use serde::{Deserialize, Serialize};
@@ -280,7 +281,7 @@ pub fn without_token(cookies: &str, name: &str) -> Option<String> {
     let host = cookie_name(name, true);
     let ours = |piece: &str| {
         let found = piece.split('=').next().unwrap_or_default().trim_matches([' ', '\t']);
-        found == name || found == host || is_of_sign_in(found, name)
+        found == name || found == host || is_of_sign_in(found, name) || hint::is_ours(found, name)
     };
     let mut kept = String::with_capacity(cookies.len());
     for pair in cookies.split(';') {

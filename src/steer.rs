@@ -1,6 +1,6 @@
 //! Which region is the visitor's, and which origins are tried, in which order?
 
-use crate::config::{Config, Coordinates, Region, Setting};
+use crate::config::{Config, Coordinates, Region};
 use crate::visitor::Visitor;
 use std::cmp::Ordering;
 
@@ -52,44 +52,33 @@ pub fn region(regions: &[Region], visitor: &Visitor<'_>) -> Option<(usize, Reaso
         .or_else(|| (!regions.is_empty()).then_some((0, Reason::Default)))
 }
 
-/// The base URLs to try, in order: one of the pool of the visitor's region, one of each pool that is
-/// next nearest to the visitor (or to that region), one of each without a place; then the others of
-/// each, for what stands together often falls together. Within a pool from a random start.
+/// Pools from near to far: that of the visitor's region, those next nearest to the visitor (or to that
+/// region), those without a place.
 #[must_use]
-pub fn origins<'c>(
-    config: &'c Config,
-    pools: &[usize],
-    visitor: &Visitor<'_>,
-    region: Option<usize>,
-    random: u64,
-) -> Vec<&'c str> {
-    let here = visitor.coordinates.or_else(|| config.regions.get(region?)?.at);
-    let rank = |place: usize| -> (u8, f64) {
-        match config.pools.get(place).and_then(|pool| pool.region) {
-            own if own.is_some() && own == region => (0, 0.0),
-            Some(other) => match (here, config.regions.get(other).and_then(|region| region.at)) {
-                (Some(here), Some(there)) => (1, distance(here, there)),
-                _ => (2, 0.0),
-            },
-            None => (3, 0.0),
-        }
-    };
+pub fn pools(config: &Config, pools: &[usize], visitor: &Visitor<'_>, region: Option<usize>) -> Vec<usize> {
     let mut order = pools.to_vec();
-    order.sort_by(|a, b| rank(*a).partial_cmp(&rank(*b)).unwrap_or(Ordering::Equal));
-    let pools: Vec<&[Setting]> =
-        order.iter().filter_map(|place| Some(config.pools.get(*place)?.origins.as_slice())).collect();
-    let most = pools.iter().map(|origins| origins.len()).max().unwrap_or_default();
-    let turns = (0..most).flat_map(|turn| pools.iter().map(move |origins| (turn, *origins)));
-    turns
-        .filter(|(turn, origins)| *turn < origins.len())
-        .filter_map(|(turn, origins)| {
-            let start = usize::try_from(random % origins.len() as u64).unwrap_or_default();
-            match origins.get((start + turn) % origins.len())? {
-                Setting::Is(url) => Some(url.as_str()),
-                Setting::Var(_) => None,
-            }
-        })
-        .collect()
+    if order.len() > 1 {
+        let rank = |place: &usize| {
+            let own = config.pools.get(*place).and_then(|pool| pool.region);
+            rank(config, own, visitor, region)
+        };
+        order.sort_by(|a, b| rank(a).partial_cmp(&rank(b)).unwrap_or(Ordering::Equal));
+    }
+    order
+}
+
+/// How far from a visitor something is that stands in the region `there`: the less the nearer.
+#[must_use]
+pub fn rank(config: &Config, there: Option<usize>, visitor: &Visitor<'_>, region: Option<usize>) -> (u8, f64) {
+    let here = || visitor.coordinates.or_else(|| config.regions.get(region?)?.at);
+    match there {
+        own if own.is_some() && own == region => (0, 0.0),
+        Some(other) => match (here(), config.regions.get(other).and_then(|region| region.at)) {
+            (Some(here), Some(there)) => (1, distance(here, there)),
+            _ => (2, 0.0),
+        },
+        None => (3, 0.0),
+    }
 }
 
 /// Great-circle distance in radians (haversine formula).
@@ -178,14 +167,13 @@ mod tests {
     }
 
     #[test]
-    fn pools_are_tried_from_near_to_far_and_origins_from_a_random_start() {
+    fn pools_stand_from_near_to_far() {
         let config = config();
         let tokyo = visitor(Some("JP"), Some("AS"), Some((35.6, 139.7)));
-        let order = origins(&config, &[3, 0, 1, 2], &tokyo, Some(2), 4);
-        assert_eq!(order, ["https://ap1", "https://eu2", "https://us1", "https://any1", "https://eu3", "https://eu1"]);
+        assert_eq!(pools(&config, &[3, 0, 1, 2], &tokyo, Some(2)), [2, 0, 1, 3]);
         let unknown = visitor(None, None, None);
-        assert_eq!(origins(&config, &[1, 0], &unknown, Some(0), 0)[0], "https://eu1");
-        assert_eq!(origins(&config, &[3], &unknown, None, 9), ["https://any1"]);
+        assert_eq!(pools(&config, &[1, 0], &unknown, Some(0)), [0, 1]);
+        assert_eq!(pools(&config, &[3], &unknown, None), [3]);
     }
 
     #[test]
@@ -198,15 +186,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_origin_is_tried_exactly_once(random: u64, lat in -90.0..90.0f64, lon in -180.0..180.0f64) {
+        fn every_pool_stands_in_the_order_exactly_once(lat in -90.0..90.0f64, lon in -180.0..180.0f64) {
             let config = config();
             let who = visitor(None, None, Some((lat, lon)));
             let place = region(&config.regions, &who).map(|(place, _)| place);
-            let mut order = origins(&config, &[0, 1, 2, 3], &who, place, random);
-            prop_assert_eq!(order.len(), 6);
+            let mut order = pools(&config, &[0, 1, 2, 3], &who, place);
             order.sort_unstable();
-            order.dedup();
-            prop_assert_eq!(order.len(), 6);
+            prop_assert_eq!(order, [0, 1, 2, 3]);
         }
     }
 }

@@ -40,6 +40,18 @@ impl<'a> Visitor<'a> {
     }
 }
 
+impl Visitor<'_> {
+    /// The address, or the part of it that stays: of IPv6 the first 64 bits, within which households
+    /// change their address as they like.
+    #[must_use]
+    pub fn network(&self) -> Option<String> {
+        match self.ip?.parse().ok()? {
+            std::net::IpAddr::V4(ip) => Some(ip.to_string()),
+            std::net::IpAddr::V6(ip) => Some(format!("{:x}/64", u128::from(ip) >> 64)),
+        }
+    }
+}
+
 /// Decimal degrees as millionths, without a float in sight (floats cost 20 KB of wasm).
 fn millionths(text: &str, most: i32) -> Option<i32> {
     let (sign, digits) = match text.strip_prefix('-') {

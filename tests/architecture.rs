@@ -139,9 +139,8 @@ fn every_file_opens_with_the_question_it_answers() {
 
 #[test]
 fn every_key_of_the_configuration_stands_in_the_example_and_in_the_readme() {
-    let raw = ["src/config/raw.rs", "src/config/raw/identity.rs", "src/config/raw/route.rs"]
-        .map(|file| fs::read_to_string(file).unwrap())
-        .concat();
+    let files = ["raw.rs", "raw/identity.rs", "raw/pool.rs", "raw/route.rs", "raw/shard.rs"];
+    let raw = files.map(|file| fs::read_to_string(format!("src/config/{file}")).unwrap()).concat();
     let example = fs::read_to_string("usher.toml").unwrap();
     let readme = fs::read_to_string("README.md").unwrap();
     let mut renamed = None;

@@ -34,6 +34,11 @@ fn failure(value: &JsValue) -> Option<u32> {
     value.as_f64().map(|code| code as u32)
 }
 
+/// A timer of JavaScript's holds at most 2^31 - 1 milliseconds.
+fn timer(time: Millis) -> f64 {
+    time.min(i32::MAX as Millis) as f64
+}
+
 fn done(value: &JsValue) -> Result<(), Down> {
     if failure(value) == Some(0) { Ok(()) } else { Err(Down) }
 }
@@ -143,12 +148,39 @@ impl Platform for Edge {
             Carry::Nothing => 0,
             Carry::Fields => 1,
             Carry::Everything => 2,
+            Carry::Held => 3,
         };
-        // A timer of JavaScript's holds at most 2^31 - 1 milliseconds.
-        let deadline = ask.deadline.min(i32::MAX as Millis) as f64;
-        answered(
-            wait(host::ask(&self.request, ask.url, ask.method, carry, ask.edits.packed(), deadline, ask.through)).await,
-        )
+        let Ask { url, method, edits, deadline, idle, through, .. } = *ask;
+        let (deadline, idle) = (timer(deadline), timer(idle));
+        answered(wait(host::ask(&self.request, url, method, carry, edits.packed(), deadline, idle, through)).await)
+    }
+
+    async fn hedge(
+        &self,
+        first: &Ask<'_>,
+        after: Millis,
+        second: &Ask<'_>,
+    ) -> (bool, Result<Answer<JsValue>, Failure>) {
+        let Ask { url, method, edits, deadline, idle, .. } = *first;
+        let (deadline, other_deadline) = (timer(deadline), timer(second.deadline));
+        let (edits, idle, after) = (edits.packed(), timer(idle), timer(after));
+        let asked = host::hedge(&self.request, method, edits, idle, url, deadline, after, second.url, other_deadline);
+        match wait(asked).await.dyn_into::<js_sys::Array>() {
+            Ok(pair) => (failure(&pair.get(0)) == Some(1), answered(pair.get(1))),
+            Err(_) => (false, Err(Failure::Unreachable)),
+        }
+    }
+
+    fn discard(&self, body: JsValue) {
+        host::discard(&body);
+    }
+
+    async fn pause(&self, time: Millis) {
+        wait(host::pause(timer(time))).await;
+    }
+
+    async fn prober(&self, pool: &str, letter: &str, deadline: Millis) -> Result<String, Down> {
+        wait(host::prober(pool, letter, timer(deadline))).await.as_string().ok_or(Down)
     }
 
     async fn file(&self, path: &str) -> Result<Answer<JsValue>, Failure> {

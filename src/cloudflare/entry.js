@@ -61,16 +61,38 @@ export default {
   },
 };
 
-/** The book. Its inside is the gateway's; it is built anew when the gateway was. */
-export class Ledger extends DurableObject {
+/** An object whose inside is the gateway's; it is built anew when the gateway was. */
+class Outside extends DurableObject {
   #inner;
   #era = -1;
 
-  fetch(request) {
+  inside(make) {
     if (this.#era !== era) {
-      this.#inner = new usher.Ledger(this.ctx, this.env);
+      this.#inner = make();
       this.#era = era;
     }
-    return enter(() => this.#inner.fetch(request));
+    return this.#inner;
+  }
+}
+
+/** The book. */
+export class Ledger extends Outside {
+  fetch(request) {
+    return enter(() => this.inside(() => new usher.Ledger(this.ctx, this.env)).fetch(request));
+  }
+}
+
+/** Whoever watches over a pool. */
+export class Prober extends Outside {
+  #prober() {
+    return this.inside(() => new usher.Prober(this.ctx, this.env));
+  }
+
+  fetch(request) {
+    return enter(() => this.#prober().fetch(request));
+  }
+
+  alarm() {
+    return enter(() => this.#prober().alarm());
   }
 }

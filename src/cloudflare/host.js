@@ -54,13 +54,38 @@ export function later(task) {
   waitUntil(Promise.resolve(task).then(run));
 }
 
+/** How a Worker that is bound is called: `service:` and the binding's name. */
+const SERVICE = "service:";
+
+/** fetch, or the same to a Worker that is bound here. */
+export function reach(url, init) {
+  if (!url.startsWith(SERVICE)) return fetch(url, init);
+  const slash = url.indexOf("/");
+  const service = env[url.slice(SERVICE.length, slash)];
+  if (typeof service?.fetch !== "function") throw new Error(`${url.slice(0, slash)} is not bound`);
+  // Not a place that anything could be at: who is bound is asked whatever the host.
+  return service.fetch(`https://service.invalid${url.slice(slash)}`, init);
+}
+
+// Bodies that are held so that they can be sent again.
+const held = new WeakMap();
+
+async function bodyOf(request) {
+  if (!held.has(request)) held.set(request, await request.arrayBuffer());
+  return held.get(request);
+}
+
 /**
- * Asks an origin. `carry`: 0 = nothing of the visitor's, 1 = the fields, 2 = the body too. With
- * `through` (JSON) the question goes to this worker's own entrypoint, before which Cloudflare's
- * Workers Cache stands: its key is the URL and these props, which no request from outside can have.
+ * Asks an origin. `carry`: 0 = nothing of the visitor's, 1 = the fields, 2 = the body too, streaming,
+ * 3 = the body too, held. With `through` (JSON) the question goes to this worker's own entrypoint,
+ * before which Cloudflare's Workers Cache stands: its key is the URL and these props, which no request
+ * from outside can have.
  */
-export async function ask(request, url, method, carry, edits, deadline, through) {
-  const controller = new AbortController();
+export function ask(request, url, method, carry, edits, deadline, idle, through) {
+  return asked(new AbortController(), request, url, method, carry, edits, deadline, idle, through);
+}
+
+async function asked(controller, request, url, method, carry, edits, deadline, idle, through) {
   const timer = setTimeout(() => controller.abort(LATE), deadline);
   const headers = edit(carry > 0 ? new Headers(request.headers) : new Headers(), edits);
   try {
@@ -69,20 +94,115 @@ export async function ask(request, url, method, carry, edits, deadline, through)
       const question = new Request(url, { method, headers, redirect: "manual", signal: controller.signal });
       return await exports.default({ props: JSON.parse(through) }).fetch(question);
     }
-    return await fetch(url, {
+    const answer = await reach(url, {
       method,
       headers,
-      body: carry > 1 ? request.body : undefined,
+      body: carry === 3 ? await bodyOf(request) : carry === 2 ? request.body : undefined,
       redirect: "manual",
       // Cloudflare's own cache below fetch knows neither partitions nor the ledger.
       cache: "no-store",
       signal: controller.signal,
     });
+    return idle > 0 && answer.body !== null && !answer.webSocket ? impatient(answer, idle) : answer;
   } catch (error) {
     return controller.signal.aborted ? LATE : failed("an origin", error);
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** An answer that breaks off when nothing comes for so long. */
+function impatient(answer, idle) {
+  const reader = answer.body.getReader();
+  const body = new ReadableStream({
+    async pull(controller) {
+      let timer;
+      const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error("nothing came for too long")), idle)));
+      try {
+        const { done, value } = await Promise.race([reader.read(), late]);
+        if (done) controller.close();
+        else controller.enqueue(value);
+      } catch (error) {
+        reader.cancel(error).catch(() => {});
+        throw failed("an origin", error) && error;
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
+  return new Response(body, answer);
+}
+
+/**
+ * Asks one origin, and another as well when the first has not begun to answer after so long: the first
+ * answer that begins, after whether it is the other's. A failure waits for the other one's word.
+ */
+export async function hedge(request, method, edits, idle, url, deadline, after, other, otherDeadline) {
+  const controllers = [new AbortController(), new AbortController()];
+  const go = async (place, to, within) => [place, await asked(controllers[place], request, to, method, 1, edits, within, idle)];
+  const first = go(0, url, deadline);
+  let timer;
+  const early = await Promise.race([first, new Promise((resolve) => (timer = setTimeout(resolve, after)))]);
+  clearTimeout(timer);
+  if (early !== undefined) return early;
+  const both = [first, go(1, other, otherDeadline)];
+  let [place, answer] = await Promise.race(both);
+  if (typeof answer === "number") [place, answer] = await both[1 - place];
+  else {
+    controllers[1 - place].abort(LATE);
+    both[1 - place].then(([, late]) => typeof late === "number" || discard(late));
+  }
+  return [place, answer];
+}
+
+/** Lets go of an answer that nobody gets. */
+export function discard(answer) {
+  answer.body?.cancel?.().catch(() => {});
+}
+
+/** Waits, in milliseconds. */
+export function pause(time) {
+  return new Promise((resolve) => setTimeout(resolve, time));
+}
+
+/** Says something to a pool's prober, and hears JSON: see src/health/roster.rs. */
+export function prober(pool, letter, deadline) {
+  return within("PROBER", watch(pool, undefined, letter), deadline);
+}
+
+/** The same, to the prober of a pool in one location. */
+export async function watch(pool, location, letter) {
+  const name = location === undefined ? pool : `${pool}@${location}`;
+  const prober = env.PROBER.get(env.PROBER.idFromName(name), location === undefined ? {} : { locationHint: location });
+  const url = `https://prober.invalid/?pool=${encodeURIComponent(pool)}`;
+  const response = await prober.fetch(url, { method: "POST", body: letter });
+  const text = await response.text();
+  return response.ok ? text : failed("PROBER", `${response.status} ${text}`);
+}
+
+/** Asks an origin how it is: its answer's head, an empty line, and the beginning of its body. */
+export async function probe(url, method, edits, deadline, most) {
+  const signal = AbortSignal.timeout(deadline);
+  try {
+    const headers = edit(new Headers(), edits);
+    const answer = await reach(url, { method, headers, redirect: "manual", cache: "no-store", signal });
+    const read = most > 0 ? await beginning(answer.body, most) : (discard(answer), "");
+    return `${lines(answer.status, answer.headers)}\n${read}`;
+  } catch {
+    return signal.aborted ? LATE : DOWN;
+  }
+}
+
+async function beginning(body, most) {
+  if (body === null) return "";
+  const decoder = new TextDecoder();
+  let read = "";
+  for await (const chunk of body) {
+    read += decoder.decode(chunk, { stream: true });
+    if (read.length >= most) break;
+  }
+  return read.slice(0, most);
 }
 
 /** Answers a question of our own that the Workers Cache could not. */

@@ -17,8 +17,25 @@ extern "C" {
         carry: u32,
         edits: &str,
         deadline: f64,
+        idle: f64,
         through: Option<&str>,
     ) -> Promise;
+    pub(super) fn hedge(
+        request: &JsValue,
+        method: &str,
+        edits: &str,
+        idle: f64,
+        url: &str,
+        deadline: f64,
+        after: f64,
+        other: &str,
+        other_deadline: f64,
+    ) -> Promise;
+    pub(super) fn discard(answer: &JsValue);
+    pub(super) fn pause(time: f64) -> Promise;
+    pub(super) fn prober(pool: &str, letter: &str, deadline: f64) -> Promise;
+    pub(super) fn watch(pool: &str, location: Option<&str>, letter: &str) -> Promise;
+    pub(super) fn probe(url: &str, method: &str, edits: &str, deadline: f64, most: u32) -> Promise;
     pub(super) fn file(path: &str) -> Promise;
     #[wasm_bindgen(js_name = recordRead)]
     pub(super) fn record_read(key: &str, deadline: f64) -> Promise;

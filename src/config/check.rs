@@ -2,14 +2,18 @@
 //! when it does not.
 
 mod identity;
+mod pools;
 mod routes;
+mod shards;
 
 use super::{
     Config, Coordinates, Issuer, Ledger, Locales, Matcher, Memory, Millis, Pool, Problem, Region, Route, Session,
-    Setting, base_url, raw, units,
+    Setting, Shards, raw, units,
 };
 use identity::issuers;
+use pools::pools;
 use routes::{overlaps, route};
+use shards::shards;
 
 /// Collects problems so that one build shows them all.
 #[derive(Default)]
@@ -86,6 +90,7 @@ struct Around<'a> {
     pools: &'a [Pool],
     locales: &'a Locales,
     issuers: &'a [Issuer],
+    shards: &'a [Shards],
 }
 
 pub(super) fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
@@ -102,7 +107,8 @@ pub(super) fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
     }
     let issuers = issuers(&raw.issuer, &mut problems);
     token("api_key.header", &raw.api_key.header, &mut problems);
-    let around = Around { pools: &pools, locales: &locales, issuers: &issuers };
+    let shards = shards(&raw.shards, &pools, &mut problems);
+    let around = Around { pools: &pools, locales: &locales, issuers: &issuers, shards: &shards };
     let mut routes: Vec<Route> = Vec::with_capacity(raw.route.len());
     for (place, written) in raw.route.iter().enumerate() {
         let route = route(written, &format!("route[{place}]"), &around, &mut problems);
@@ -150,6 +156,7 @@ pub(super) fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
             issuers,
             regions,
             pools,
+            shards,
             routes,
         })
     } else {
@@ -324,38 +331,6 @@ fn regions(raw: &[raw::Region], problems: &mut Problems) -> Vec<Region> {
 /// Degrees to millionths; out of range saturates (and has been reported).
 fn millionths(degrees: f64) -> i32 {
     (degrees * 1e6).round() as i32
-}
-
-fn pools(raw: &[raw::Pool], regions: &[Region], problems: &mut Problems) -> Vec<Pool> {
-    let mut pools: Vec<Pool> = Vec::with_capacity(raw.len());
-    for (place, written) in raw.iter().enumerate() {
-        let key = |name: &str| format!("pool[{place}].{name}");
-        problems.name(key("name"), &written.name, pools.iter().any(|p| p.name == written.name));
-        let region = written
-            .region
-            .as_deref()
-            .map(|name| problems.place(key("region"), name, regions.iter().map(|r| r.name.as_str())));
-        if written.origins.is_empty() {
-            problems.add(key("origins"), "found none; allowed: at least one URL");
-        }
-        let health = written.health.clone().unwrap_or_else(|| "/".into());
-        if !super::super::path::is_local(&health) {
-            problems.add(key("health"), format!("found {health:?}; allowed: a path, such as \"/healthz\""));
-        }
-        let mut origins = Vec::with_capacity(written.origins.len());
-        for (number, text) in written.origins.iter().enumerate() {
-            match setting(text, base_url) {
-                Some(origin) => origins.push(origin),
-                None => problems.add(
-                    format!("pool[{place}].origins[{number}]"),
-                    format!("found {text:?}; allowed: a base URL such as \"https://app.example.com\", or \"${{NAME}}\" to read one from the worker's vars and secrets"),
-                ),
-            }
-        }
-        let service = written.service.clone().unwrap_or_else(|| written.name.clone());
-        pools.push(Pool { name: written.name.clone(), region, origins, health, service });
-    }
-    pools
 }
 
 /// `"${NAME}"`, or a value that `read` understands.

@@ -1,6 +1,7 @@
 //! Whose word is taken, for what, and what of it differs per environment.
 
-use super::{Algorithm, Millis, base_url};
+use super::shard::Phase;
+use super::{Algorithm, Millis, origin_url};
 
 /// How it is said that a var holds something else than it should.
 type Bad = fn(String) -> Unset;
@@ -67,6 +68,17 @@ pub enum Unset {
         "the var or secret {0} is no https:// URL; http:// is allowed on this very machine only (localhost, 127.0.0.1)"
     )]
     NotSecure(String),
+    /// It is no share.
+    #[error("the var or secret {0} is no share in a hundred: it must be a whole number from 0 to 100")]
+    NotAPercentage(String),
+    /// It is no phase of a move.
+    #[error("the var or secret {0} is no phase of a move: it must be prepare, dual_read, cut or retire")]
+    NotAPhase(String),
+    /// What is signed for visitors' cookies needs a key.
+    #[error(
+        "pool {0:?} hands visitors signed cookies (`affinity`, replicas), but the secret COOKIE_KEY is not set or has less than 32 characters: run `wrangler secret put COOKIE_KEY` with random text"
+    )]
+    NoCookieKey(String),
     /// It is empty.
     #[error("the var or secret {0} is empty")]
     Empty(String),
@@ -80,9 +92,24 @@ pub enum Unset {
     Confusing(String),
 }
 
-/// An origin's base URL without its trailing slash.
+/// What an origin is asked by.
 pub(super) fn origin(text: String) -> Result<String, Bad> {
-    base_url(&text).ok_or(Unset::NotAUrl)
+    origin_url(&text).ok_or(Unset::NotAUrl)
+}
+
+/// A share in a hundred.
+pub(super) fn percent(text: String) -> Result<String, Bad> {
+    if is_percent(&text) { Ok(text) } else { Err(Unset::NotAPercentage) }
+}
+
+/// How far a move of shards is.
+pub(super) fn phase(text: String) -> Result<String, Bad> {
+    if Phase::parse(&text).is_some() { Ok(text) } else { Err(Unset::NotAPhase) }
+}
+
+/// Whether this is a whole number from 0 to 100.
+pub(super) fn is_percent(text: &str) -> bool {
+    text.parse::<u32>().is_ok_and(|percent| percent <= 100)
 }
 
 /// A URL whose answer can be believed.

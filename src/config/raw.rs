@@ -4,10 +4,14 @@
 //! build embeds when an isolate starts.
 
 mod identity;
+mod pool;
 mod route;
+mod shard;
 
 pub use identity::{ApiKey, Assertion, Authenticator, Cors, Fail, Issuer, Require};
+pub use pool::{Algorithm, Down, Origin, Pool, Probe, Retry, Table};
 pub use route::{Auth, Cache, Pools, Redirect, Route, Shared};
+pub use shard::{Shard, ShardBy, Shards, Values};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -36,6 +40,8 @@ pub struct Raw {
     pub region: Vec<Region>,
     /// `[[pool]]`
     pub pool: Vec<Pool>,
+    /// `[[shards]]`
+    pub shards: Vec<Shards>,
     /// `[[route]]`
     pub route: Vec<Route>,
 }
@@ -198,23 +204,4 @@ pub struct Region {
     /// Serves everybody else; the first region when none says so.
     #[serde(default)]
     pub default: bool,
-}
-
-/// `[[pool]]`: origins that are equals.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Pool {
-    /// Unique name; routes refer to it.
-    pub name: String,
-    /// Name of the region it stands in.
-    #[serde(default)]
-    pub region: Option<String>,
-    /// Base URLs, or `"${NAME}"` to read one from the worker's vars and secrets.
-    pub origins: Vec<String>,
-    /// Path that the health page asks each origin for.
-    #[serde(default)]
-    pub health: Option<String>,
-    /// What `aud` of `Usher-Assertion` calls it; its name when left out.
-    #[serde(default)]
-    pub service: Option<String>,
 }

@@ -50,11 +50,11 @@ fn a_fault_names_file_line_key_what_was_found_and_what_is_allowed() {
         ),
         (
             "[[pool]]\nname = \"app\"\norigins = [\n  \"https://a.example\",\n  \"ftp://b.example\",\n]\n[[route]]\nname = \"a\"\npath = \"/\"\npool = \"ap\"\n",
-            "usher.toml:5: `pool[0].origins[1]`: found \"ftp://b.example\"; allowed: a base URL such as \"https://app.example.com\", or \"${NAME}\" to read one from the worker's vars and secrets\nusher.toml:10: `route[0].pool`: found \"ap\"; allowed: \"app\" (did you mean \"app\"?)\n",
+            "usher.toml:5: `pool[0].origins[1]`: found \"ftp://b.example\"; allowed: a base URL such as \"https://app.example.com\", \"service:BINDING\" for a Worker that is bound, or \"${NAME}\" to read one from the worker's vars and secrets\nusher.toml:10: `route[0].pool`: found \"ap\"; allowed: \"app\" (did you mean \"app\"?)\n",
         ),
         (
             "[[route]]\nname = \"a\"\npath = \"/\"\n",
-            "usher.toml:1: `route[0]`: found no target; allowed: exactly one of `static`, `pool`, `redirect`, `respond`, `echo`, `sign_in`\n",
+            "usher.toml:1: `route[0]`: found no target; allowed: exactly one of `static`, `pool`, `shards`, `redirect`, `respond`, `echo`, `sign_in`\n",
         ),
     ] {
         assert_eq!(faults(text), said);
@@ -138,7 +138,7 @@ fn a_var_is_read_where_the_worker_runs_and_a_missing_one_is_named() {
     let config = || read(&text, "usher.toml").expect("reads").1;
     let found =
         config().resolved(|name| (name == "ORIGIN_URL").then(|| "http://127.0.0.1:1/base/".into())).expect("set");
-    assert_eq!(found.pools[0].origins, [Setting::Is("http://127.0.0.1:1/base".into())]);
+    assert_eq!(found.pools[0].origins[0].url, Setting::Is("http://127.0.0.1:1/base".into()));
     let missing = config().resolved(|_| None).expect_err("not set").to_string();
     assert!(missing.contains("ORIGIN_URL"), "{missing}");
     let secret = config().resolved(|_| Some("hunter2".into())).expect_err("no URL").to_string();

@@ -51,6 +51,15 @@ impl Gateway {
             ("me/sessions", "GET") => self.own_sessions(platform, config, visit).await,
             ("me/sessions", "DELETE") => self.end_own(platform, config, visit).await,
             ("me/sessions", _) => allow(&["GET", "DELETE"]),
+            ("origins", "GET") => {
+                operator(platform, visit)?;
+                Ok(self.origins(platform, config, visit).await)
+            }
+            ("origins", "POST") => {
+                operator(platform, visit)?;
+                self.ordered(platform, config, &visit.head.fields, &text(platform).await?).await
+            }
+            ("origins", _) => allow(&["GET", "POST"]),
             ("metrics", "GET" | "HEAD") => {
                 operator(platform, visit)?;
                 Ok(Generated::new(200, "text/plain; version=0.0.4", self.counters.borrow().text()))

@@ -40,12 +40,18 @@ impl Gateway {
         visit: &mut Visit<'a>,
         place: &Place<'a, 'a>,
     ) -> Result<Reply<P::Body>, Error> {
+        visit.canary = self.gets_canary(config, visit, place.route);
         match cache::admits(place.route, visit.head, &visit.identity) {
             Err(bypass) => self.past(platform, config, visit, place, bypass).await,
             Ok((policy, partition)) => {
-                let edition = if matches!(place.route.target, Target::Static) { self.edition.as_str() } else { "-" };
+                let mark = self.shard_mark(config, visit, place)?;
+                let edition = match &place.route.target {
+                    Target::Static => self.edition.as_str(),
+                    _ if visit.canary => "canary",
+                    _ => mark.as_deref().unwrap_or("-"),
+                };
                 // A pool's origin is told whether the path said the language; its links may say so too.
-                let said = place.prefix.is_some() && matches!(place.route.target, Target::Pools(_));
+                let said = place.prefix.is_some() && matches!(place.route.target, Target::Pools(_) | Target::Shards(_));
                 let locale = visit.language(config).map(|tag| if said { format!("{tag}~") } else { tag.to_owned() });
                 let key = Key::new(&visit.head.url, &place.path, policy, edition, locale.as_deref(), &partition);
                 let fields = &visit.head.fields;

@@ -303,7 +303,7 @@ fn served_stale(reason: Forward, status: Option<u16>, detail: &'static str) -> S
 
 /// The origin gave no answer: what is stale serves where it may.
 fn failed<B>(error: Error, miss: Miss<B>, visit: &mut Visit<'_>, now: Millis) -> Result<Reply<B>, Error> {
-    let down = matches!(error, Error::OriginUnreachable | Error::OriginTimeout);
+    let down = matches!(error, Error::OriginUnreachable | Error::OriginTimeout | Error::Busy) || visit.serves_stale;
     match miss.stale.filter(|(stored, _)| down && stored.serves_disconnected(now)) {
         Some((stored, answer)) => {
             visit.cache = served_stale(miss.reason, None, "origin-down");

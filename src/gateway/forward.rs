@@ -1,13 +1,13 @@
 //! Asking an origin, or the static files.
 
-use super::{Gateway, visit::Visit};
+use super::{Gateway, attempt::Parcel, visit::Visit};
 use crate::assertion::{Facts, Oath};
 use crate::cache::Partition;
 use crate::config::{Config, Target};
 use crate::error::Error;
 use crate::head::{self, Edits, Fields};
 use crate::observe;
-use crate::platform::{Answer, Ask, Carry, Failure, Platform};
+use crate::platform::{Answer, Platform};
 use crate::respond::Generated;
 use crate::route::Place;
 use crate::session::Instruction;
@@ -66,11 +66,7 @@ impl Gateway {
         let asked = platform.now();
         let got = match &passage.place.route.target {
             Target::Static => self.file(platform, config, visit, passage.place).await,
-            Target::Pools(pools) => {
-                let region = visit.region.map(|(place, _)| place);
-                let origins = steer::origins(config, pools, &visit.visitor, region, visit.dice);
-                self.origin(platform, config, visit, passage, &origins).await
-            }
+            Target::Pools(_) | Target::Shards(_) => self.origin(platform, config, visit, passage).await,
             _ => Err(Error::Internal),
         };
         visit.origin_ms = platform.now().saturating_sub(asked);
@@ -80,10 +76,9 @@ impl Gateway {
     async fn origin<'a, P: Platform>(
         &self,
         platform: &P,
-        config: &Config,
+        config: &'a Config,
         visit: &mut Visit<'a>,
         passage: &Passage<'_, 'a>,
-        origins: &[&'a str],
     ) -> Result<Got<P::Body>, Error> {
         let Passage { place, query, shared, conditions, through } = *passage;
         let mut edits = visit.to_origin(config, place, shared);
@@ -102,29 +97,23 @@ impl Gateway {
         if let Some(oath) = self.oath(platform, config, visit, place, (head.method, &asked_path), shared) {
             self.swear(platform, &oath, &mut edits).await?;
         }
-        // Once more, elsewhere, and only what may be sent twice.
-        let repeatable = head.is_idempotent() && !head.has_body && !head.is_websocket();
-        let asked = platform.now();
-        let mut failure = Error::OriginUnreachable;
-        for origin in origins.iter().take(if repeatable { 2 } else { 1 }) {
-            visit.origin = Some(origin);
-            visit.attempts += 1;
-            let spent = platform.now().saturating_sub(asked);
-            let deadline = place.route.deadline.saturating_sub(spent).max(1);
-            let url = format!("{origin}{asked_path}");
-            let carry = if head.has_body { Carry::Everything } else { Carry::Fields };
-            let ask = Ask { url: &url, method: head.method, carry, edits: &edits, deadline, through };
-            match platform.fetch(&ask).await {
-                Ok(answer) => match unreached(head::answer(&answer.packed).0) {
-                    Some(Error::OriginUnreachable) => failure = Error::OriginUnreachable,
-                    Some(error) => return Err(error),
-                    None => return self.heard(platform, config, visit, place, answer).await,
-                },
-                Err(Failure::Unreachable) => failure = Error::OriginUnreachable,
-                Err(Failure::Timeout) => return Err(Error::OriginTimeout),
+        let until = platform.now() + place.route.deadline;
+        let mut parcel = Parcel { path: &asked_path, through, until, hold: false };
+        let answer = match &place.route.target {
+            Target::Shards(shards) => {
+                self.sharded(platform, config, visit, place, *shards, &mut parcel, &mut edits).await?
             }
-        }
-        Err(failure)
+            Target::Pools(pools) => {
+                let region = visit.region.map(|(place, _)| place);
+                let pools = steer::pools(config, pools, &visit.visitor, region);
+                if let Some(nearest) = pools.first() {
+                    self.wait_for_replica(platform, config, visit, *nearest).await;
+                }
+                self.tested(platform, config, visit, place, pools, &parcel, &mut edits).await?
+            }
+            _ => return Err(Error::Internal),
+        };
+        self.heard(platform, config, visit, place, answer).await
     }
 
     /// What is to be sworn to the origins of a route, where there are keys for it.
@@ -137,11 +126,13 @@ impl Gateway {
         (method, path): (&str, &str),
         shared: Option<&Partition>,
     ) -> Option<Oath> {
-        let Target::Pools(pools) = &place.route.target else { return None };
-        let service = |pool: &usize| config.pools.get(*pool).map(|pool| pool.service.as_str());
+        if !matches!(place.route.target, Target::Pools(_) | Target::Shards(_)) {
+            return None;
+        }
+        let service = |pool: usize| config.pools.get(pool).map(|pool| pool.service.as_str());
         let facts = Facts {
             issuer: &config.assertion,
-            services: pools.iter().filter_map(service).collect(),
+            services: config.pools_of(place.route).filter_map(service).collect(),
             method,
             path,
             request_id: &visit.request_id,

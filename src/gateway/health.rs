@@ -4,7 +4,7 @@ use super::{
     Gateway,
     join::{all, join},
 };
-use crate::config::{Config, Millis, Setting};
+use crate::config::{Config, Millis};
 use crate::head::{self, Edits};
 use crate::platform::{Ask, Carry, Platform};
 use crate::respond::Generated;
@@ -58,10 +58,7 @@ fn said(ok: bool, map: Option<Value>) -> Generated {
 
 /// Each origin of a pool and how it is. An answer below 500 shows that somebody is there.
 async fn probe<P: Platform>(platform: &P, pool: &crate::config::Pool) -> Map<String, Value> {
-    let checks = pool.origins.iter().enumerate().filter_map(|(place, origin)| match origin {
-        Setting::Is(url) => Some((place, format!("{url}{}", pool.health))),
-        Setting::Var(_) => None,
-    });
+    let checks = pool.origins.iter().map(|origin| format!("{}{}", origin.url.text(), pool.health)).enumerate();
     let answers = all(checks.map(|(place, url)| async move {
         let ask = Ask {
             url: &url,
@@ -69,6 +66,7 @@ async fn probe<P: Platform>(platform: &P, pool: &crate::config::Pool) -> Map<Str
             carry: Carry::Nothing,
             edits: &Edits::default(),
             deadline: DEADLINE,
+            idle: 0,
             through: None,
         };
         let word = match platform.fetch(&ask).await.map(|answer| head::answer(&answer.packed).0) {

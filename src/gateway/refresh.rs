@@ -1,6 +1,8 @@
 //! Asking for a stale answer anew behind the visitor's back (RFC 5861 3).
 
+use super::attempt::url;
 use super::cached::stored;
+use super::crew::Choice;
 use super::fetched::{Errand, is_definite, renewed, store};
 use super::forward::{speak, unreached};
 use super::{Gateway, visit::Visit};
@@ -18,12 +20,12 @@ const OWN: [&str; 6] = ["authorization", "cache-control", "cookie", "if-range", 
 
 impl Gateway {
     /// Leaves a stale answer to be asked for anew, unless somebody is already at it.
-    pub(super) fn revalidate_later<P: Platform>(
+    pub(super) fn revalidate_later<'a, P: Platform>(
         &self,
         platform: &P,
-        config: &Config,
-        visit: &mut Visit<'_>,
-        errand: &Errand<'_, '_>,
+        config: &'a Config,
+        visit: &mut Visit<'a>,
+        errand: &Errand<'_, 'a>,
         flight: String,
         found: String,
     ) {
@@ -31,7 +33,8 @@ impl Gateway {
         let (Some(route), Target::Pools(pools)) = (route, &errand.place.route.target) else { return };
         let Some(claim) = platform.claim(&flight, errand.place.route.deadline) else { return };
         let region = visit.region.map(|(place, _)| place);
-        let origins = steer::origins(config, pools, &visit.visitor, region, visit.dice);
+        let pools = steer::pools(config, pools, &visit.visitor, region);
+        let origins = self.order(platform, config, visit, &pools, 2);
         let mut edits = visit.to_origin(config, errand.place, Some(errand.partition));
         for name in OWN.into_iter().chain([config.api_key.as_str()]) {
             edits.remove(name);
@@ -44,7 +47,7 @@ impl Gateway {
             found,
             route,
             path: errand.place.path.clone().into_owned(),
-            origins: origins.into_iter().take(2).map(str::to_owned).collect(),
+            origins,
             told: edits.applied(&visit.head.fields),
             language: visit.language(config).map(str::to_owned),
             edits,
@@ -74,12 +77,12 @@ impl Gateway {
         }
         let made = self.view.borrow().as_of();
         let asked = platform.now();
-        let answer = first(platform, refresh, &edits, route.deadline).await?;
+        let answer = first(platform, config, refresh, &edits, route.deadline).await?;
         let (answer, mut edits) = match head::answer(&answer.packed).0 {
             304 => match renewed(&known, old, &answer.packed) {
                 Ok(renewed) => renewed,
                 // It speaks of another answer than ours: ask for all of it.
-                Err(_) => (first(platform, refresh, &whole, route.deadline).await?, Edits::default()),
+                Err(_) => (first(platform, config, refresh, &whole, route.deadline).await?, Edits::default()),
             },
             _ => (answer, Edits::default()),
         };
@@ -116,10 +119,18 @@ impl Gateway {
 }
 
 /// The first origin's answer, or the next one's when that cannot be reached.
-async fn first<P: Platform>(platform: &P, refresh: &Refresh, edits: &Edits, deadline: u64) -> Option<Answer<P::Body>> {
-    for origin in &refresh.origins {
-        let url = format!("{origin}{}{}", refresh.path, refresh.key.query);
-        let ask = Ask { url: &url, method: "GET", carry: Carry::Fields, edits, deadline, through: None };
+async fn first<P: Platform>(
+    platform: &P,
+    config: &Config,
+    refresh: &Refresh,
+    edits: &Edits,
+    deadline: u64,
+) -> Option<Answer<P::Body>> {
+    for (pool, origin) in &refresh.origins {
+        let (pool, base) = url(config, Choice { pool: *pool, origin: *origin })?;
+        let url = format!("{base}{}{}", refresh.path, refresh.key.query);
+        let (carry, idle) = (Carry::Fields, pool.idle);
+        let ask = Ask { url: &url, method: "GET", carry, edits, deadline, idle, through: None };
         match platform.fetch(&ask).await {
             Ok(answer) if unreached(head::answer(&answer.packed).0).is_none() => return Some(answer),
             _ => {}

@@ -32,7 +32,17 @@ pub(super) struct Visit<'a> {
     /// The URL in the store, for the operator.
     pub(super) cache_key: Option<String>,
     pub(super) origin: Option<&'a str>,
+    pub(super) pool: Option<&'a str>,
+    pub(super) shard: Option<&'a str>,
+    /// Why this origin, where it is not the balance's choice.
+    pub(super) steered: Option<&'static str>,
     pub(super) attempts: u32,
+    /// Whether the visitor is among those who get the canary.
+    pub(super) canary: bool,
+    /// `Set-Cookie` values for what the visitor is to remember.
+    pub(super) hints: Vec<String>,
+    /// Whether what is stored serves, because the pool that is down says so.
+    pub(super) serves_stale: bool,
     pub(super) identity_ms: Millis,
     pub(super) origin_ms: Millis,
     pub(super) error: Option<Error>,
@@ -59,7 +69,13 @@ impl<'a> Visit<'a> {
             cache: cache::Status::Generated,
             cache_key: None,
             origin: None,
+            pool: None,
+            shard: None,
+            steered: None,
             attempts: 0,
+            canary: false,
+            hints: Vec::new(),
+            serves_stale: false,
             identity_ms: 0,
             origin_ms: 0,
             error: None,
@@ -161,6 +177,9 @@ impl<'a> Visit<'a> {
             region: self.region_name(config),
             region_by: self.region.map(|(_, reason)| reason.word()),
             origin: self.origin,
+            pool: self.pool,
+            shard: self.shard,
+            steered: self.steered,
             attempts: self.attempts,
             cache: self.cache.word(),
             cache_why: self.cache.why(),

@@ -14,10 +14,16 @@ export const token = "the-operators-token";
 /** What every gateway's configuration reads, where a test says nothing else: issuers that nobody is at. */
 const settled = {
   ADMIN_TOKEN: token,
+  COOKIE_KEY: "0123456789abcdef0123456789abcdef",
   SHARED_SECRET: "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-",
   CLIENT_SECRET: "the-clients-secret",
   JWKS_URL: "http://127.0.0.1:1/keys",
   ISSUER_URL: "http://127.0.0.1:1",
+  O1_URL: "http://127.0.0.1:1",
+  O2_URL: "http://127.0.0.1:1",
+  O3_URL: "http://127.0.0.1:1",
+  SHARD_PHASE: "prepare",
+  CANARY: "0",
 };
 export const sharedSecret = settled.SHARED_SECRET;
 export const clientSecret = settled.CLIENT_SECRET;
@@ -140,8 +146,13 @@ function settings({ name = "usher", ledger, entry = "entry.js" }) {
     rules: [{ type: "CompiledWasm", globs: ["**/*.wasm"] }],
     compatibility_date: "2026-10-01",
     kv_namespaces: [{ binding: "SESSIONS", id: "sessions" }],
-    durable_objects: { bindings: [{ name: "LEDGER", class_name: "Ledger", ...(ledger && { script_name: ledger }) }] },
-    migrations: [{ tag: "v1", new_sqlite_classes: ["Ledger"] }],
+    durable_objects: {
+      bindings: [
+        { name: "LEDGER", class_name: "Ledger", ...(ledger && { script_name: ledger }) },
+        { name: "PROBER", class_name: "Prober", ...(ledger && { script_name: ledger }) },
+      ],
+    },
+    migrations: [{ tag: "v1", new_sqlite_classes: ["Ledger", "Prober"] }],
     assets: { directory: join(root, "static"), binding: "ASSETS", run_worker_first: true, html_handling: "auto-trailing-slash" },
   };
 }
@@ -207,9 +218,13 @@ const worker :Workerd.Worker = (
   bindings = [
     (name = "SESSIONS", kvNamespace = "kv"),
     (name = "LEDGER", durableObjectNamespace = "Ledger"),
+    (name = "PROBER", durableObjectNamespace = "Prober"),
     ${texts.join(",\n    ")}
   ],
-  durableObjectNamespaces = [(className = "Ledger", uniqueKey = "ledger", enableSql = true)],
+  durableObjectNamespaces = [
+    (className = "Ledger", uniqueKey = "ledger", enableSql = true),
+    (className = "Prober", uniqueKey = "prober", enableSql = true)
+  ],
   durableObjectStorage = (localDisk = "objects")
 );
 `;

@@ -10,6 +10,7 @@
 mod cache;
 mod identity;
 mod native;
+mod origins;
 mod world;
 
 use proptest::prelude::*;
@@ -23,17 +24,23 @@ const HOST: &str = "https://www.example.com";
 
 fn world() -> Rc<World> {
     let world = World::new();
-    for name in ["A_URL", "B_URL", "DEAD_URL", "ORIGIN_URL"] {
+    for name in ["A_URL", "B_URL", "DEAD_URL", "ORIGIN_URL", "O1_URL", "O2_URL", "O3_URL"] {
         world
             .vars
             .borrow_mut()
             .insert(name.into(), format!("http://{}.internal", name.to_lowercase().replace('_', "-")));
     }
     world.vars.borrow_mut().insert("ADMIN_TOKEN".into(), "secret".into());
+    world.vars.borrow_mut().insert("COOKIE_KEY".into(), "c".repeat(32));
     let secret = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-";
-    for (name, value) in
-        [("SHARED_SECRET", secret), ("CLIENT_SECRET", secret), ("JWKS_URL", "https://j"), ("ISSUER_URL", "https://i")]
-    {
+    for (name, value) in [
+        ("SHARD_PHASE", "prepare"),
+        ("CANARY", "0"),
+        ("SHARED_SECRET", secret),
+        ("CLIENT_SECRET", secret),
+        ("JWKS_URL", "https://j"),
+        ("ISSUER_URL", "https://i"),
+    ] {
         world.vars.borrow_mut().insert(name.into(), value.into());
     }
     world
@@ -177,7 +184,7 @@ fn http_and_https_share_no_stored_answer() {
 #[test]
 fn cloudflares_word_for_an_origin_that_is_not_there_is_understood() {
     let isolate = isolate();
-    for (said, status, attempts) in [(522, 502, 2), (530, 502, 2), (524, 504, 1), (503, 503, 1)] {
+    for (said, status, attempts) in [(522, 502, 2), (530, 502, 2), (524, 504, 2), (503, 503, 2)] {
         isolate.world.heard.borrow_mut().clear();
         isolate.world.origin(move |_| Ok(Message::new(said, &[], "<html>")));
         assert_eq!(isolate.get(&format!("{HOST}/fallback/x"), &[]).status, status);

@@ -13,6 +13,7 @@ use usher::config::Millis;
 use usher::config::{Config, Spoken, raw::Raw, source};
 use usher::gateway::{Built, Gateway};
 use usher::head::{self, Head};
+use usher::health::roster::{Letter, Roster};
 use usher::ledger::{Entry, Page, Stamp};
 use usher::platform::{
     After, Answer, Ask, Carry, Content, Down, Failure, Joined, Notes, Platform, Proof, Question, Reply, Store,
@@ -47,6 +48,7 @@ impl Message {
 /// What an origin received.
 #[derive(Debug, Clone)]
 pub(crate) struct Heard {
+    pub(crate) method: String,
     pub(crate) url: String,
     pub(crate) fields: Vec<(String, String)>,
 }
@@ -84,6 +86,8 @@ pub(crate) struct World {
     pub(crate) heard: RefCell<Vec<Heard>>,
     pub(crate) vars: RefCell<BTreeMap<String, String>>,
     pub(crate) log: RefCell<Vec<String>>,
+    pub(crate) rosters: RefCell<BTreeMap<String, Roster>>,
+    pub(crate) prober_down: Cell<bool>,
     dice: Cell<u64>,
 }
 
@@ -109,6 +113,8 @@ impl World {
             heard: RefCell::default(),
             vars: RefCell::default(),
             log: RefCell::default(),
+            rosters: RefCell::default(),
+            prober_down: Cell::new(false),
             dice: Cell::new(1),
         })
     }
@@ -141,6 +147,15 @@ impl World {
     /// Stamps as another isolate would.
     pub(crate) fn stamp(&self, subject: &str, since: u64) {
         self.stamps.borrow_mut().push(Stamp { subject: subject.into(), since, soft: false, until: u64::MAX });
+    }
+
+    /// A pool's prober, as the object around [`Roster`] does it.
+    fn prober(&self, pool: &str, letter: &str) -> Result<String, Down> {
+        up(self.prober_down.get())?;
+        let letter: Letter = serde_json::from_str(letter).map_err(|_| Down)?;
+        let mut rosters = self.rosters.borrow_mut();
+        let report = rosters.entry(pool.to_owned()).or_default().answer(letter, self.now.get());
+        serde_json::to_string(&report.0).map_err(|_| Down)
     }
 
     fn page(&self, since: u64) -> Page {
@@ -385,10 +400,26 @@ impl Platform for Visit<'_> {
         let world = self.world();
         let head = Head::parse(self.packed).ok_or(Failure::Unreachable)?;
         let fields = if ask.carry == Carry::Nothing { head::Fields::default() } else { head.fields };
-        let heard = Heard { url: ask.url.into(), fields: ask.edits.applied(&fields) };
+        let heard = Heard { method: ask.method.into(), url: ask.url.into(), fields: ask.edits.applied(&fields) };
         world.heard.borrow_mut().push(heard.clone());
         let message = (world.origin.borrow())(&heard)?;
         Ok(Answer { packed: message.packed(), body: message })
+    }
+
+    async fn hedge(&self, first: &Ask<'_>, _: Millis, second: &Ask<'_>) -> (bool, Result<Answer<Message>, Failure>) {
+        // Who is asked first is always too slow here.
+        let _ = self.fetch(first).await;
+        (true, self.fetch(second).await)
+    }
+
+    fn discard(&self, _: Message) {}
+
+    async fn pause(&self, time: Millis) {
+        self.world().pass(time);
+    }
+
+    async fn prober(&self, pool: &str, letter: &str, _: Millis) -> Result<String, Down> {
+        self.world().prober(pool, letter)
     }
 
     async fn file(&self, path: &str) -> Result<Answer<Message>, Failure> {

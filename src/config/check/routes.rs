@@ -1,9 +1,13 @@
 //! What a route may say.
 
 use super::super::super::path;
-use super::super::{Cache, Host, LONGEST_STORED, Millis, Pattern, Route, Segment, TRACKERS, Target, base_url, raw};
+use super::super::identity::is_percent;
+use super::super::{
+    Cache, Canary, Host, LONGEST_STORED, Millis, Pattern, Route, Segment, Setting, ShardKey, TRACKERS, Target,
+    base_url, raw,
+};
 use super::identity::{Guard, guard};
-use super::{Around, Problems, quoted};
+use super::{Around, Problems, quoted, setting};
 use std::cmp::Ordering;
 
 /// Where a route's deadline stands when it says nothing.
@@ -53,14 +57,20 @@ pub(super) fn route(raw: &raw::Route, at: &str, around: &Around<'_>, problems: &
     }
     let target = target(raw, at, &path, around, problems);
     let Guard { issuers, max_auth_age, fail, cors } = guard(raw, at, around, problems);
-    if raw.sessions && !matches!(target, Target::Pools(_)) {
-        problems.add(key("sessions"), "found true on a route without `pool`; allowed: only where an origin answers");
+    if raw.sessions && !matches!(target, Target::Pools(_) | Target::Shards(_)) {
+        problems.add(
+            key("sessions"),
+            "found true on a route without `pool` or `shards`; allowed: only where an origin answers",
+        );
     }
-    if raw.purges && !matches!(target, Target::Pools(_)) {
-        problems.add(key("purges"), "found true on a route without `pool`; allowed: only where an origin answers");
+    if raw.purges && !matches!(target, Target::Pools(_) | Target::Shards(_)) {
+        problems.add(
+            key("purges"),
+            "found true on a route without `pool` or `shards`; allowed: only where an origin answers",
+        );
     }
-    if raw.cache.is_some() && !matches!(target, Target::Pools(_) | Target::Static) {
-        problems.add(key("cache"), "found on a route that asks nobody; allowed: with `pool` or `static`");
+    if raw.cache.is_some() && !matches!(target, Target::Pools(_) | Target::Shards(_) | Target::Static) {
+        problems.add(key("cache"), "found on a route that asks nobody; allowed: with `pool`, `shards` or `static`");
     }
     if raw.sessions && raw.auth == raw::Auth::None {
         problems.add(
@@ -86,6 +96,8 @@ pub(super) fn route(raw: &raw::Route, at: &str, around: &Around<'_>, problems: &
         path,
         methods: raw.methods.clone(),
         auth: raw.auth,
+        canary: canary(raw, at, &target, around, problems),
+        shadow: shadow(raw, at, &target, around, problems),
         target,
         deadline: problems.deadline(key("deadline"), raw.deadline.as_deref().unwrap_or(DEADLINE), LONGEST_DEADLINE),
         sessions: raw.sessions,
@@ -150,6 +162,19 @@ fn target(raw: &raw::Route, at: &str, path: &Pattern, around: &Around<'_>, probl
             .collect();
         found.push(("pool", Target::Pools(places)));
     }
+    if let Some(name) = &raw.shards {
+        let key = format!("{at}.shards");
+        let place = problems.place(key.as_str(), name, around.shards.iter().map(|shards| shards.name.as_str()));
+        if let Some(ShardKey::Path(parameter)) = around.shards.get(place).map(|shards| &shards.key)
+            && !path.captures(parameter)
+        {
+            problems.add(
+                key,
+                format!("found {name:?}, whose key is {{{parameter}}} of the path, which `path` does not capture; allowed: a path such as \"/x/{{{parameter}}}/*\""),
+            );
+        }
+        found.push(("shards", Target::Shards(place)));
+    }
     if let Some(redirect) = &raw.redirect {
         redirects(redirect, at, path, problems);
         found.push(("redirect", Target::Redirect { to: redirect.to.clone(), status: redirect.status }));
@@ -188,10 +213,59 @@ fn target(raw: &raw::Route, at: &str, path: &Pattern, around: &Around<'_>, probl
         let what = if names.is_empty() { "no target".to_owned() } else { quoted(&names) };
         problems.add(
             at,
-            format!("found {what}; allowed: exactly one of `static`, `pool`, `redirect`, `respond`, `echo`, `sign_in`"),
+            format!("found {what}; allowed: exactly one of `static`, `pool`, `shards`, `redirect`, `respond`, `echo`, `sign_in`"),
         );
     }
     found.pop().map_or(Target::Echo, |(_, target)| target)
+}
+
+fn canary(raw: &raw::Route, at: &str, target: &Target, around: &Around<'_>, problems: &mut Problems) -> Option<Canary> {
+    let raw = raw.canary.as_ref()?;
+    let key = |name: &str| format!("{at}.canary.{name}");
+    if !matches!(target, Target::Pools(_)) {
+        problems
+            .add(format!("{at}.canary"), "found on a route without `pool`; allowed: beside the pool it stands in for");
+    }
+    let percent = setting(&raw.percent, |text| is_percent(text).then(|| text.to_owned())).unwrap_or_else(|| {
+        problems.add(
+            key("percent"),
+            format!(
+                "found {:?}; allowed: \"0\" to \"100\", or \"${{NAME}}\" to read it from the worker's vars",
+                raw.percent
+            ),
+        );
+        Setting::Is(String::new())
+    });
+    if raw.abort_errors.is_some_and(|errors| !(1..=100).contains(&errors)) {
+        problems.add(key("abort_errors"), "found a number that no share can have; allowed: 1 to 100");
+    }
+    Some(Canary {
+        pool: problems.place(key("pool"), &raw.pool, around.pools.iter().map(|p| p.name.as_str())),
+        percent,
+        abort_errors: raw.abort_errors,
+        abort_p99: raw.abort_p99.as_deref().map(|text| problems.duration(key("abort_p99"), text)),
+    })
+}
+
+fn shadow(
+    raw: &raw::Route,
+    at: &str,
+    target: &Target,
+    around: &Around<'_>,
+    problems: &mut Problems,
+) -> Option<(usize, u32)> {
+    let raw = raw.shadow.as_ref()?;
+    let key = |name: &str| format!("{at}.shadow.{name}");
+    if !matches!(target, Target::Pools(_)) {
+        problems.add(
+            format!("{at}.shadow"),
+            "found on a route without `pool`; allowed: beside the pool it is to be compared with",
+        );
+    }
+    if !(1..=100).contains(&raw.percent) {
+        problems.add(key("percent"), format!("found {}; allowed: 1 to 100", raw.percent));
+    }
+    Some((problems.place(key("pool"), &raw.pool, around.pools.iter().map(|p| p.name.as_str())), raw.percent))
 }
 
 fn redirects(redirect: &raw::Redirect, at: &str, path: &Pattern, problems: &mut Problems) {

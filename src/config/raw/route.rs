@@ -53,6 +53,15 @@ pub struct Route {
     /// Target: pools by name; the nearest is used, the others are the fallback.
     #[serde(default)]
     pub pool: Option<Pools>,
+    /// Target: one pool of several, by a key of the request.
+    #[serde(default)]
+    pub shards: Option<String>,
+    /// A share of the visitors who get another pool, and get it each time.
+    #[serde(default)]
+    pub canary: Option<Canary>,
+    /// A pool that is shown a share of the safe requests, whose answers nobody sees.
+    #[serde(default)]
+    pub shadow: Option<Shadow>,
     /// Target: a redirect.
     #[serde(default)]
     pub redirect: Option<Redirect>,
@@ -115,6 +124,32 @@ pub enum Pools {
     One(String),
     /// `pool = ["app-eu", "app-us"]`
     Many(Vec<String>),
+}
+
+/// `canary = { pool = "app-v2", percent = "5" }`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Canary {
+    /// Name of the pool.
+    pub pool: String,
+    /// Visitors in a hundred, 0 to 100, or `"${NAME}"`.
+    pub percent: String,
+    /// Failures in a hundred answers at which nobody gets it any more.
+    #[serde(default)]
+    pub abort_errors: Option<u32>,
+    /// Nobody gets it any more when one answer in a hundred takes longer.
+    #[serde(default)]
+    pub abort_p99: Option<String>,
+}
+
+/// `shadow = { pool = "app-v2", percent = 10 }`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shadow {
+    /// Name of the pool.
+    pub pool: String,
+    /// Requests in a hundred.
+    pub percent: u32,
 }
 
 /// `redirect = { to = "/new/{id}", status = 308 }`

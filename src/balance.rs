@@ -1,0 +1,265 @@
+//! Which origin of a pool?
+//!
+//! Pure functions of the origins as one isolate sees them ([`View`]), where its turn stands
+//! ([`Turns`]), a key and dice. What is not to be picked has no share. Isolates share nothing by
+//! themselves, so each algorithm has a scope:
+//!
+//! | algorithm | scope |
+//! |---|---|
+//! | round robin, weighted | the isolate's own turn, begun at a random place |
+//! | least connections, least response time, resource based, random two | the isolate's own requests, and what the others told at the last exchange |
+//! | hash | everywhere the same |
+
+pub mod orca;
+pub mod rendezvous;
+
+use crate::config::Balance;
+
+/// A whole share, in thousandths.
+pub const WHOLE: u32 = 1_000;
+
+/// Origins drawn at most before they are gone through one after the other.
+const DRAWS: u32 = 16;
+
+/// The origins of a pool as they are now; places go from 0 to `len`.
+pub trait View {
+    /// How many there are.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What share it may get of what is due to it, in thousandths: 0 when it is not to be picked,
+    /// [`WHOLE`] when all is well, between them while it is coming back.
+    fn share(&self, place: usize) -> u32;
+
+    /// Its weight beside the others'.
+    fn weight(&self, place: usize) -> u32;
+
+    /// Requests that it is at, as far as is known here.
+    fn in_flight(&self, place: usize) -> u32;
+
+    /// How long it takes to begin an answer, in milliseconds (peak EWMA).
+    fn latency(&self, place: usize) -> Option<f64>;
+
+    /// How much of what it can take is taken, in thousandths.
+    fn load(&self, place: usize) -> Option<u32>;
+
+    /// What stands for its name when hashing.
+    fn seed(&self, place: usize) -> u64;
+}
+
+/// Where an isolate's turn stands.
+#[derive(Debug, Clone, Default)]
+pub struct Turns {
+    next: u64,
+    begun: bool,
+    /// Of smooth weighted round robin: what each has saved up.
+    saved: Vec<i64>,
+}
+
+/// Picks an origin: its place, or `None` when none may be picked. `key` decides where hashing does;
+/// without one a random origin is picked there.
+#[must_use]
+pub fn pick(algorithm: Balance, view: &impl View, turns: &mut Turns, key: Option<u64>, dice: u64) -> Option<usize> {
+    if view.is_empty() {
+        return None;
+    }
+    match algorithm {
+        Balance::RoundRobin => round_robin(view, turns, dice),
+        Balance::WeightedRoundRobin => weighted_round_robin(view, turns, dice),
+        Balance::LeastConnections => least(view, dice, |place| Some(queue(view, place))),
+        Balance::LeastResponseTime => least_response_time(view, dice),
+        Balance::ResourceBased => resource_based(view, dice),
+        Balance::IpHash | Balance::Hash => match key {
+            Some(key) => rendezvous::highest(view, key),
+            None => drawn(view, dice),
+        },
+        Balance::RandomTwo => random_two(view, dice),
+    }
+}
+
+/// One after the other. The turn of one that gets nothing goes to a random other, not always to its
+/// neighbour.
+fn round_robin(view: &impl View, turns: &mut Turns, dice: u64) -> Option<usize> {
+    if !turns.begun {
+        turns.begun = true;
+        turns.next = dice;
+    }
+    let place = within(turns.next, view.len());
+    turns.next = turns.next.wrapping_add(1);
+    if takes(view, place, mix(dice)) && view.weight(place) > 0 { Some(place) } else { drawn(view, mix(dice)) }
+}
+
+/// Smooth weighted round robin: each saves up its weight, whoever has most is picked and pays what all
+/// saved.
+fn weighted_round_robin(view: &impl View, turns: &mut Turns, dice: u64) -> Option<usize> {
+    let own = |place: usize| i64::from(view.weight(place)) * i64::from(view.share(place));
+    let total: i64 = (0..view.len()).map(own).sum();
+    if total == 0 {
+        return anywhere(view, dice);
+    }
+    if turns.saved.len() != view.len() {
+        turns.saved = vec![0; view.len()];
+    }
+    // Isolates that begin together do not go on together.
+    if !turns.begun {
+        turns.begun = true;
+        let ahead = mix(dice) % u64::try_from(total / i64::from(WHOLE)).unwrap_or(1).clamp(1, 1_024);
+        for _ in 0..ahead {
+            turn(turns, own, total);
+        }
+    }
+    turn(turns, own, total)
+}
+
+fn turn(turns: &mut Turns, own: impl Fn(usize) -> i64, total: i64) -> Option<usize> {
+    let mut best: Option<(usize, i64)> = None;
+    for (place, saved) in turns.saved.iter_mut().enumerate() {
+        let own = own(place);
+        if own == 0 {
+            *saved = 0;
+            continue;
+        }
+        *saved += own;
+        if best.is_none_or(|(_, most)| *saved > most) {
+            best = Some((place, *saved));
+        }
+    }
+    let (place, _) = best?;
+    if let Some(saved) = turns.saved.get_mut(place) {
+        *saved -= total;
+    }
+    Some(place)
+}
+
+/// How long the queue would be with one more request, for its weight and share.
+fn queue(view: &impl View, place: usize) -> f64 {
+    f64::from(view.in_flight(place) + 1) / strength(view, place)
+}
+
+fn strength(view: &impl View, place: usize) -> f64 {
+    f64::from(view.weight(place)) * f64::from(view.share(place)) / f64::from(WHOLE)
+}
+
+/// The one with the least of something; among equals a random one.
+fn least(view: &impl View, dice: u64, cost: impl Fn(usize) -> Option<f64>) -> Option<usize> {
+    let mut best: Option<(usize, f64)> = None;
+    let mut equals = 1_u64;
+    let mut dice = dice;
+    for place in (0..view.len()).filter(|place| strength(view, *place) > 0.0) {
+        let Some(cost) = cost(place) else { continue };
+        match best {
+            Some((_, least)) if cost > least => {}
+            Some((_, least)) if cost == least => {
+                equals += 1;
+                dice = mix(dice);
+                if dice.is_multiple_of(equals) {
+                    best = Some((place, cost));
+                }
+            }
+            _ => {
+                equals = 1;
+                best = Some((place, cost));
+            }
+        }
+    }
+    best.map(|(place, _)| place).or_else(|| anywhere(view, dice))
+}
+
+/// The shortest wait: what an answer takes, times the queue. Whoever has not answered yet is taken for
+/// as quick as the quickest.
+fn least_response_time(view: &impl View, dice: u64) -> Option<usize> {
+    let quickest = (0..view.len()).filter(|place| view.share(*place) > 0).filter_map(|place| view.latency(place));
+    let quickest = quickest.fold(f64::INFINITY, f64::min);
+    let quickest = if quickest.is_finite() { quickest } else { 1.0 };
+    least(view, dice, |place| Some(view.latency(place).unwrap_or(quickest).max(0.001) * queue(view, place)))
+}
+
+/// At random, each as often as there is room left in it. Whoever says nothing is taken for half full.
+fn resource_based(view: &impl View, dice: u64) -> Option<usize> {
+    let room = |place: usize| {
+        let load = view.load(place).unwrap_or(WHOLE / 2);
+        // A little always, or a full one would never be seen to have room again.
+        f64::from(WHOLE.saturating_sub(load).max(10)) * strength(view, place)
+    };
+    let total: f64 = (0..view.len()).map(room).sum();
+    if total <= 0.0 {
+        return anywhere(view, dice);
+    }
+    let mut left = fraction(mix(dice)) * total;
+    let mut last = None;
+    for place in 0..view.len() {
+        let room = room(place);
+        if room > 0.0 {
+            last = Some(place);
+            if left < room {
+                break;
+            }
+            left -= room;
+        }
+    }
+    last
+}
+
+/// The better of two drawn at random: nearly as even as asking all, at the cost of two.
+fn random_two(view: &impl View, dice: u64) -> Option<usize> {
+    let first = drawn(view, dice)?;
+    let second = (1..4).find_map(|turn| drawn(view, mix(dice ^ turn)).filter(|place| *place != first));
+    Some(match second {
+        Some(second) if load_of(view, second) < load_of(view, first) => second,
+        _ => first,
+    })
+}
+
+fn load_of(view: &impl View, place: usize) -> f64 {
+    f64::from(view.in_flight(place) + 1) / f64::from(view.weight(place).max(1))
+}
+
+/// A random one of those that get anything; whoever is coming back now and then.
+fn drawn(view: &impl View, dice: u64) -> Option<usize> {
+    let mut dice = dice;
+    for _ in 0..DRAWS {
+        dice = mix(dice);
+        let place = within(dice >> 16, view.len());
+        if view.weight(place) > 0 && takes(view, place, dice) {
+            return Some(place);
+        }
+    }
+    anywhere(view, dice)
+}
+
+/// The first from a random place on that may be picked at all: one with a weight if there is any.
+fn anywhere(view: &impl View, dice: u64) -> Option<usize> {
+    let start = within(dice, view.len());
+    let places = || (start..view.len()).chain(0..start).filter(|place| view.share(*place) > 0);
+    places().find(|place| view.weight(*place) > 0).or_else(|| places().next())
+}
+
+/// Whether an origin's share covers this throw of the dice.
+fn takes(view: &impl View, place: usize, dice: u64) -> bool {
+    (dice & 0xffff) * u64::from(WHOLE) < u64::from(view.share(place)) << 16
+}
+
+fn within(number: u64, len: usize) -> usize {
+    usize::try_from(number % len.max(1) as u64).unwrap_or_default()
+}
+
+/// Spreads bits (the finaliser of SplitMix64).
+#[must_use]
+pub fn mix(number: u64) -> u64 {
+    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// A number from 0 up to 1, never 1.
+fn fraction(bits: u64) -> f64 {
+    (bits >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests;

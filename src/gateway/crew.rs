@@ -1,0 +1,273 @@
+//! What this isolate knows of each pool: whom it picks there, and what it tells the pool's prober.
+
+use super::Gateway;
+use crate::balance::{self, Turns, View, WHOLE};
+use crate::config::{Config, Millis, Pool};
+use crate::health::{Fitness, Fleet, roster::Letter, roster::Report};
+use crate::observe;
+use crate::platform::{After, Down, Platform};
+use crate::replica::{self, Written};
+use crate::retry::Budget;
+use crate::shard::Heat;
+use crate::trial::Trial;
+use std::cell::{Cell, RefCell};
+
+/// How long a prober may take to answer.
+const DEADLINE: Millis = 2_000;
+
+/// A pool as this isolate knows it.
+#[derive(Default)]
+pub(super) struct Crew {
+    pub(super) fleet: Fleet,
+    pub(super) budget: Budget,
+    turns: Turns,
+}
+
+/// Everything that an isolate knows of origins.
+#[derive(Default)]
+pub(super) struct Crews {
+    /// By the places of [`Config::pools`].
+    pools: Vec<RefCell<Crew>>,
+    /// By the places of [`Config::shards`].
+    pub(super) heats: Vec<RefCell<Heat>>,
+    /// Of routes with a canary, by their places.
+    pub(super) trials: Vec<RefCell<Trial>>,
+    /// What this isolate calls itself.
+    isolate: Cell<Option<u64>>,
+}
+
+/// An origin: places of the pool and of the origin in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Choice {
+    pub(super) pool: usize,
+    pub(super) origin: usize,
+}
+
+/// What a request wants of an origin.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Wanted<'w> {
+    /// Whether it only reads.
+    pub(super) safe: bool,
+    /// What its visitor wrote last.
+    pub(super) written: Option<Written>,
+    /// The origin that its visitor stays with.
+    pub(super) prefers: Option<usize>,
+    /// What decides where hashing does.
+    pub(super) key: Option<u64>,
+    /// Origins that were asked already.
+    pub(super) tried: &'w [Choice],
+    /// Whether all are taken for fit.
+    pub(super) open: bool,
+    pub(super) now: Millis,
+    pub(super) dice: u64,
+}
+
+/// Whom to ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Picked {
+    /// This one, and why, where it is not the balance's choice.
+    One(usize, Option<&'static str>),
+    /// Those that are fit have as many requests as they may.
+    Full,
+    /// A replica may come up to what the visitor wrote.
+    None,
+}
+
+/// Some of a pool's origins.
+struct Among<'f> {
+    fleet: &'f Fleet,
+    /// Which; all where nothing is said.
+    only: Option<&'f [bool]>,
+    open: bool,
+}
+
+impl View for Among<'_> {
+    fn len(&self) -> usize {
+        self.fleet.len()
+    }
+
+    fn share(&self, place: usize) -> u32 {
+        match self.only.is_some_and(|only| !only.get(place).copied().unwrap_or(false)) {
+            true => 0,
+            false if self.open && self.fleet.fitness(place) != Fitness::Drained => WHOLE,
+            false => self.fleet.share(place),
+        }
+    }
+
+    fn weight(&self, place: usize) -> u32 {
+        self.fleet.weight(place)
+    }
+
+    fn in_flight(&self, place: usize) -> u32 {
+        self.fleet.in_flight(place)
+    }
+
+    fn latency(&self, place: usize) -> Option<f64> {
+        self.fleet.latency(place)
+    }
+
+    fn load(&self, place: usize) -> Option<u32> {
+        self.fleet.load(place)
+    }
+
+    fn seed(&self, place: usize) -> u64 {
+        self.fleet.seed(place)
+    }
+}
+
+/// Whether nothing about a pool needs to be known: its only origin is asked whatever happens.
+pub(super) fn is_plain(pool: &Pool) -> bool {
+    !pool.is_watched() && pool.max_in_flight.is_none()
+}
+
+impl Crews {
+    pub(super) fn new(config: &Config) -> Self {
+        let crew = |pool: &Pool| RefCell::new(Crew { fleet: Fleet::new(pool), ..Crew::default() });
+        Self {
+            pools: config.pools.iter().map(crew).collect(),
+            heats: config.shards.iter().map(|_| RefCell::default()).collect(),
+            trials: config.routes.iter().map(|_| RefCell::default()).collect(),
+            isolate: Cell::new(None),
+        }
+    }
+
+    pub(super) fn of(&self, pool: usize) -> Option<&RefCell<Crew>> {
+        self.pools.get(pool)
+    }
+}
+
+impl Crew {
+    /// Picks an origin. `nearer` ranks replicas by how far they are.
+    pub(super) fn pick(
+        &mut self,
+        pool: &Pool,
+        place: usize,
+        wanted: &Wanted<'_>,
+        rank: impl Fn(usize) -> (u8, f64),
+    ) -> Picked {
+        if is_plain(pool) {
+            let tried = wanted.tried.iter().any(|tried| tried.pool == place);
+            return if tried { Picked::None } else { Picked::One(0, None) };
+        }
+        self.fleet.at(wanted.now);
+        let replicated = pool.is_replicated();
+        let tried = |origin: usize| wanted.tried.contains(&Choice { pool: place, origin });
+        if wanted.tried.is_empty() && !replicated && pool.max_in_flight.is_none() {
+            return self.of_all(pool, wanted, None);
+        }
+        let full =
+            |fleet: &Fleet, origin: usize| pool.max_in_flight.is_some_and(|most| fleet.in_flight(origin) >= most);
+        let mut busy = false;
+        // Who reads asks replicas before the primary; who writes asks the primary.
+        let turns: &[(bool, Option<&'static str>)] = match (replicated, wanted.safe) {
+            (false, _) => &[(false, None)],
+            (true, true) => &[(true, Some("replica")), (false, Some("primary"))],
+            (true, false) => &[(false, Some("primary"))],
+        };
+        for (replicas, why) in turns {
+            let usable = |origin: usize| {
+                let Some(said) = pool.origins.get(origin).filter(|said| said.replica == *replicas) else {
+                    return false;
+                };
+                let standing = self.fleet.origin(origin).filter(|_| said.replica);
+                !tried(origin)
+                    && standing.is_none_or(|replica| {
+                        replica::may_read(&pool.replicas, replica.position, replica.lag, wanted.written, wanted.now)
+                    })
+            };
+            let mut only: Vec<bool> = (0..pool.origins.len()).map(usable).collect();
+            for (origin, usable) in only.iter_mut().enumerate().filter(|(_, usable)| **usable) {
+                if full(&self.fleet, origin) {
+                    busy |= self.fleet.share(origin) > 0;
+                    *usable = false;
+                }
+            }
+            if *replicas {
+                nearest(&self.fleet, &mut only, &rank);
+            }
+            match self.of_all(pool, wanted, Some(&only)) {
+                Picked::One(origin, how) => return Picked::One(origin, how.or(*why)),
+                _ => continue,
+            }
+        }
+        if busy { Picked::Full } else { Picked::None }
+    }
+
+    fn of_all(&mut self, pool: &Pool, wanted: &Wanted<'_>, only: Option<&[bool]>) -> Picked {
+        let among = Among { fleet: &self.fleet, only, open: wanted.open };
+        if let Some(origin) = wanted.prefers.filter(|origin| among.share(*origin) > 0) {
+            return Picked::One(origin, Some("affinity"));
+        }
+        match balance::pick(pool.balance, &among, &mut self.turns, wanted.key, wanted.dice) {
+            Some(origin) => Picked::One(origin, None),
+            None => Picked::None,
+        }
+    }
+}
+
+/// Leaves of the fit ones only the nearest.
+fn nearest(fleet: &Fleet, only: &mut [bool], rank: &impl Fn(usize) -> (u8, f64)) {
+    let fit = |origin: usize, usable: bool| usable && fleet.share(origin) > 0;
+    let ranks: Vec<Option<(u8, f64)>> =
+        only.iter().enumerate().map(|(origin, usable)| fit(origin, *usable).then(|| rank(origin))).collect();
+    let best = ranks.iter().flatten().copied().min_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+    if let Some(best) = best {
+        for (usable, rank) in only.iter_mut().zip(ranks) {
+            *usable &= rank == Some(best);
+        }
+    }
+}
+
+impl Gateway {
+    /// Leaves it to be done behind the answer to exchange news with a pool's prober, when it is time.
+    pub(super) fn exchange_later(&self, config: &Config, place: usize, now: Millis, after: &mut Vec<After>) {
+        let Some(pool) = config.pools.get(place).filter(|pool| pool.is_watched()) else { return };
+        let Some(crew) = self.crews.of(place) else { return };
+        let fleet = &mut crew.borrow_mut().fleet;
+        if now.saturating_sub(fleet.heard) >= pool.sync && now >= fleet.busy_until {
+            fleet.busy_until = now + DEADLINE;
+            after.push(After::Sync(place));
+        }
+    }
+
+    /// Tells a pool's prober what is known here, and learns what it knows.
+    pub(super) async fn exchange<P: Platform>(&self, platform: &P, config: &Config, place: usize) -> Result<(), Down> {
+        let (Some(pool), Some(crew)) = (config.pools.get(place), self.crews.of(place)) else { return Ok(()) };
+        let asked = platform.now();
+        let isolate = self.crews.isolate.get().unwrap_or_else(|| u64::from_le_bytes(platform.random::<8>()));
+        self.crews.isolate.set(Some(isolate));
+        let origins = {
+            let fleet = &mut crew.borrow_mut().fleet;
+            fleet.at(asked);
+            fleet.digest(pool)
+        };
+        let letter = Letter::Sync { isolate: format!("{isolate:016x}"), origins };
+        let letter = serde_json::to_string(&letter).map_err(|_| Down)?;
+        let heard = platform.prober(&pool.name, &letter, DEADLINE).await;
+        let report = heard.and_then(|text| serde_json::from_str::<Report>(&text).map_err(|_| Down));
+        let fleet = &mut crew.borrow_mut().fleet;
+        let now = platform.now();
+        match report {
+            Ok(report) => {
+                let before: Vec<Fitness> = (0..fleet.len()).map(|origin| fleet.fitness(origin)).collect();
+                fleet.at(now);
+                fleet.learn(pool, &report, asked);
+                fleet.busy_until = 0;
+                for (origin, (was, said)) in before.into_iter().zip(&pool.origins).enumerate() {
+                    let is = fleet.fitness(origin);
+                    if was != is && [was, is].iter().any(|one| matches!(one, Fitness::Down | Fitness::Drained)) {
+                        let why = fleet.reason(origin);
+                        let sentence = format!("pool {:?}: origin {:?} is {} ({why})", pool.name, said.name, is.word());
+                        platform.log(&observe::event("warning", &sentence));
+                    }
+                }
+                Ok(())
+            }
+            Err(Down) => {
+                // It is left alone as long as an answer may take.
+                fleet.busy_until = now + DEADLINE;
+                Err(Down)
+            }
+        }
+    }
+}

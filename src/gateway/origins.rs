@@ -1,0 +1,151 @@
+//! What the operator sees of origins, and orders: `/.usher/origins`.
+
+use super::{Gateway, admin::read, visit::Visit};
+use crate::balance::View;
+use crate::config::{Config, Millis, Pool};
+use crate::error::Error;
+use crate::head::Fields;
+use crate::health::roster::{Action, Letter, Order, Report};
+use crate::platform::Platform;
+use crate::respond::Generated;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// How long a prober may take to answer an operator.
+const DEADLINE: Millis = 5_000;
+
+/// What is sent to `/.usher/origins`.
+#[derive(Deserialize)]
+struct Wish {
+    pool: String,
+    #[serde(flatten)]
+    order: Value,
+}
+
+impl Gateway {
+    /// Every pool with its origins: what this isolate knows, and what the pool's prober does.
+    pub(super) async fn origins<P: Platform>(&self, platform: &P, config: &Config, visit: &Visit<'_>) -> Generated {
+        let only = visit.head.url.parameter("pool").map(crate::path::decode);
+        let mut pools = Vec::new();
+        let mut version = None;
+        for (place, pool) in config.pools.iter().enumerate().filter(|(_, p)| only.as_ref().is_none_or(|o| *o == p.name))
+        {
+            let report = self.shown(platform, pool).await;
+            version = report.as_ref().map(|report| report.version);
+            pools.push(self.described(platform, pool, place, report.as_ref()));
+        }
+        let shards: Vec<Value> = config.shards.iter().zip(&self.crews.heats).map(|(shards, heat)| {
+            let heat = heat.borrow();
+            let map: Vec<Value> = heat.shards().into_iter().map(|(name, requests, time, mean)| {
+                json!({ "name": name, "requests": requests, "ms": time, "of_mean": mean as f64 / 100.0, "hot": mean >= 200 })
+            }).collect();
+            let keys: Vec<Value> = heat.keys().into_iter().map(|(key, count)| json!({ "sha256_64": key, "requests_at_most": count })).collect();
+            json!({ "name": shards.name, "version": shards.version, "phase": shards.phase().map(|phase| format!("{phase:?}")), "shards": map, "top_keys": keys })
+        }).collect();
+        let canaries: Vec<Value> = config.routes.iter().zip(&self.crews.trials).filter_map(|(route, trial)| {
+            let canary = route.canary.as_ref()?;
+            let pool = config.pools.get(canary.pool).map(|pool| pool.name.as_str());
+            Some(json!({ "route": route.name, "pool": pool, "percent": canary.percent.text(), "given_up": trial.borrow().why() }))
+        }).collect();
+        let mut answer = Generated::json(200, &json!({ "pools": pools, "shards": shards, "canaries": canaries }));
+        if let Some(version) = version.filter(|_| only.is_some()) {
+            answer.edits.set("etag", &format!("\"{version}\""));
+        }
+        answer
+    }
+
+    async fn shown<P: Platform>(&self, platform: &P, pool: &Pool) -> Option<Report> {
+        let letter = serde_json::to_string(&Letter::Show).ok().filter(|_| pool.is_watched())?;
+        serde_json::from_str(&platform.prober(&pool.name, &letter, DEADLINE).await.ok()?).ok()
+    }
+
+    fn described<P: Platform>(&self, platform: &P, pool: &Pool, place: usize, report: Option<&Report>) -> Value {
+        let now = platform.now();
+        let Some(crew) = self.crews.of(place) else { return Value::Null };
+        let fleet = &mut crew.borrow_mut().fleet;
+        fleet.at(now);
+        let origins: Vec<Value> = pool
+            .origins
+            .iter()
+            .enumerate()
+            .map(|(origin, said)| {
+                let told = report.and_then(|report| report.origins.iter().find(|told| told.name == said.name));
+                let left = told.and_then(|told| told.drained_until).map(|until| until.saturating_sub(now) / 1_000);
+                json!({
+                    "name": said.name,
+                    "role": if said.replica { "replica" } else { "primary" },
+                    "state": fleet.fitness(origin).word(),
+                    "share": fleet.share(origin) as f64 / 1_000.0,
+                    "weight": fleet.weight(origin),
+                    "in_flight": fleet.in_flight(origin),
+                    "latency_ms": fleet.latency(origin).map(f64::round),
+                    "load": fleet.load(origin).map(|load| f64::from(load) / 1_000.0),
+                    "drain_ends_in_s": left,
+                    "prober": told,
+                })
+            })
+            .collect();
+        json!({
+            "name": pool.name,
+            "version": report.map(|report| report.version),
+            "isolates": report.map(|report| report.isolates),
+            "probes": report.map(|report| report.probes),
+            "origins": origins,
+            "history": report.map(|report| &report.history),
+        })
+    }
+
+    /// Does what an operator orders, if they have seen how things are (`If-Match`).
+    pub(super) async fn ordered<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        fields: &Fields<'_>,
+        body: &str,
+    ) -> Result<Generated, Error> {
+        let bad = |sentence: String| Err(Error::Malformed(sentence));
+        let Wish { pool: name, order } = read(body)?;
+        let order: Order = serde_json::from_value(order).map_err(|why| {
+            Error::Malformed(format!("{why}: say {{\"pool\": ..., \"origin\": ..., \"action\": \"drain\" | \"undrain\" | \"weight\"}}, with \"seconds\" or \"weight\""))
+        })?;
+        let Some((place, pool)) = config.pools.iter().enumerate().find(|(_, pool)| pool.name == name) else {
+            return bad(format!("\"pool\": there is no {name:?}"));
+        };
+        if !pool.origins.iter().any(|origin| origin.name == order.origin) {
+            let names: Vec<&str> = pool.origins.iter().map(|origin| origin.name.as_str()).collect();
+            return bad(format!("\"origin\": {name:?} has no {:?}, but {}", order.origin, names.join(", ")));
+        }
+        if !pool.is_watched() {
+            return bad(format!("\"pool\": {name:?} has one origin and no `probe`: nothing watches over it"));
+        }
+        if order.weight.is_some_and(|weight| weight > 1_000)
+            || (order.weight.is_some() && order.action != Action::Weight)
+        {
+            return bad("\"weight\": 0 to 1000 is allowed, with \"action\": \"weight\"".into());
+        }
+        if order.seconds.is_some() && order.action != Action::Drain {
+            return bad("\"seconds\": allowed with \"action\": \"drain\"".into());
+        }
+        let seen = fields.get("if-match").and_then(|tag| tag.trim().trim_matches('"').parse().ok());
+        let Some(version) = seen else {
+            return bad(
+                "If-Match: say which version of the pool you have seen, as GET /.usher/origins?pool= gives it in ETag"
+                    .into(),
+            );
+        };
+        let letter = Letter::Order { version, order };
+        let letter = serde_json::to_string(&letter).map_err(|_| Error::Internal)?;
+        let said = platform.prober(&pool.name, &letter, DEADLINE).await.map_err(|_| Error::StoreDown)?;
+        let report: Report = serde_json::from_str(&said).map_err(|_| Error::StoreDown)?;
+        let status = if report.refused { 412 } else { 200 };
+        // What was ordered here holds here at once.
+        if let (200, Some(crew)) = (status, self.crews.of(place)) {
+            let fleet = &mut crew.borrow_mut().fleet;
+            fleet.at(platform.now());
+            fleet.learn(pool, &report, platform.now());
+        }
+        let mut answer = Generated::json(status, &self.described(platform, pool, place, Some(&report)));
+        answer.edits.set("etag", &format!("\"{}\"", report.version));
+        Ok(answer)
+    }
+}

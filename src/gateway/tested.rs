@@ -1,0 +1,124 @@
+//! A second version beside the first: the canary that some visitors get, and the shadow that nobody
+//! sees.
+
+use super::attempt::{Parcel, url};
+use super::crew::Choice;
+use super::{Gateway, visit::Visit};
+use crate::balance::mix;
+use crate::config::{Canary, Config, Route};
+use crate::error::Error;
+use crate::head::{self, Edits};
+use crate::observe;
+use crate::platform::{After, Answer, Ask, Carry, Platform, Shadow};
+use crate::route::Place;
+use crate::trial;
+
+impl Gateway {
+    /// Whether this visitor gets the route's canary.
+    pub(super) fn gets_canary(&self, config: &Config, visit: &Visit<'_>, route: &Route) -> bool {
+        let Some(canary) = &route.canary else { return false };
+        if self.trial(config, route).is_none_or(|trial| trial.borrow().is_over()) {
+            return false;
+        }
+        let network = visit.visitor.network();
+        let user = visit.identity.record().map(|record| record.user.as_str());
+        let who = user.or(network.as_deref()).unwrap_or(&visit.request_id);
+        trial::is_chosen(&route.name, who, canary.percent.text().parse().unwrap_or(0))
+    }
+
+    fn trial(&self, config: &Config, route: &Route) -> Option<&std::cell::RefCell<trial::Trial>> {
+        let place = config.routes.iter().position(|known| std::ptr::eq(known, route))?;
+        self.crews.trials.get(place)
+    }
+
+    /// Asks the route's pools; for some visitors the canary's before them.
+    #[expect(clippy::too_many_arguments, reason = "whose request, for which route, to which pools")]
+    pub(super) async fn tested<'a, P: Platform>(
+        &self,
+        platform: &P,
+        config: &'a Config,
+        visit: &mut Visit<'a>,
+        place: &Place<'a, 'a>,
+        mut pools: Vec<usize>,
+        parcel: &Parcel<'_>,
+        edits: &mut Edits,
+    ) -> Result<Answer<P::Body>, Error> {
+        self.shadow_later(platform, config, visit, place.route, parcel, edits);
+        let canary = place.route.canary.as_ref().filter(|_| visit.canary);
+        let Some(canary) = canary else {
+            return self.tries(platform, config, visit, &pools, parcel, edits).await;
+        };
+        pools.retain(|pool| *pool != canary.pool);
+        pools.insert(0, canary.pool);
+        let asked = platform.now();
+        visit.steered = Some("canary");
+        let result = self.tries(platform, config, visit, &pools, parcel, edits).await;
+        // Another pool may have answered in the end: the canary's failure all the same.
+        let own = visit.pool == config.pools.get(canary.pool).map(|pool| pool.name.as_str());
+        let good = own && result.as_ref().is_ok_and(|answer| head::answer(&answer.packed).0 < 500);
+        self.judge_canary(platform, config, place.route, canary, good, platform.now().saturating_sub(asked));
+        result
+    }
+
+    fn judge_canary<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        route: &Route,
+        canary: &Canary,
+        good: bool,
+        took: u64,
+    ) {
+        let Some(trial) = self.trial(config, route) else { return };
+        if let Some(why) = trial.borrow_mut().answered(canary, good, took) {
+            let sentence = format!("route {:?}: the canary is given up in this isolate: {why}", route.name);
+            platform.log(&observe::event("error", &sentence));
+        }
+    }
+
+    /// Leaves a share of the safe requests to be shown to the route's shadow.
+    fn shadow_later<'a, P: Platform>(
+        &self,
+        platform: &P,
+        config: &'a Config,
+        visit: &mut Visit<'a>,
+        route: &Route,
+        parcel: &Parcel<'_>,
+        edits: &Edits,
+    ) {
+        let Some((pool, percent)) = route.shadow else { return };
+        let safe = matches!(visit.head.method, "GET" | "HEAD") && !visit.head.is_websocket();
+        if !safe || mix(visit.dice ^ 0x5ad0) % 100 >= u64::from(percent) {
+            return;
+        }
+        let Some(origin) = self.order(platform, config, visit, &[pool], 1).pop() else { return };
+        let mut edits = edits.clone();
+        edits.set("x-usher-shadow", "1");
+        visit.after.push(After::Shadow(Box::new(Shadow {
+            origin,
+            method: visit.head.method.to_owned(),
+            path: parcel.path.to_owned(),
+            edits,
+            deadline: route.deadline,
+        })));
+    }
+
+    /// Shows a request to a shadow; what it answers is only counted.
+    pub(super) async fn shadowed<P: Platform>(&self, platform: &P, config: &Config, shadow: &Shadow) {
+        let (pool, origin) = shadow.origin;
+        let Some((pool, base)) = url(config, Choice { pool, origin }) else { return };
+        let url = format!("{base}{}", shadow.path);
+        let Shadow { method, edits, deadline, .. } = shadow;
+        let (carry, idle, deadline) = (Carry::Fields, pool.idle, *deadline);
+        let ask = Ask { url: &url, method, carry, edits, deadline, idle, through: None };
+        let good = match platform.fetch(&ask).await {
+            Ok(answer) => {
+                let status = head::answer(&answer.packed).0;
+                platform.discard(answer.body);
+                status < 500
+            }
+            Err(_) => false,
+        };
+        self.counters.borrow_mut().attempted(&pool.name, if good { "answered" } else { "failed" });
+    }
+}

@@ -1,0 +1,413 @@
+//! Is this origin fit? What an isolate knows of a pool: what its own requests met (passive), and
+//! what the pool's prober says (active) and other isolates told it.
+//!
+//! An origin gets nothing while the operator drains it, while probes find it down, while it is
+//! ejected for failing, or while it asked to be left alone (`Retry-After`). It comes back slowly.
+
+pub mod roster;
+
+use crate::balance::{View, WHOLE, mix, orca::Load, rendezvous};
+use crate::config::{Millis, Pool};
+use crate::replica::Position;
+use roster::{Digest, Report};
+
+/// Weight of what is new falls by e in so many milliseconds (peak EWMA, as in Finagle).
+const DECAY: f64 = 10_000.0;
+/// What the prober said counts for this long without news of it.
+const CREDIBLE: Millis = 60_000;
+/// The least share of one that is coming back, in thousandths.
+const LEAST: u32 = 50;
+/// Ejections are forgotten one by one, each after so long without failure.
+const FORGIVEN: Millis = 300_000;
+/// Latencies that are remembered to find the slow ones.
+const SAMPLES: usize = 128;
+
+/// Why an origin gets nothing, or that it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fitness {
+    /// It gets its share.
+    Fit,
+    /// It gets a part of its share.
+    Returning,
+    /// The operator takes it out.
+    Drained,
+    /// Probes find it down.
+    Down,
+    /// It failed too often.
+    Ejected,
+    /// It asked to be left alone.
+    Resting,
+}
+
+impl Fitness {
+    /// One word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fit => "fit",
+            Self::Returning => "returning",
+            Self::Drained => "drained",
+            Self::Down => "down",
+            Self::Ejected => "ejected",
+            Self::Resting => "resting",
+        }
+    }
+}
+
+/// How an attempt went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// An answer that says the origin works.
+    Good,
+    /// An answer that says it does not, or none.
+    Bad,
+}
+
+/// What an isolate knows of one origin.
+#[derive(Debug, Default)]
+pub struct Standing {
+    seed: u64,
+    weight: u32,
+    flights: Flights,
+    latency: Peak,
+    load: Option<Load>,
+    /// Failures one after the other.
+    failures: u32,
+    ejected_until: Millis,
+    ejections: u32,
+    /// When it was last ejected or last forgiven.
+    judged: Millis,
+    resting_until: Millis,
+    /// Since when it is back.
+    back: Option<Millis>,
+    verdict: Verdict,
+    /// The furthest it is known to have come.
+    pub position: Option<Position>,
+    /// How far it was behind when it last said, in milliseconds.
+    pub lag: Option<Millis>,
+}
+
+/// What the prober says of one.
+#[derive(Debug, Default, Clone)]
+struct Verdict {
+    down: bool,
+    drained: bool,
+    weight: Option<u32>,
+    /// Requests of the other isolates.
+    others: u32,
+    reason: String,
+}
+
+/// A pool as one isolate knows it.
+#[derive(Debug, Default)]
+pub struct Fleet {
+    origins: Vec<Standing>,
+    slow_start: Millis,
+    now: Millis,
+    /// When the prober's last word was asked for.
+    pub heard: Millis,
+    /// Until when nobody else asks it.
+    pub busy_until: Millis,
+    samples: Vec<u32>,
+    next_sample: usize,
+}
+
+impl Fleet {
+    /// Nothing is known yet, and nothing held against anybody.
+    #[must_use]
+    pub fn new(pool: &Pool) -> Self {
+        let standing = |origin: &crate::config::Origin| Standing {
+            seed: rendezvous::hash(&origin.name),
+            weight: origin.weight,
+            ..Standing::default()
+        };
+        Self { origins: pool.origins.iter().map(standing).collect(), slow_start: pool.slow_start, ..Self::default() }
+    }
+
+    /// The same a moment later: what has passed is let go.
+    pub fn at(&mut self, now: Millis) {
+        self.now = now;
+        let credible = now.saturating_sub(self.heard) < CREDIBLE;
+        for origin in &mut self.origins {
+            origin.flights.prune(now);
+            if !credible {
+                origin.verdict.down = false;
+                origin.verdict.others = 0;
+            }
+        }
+    }
+
+    /// One origin.
+    #[must_use]
+    pub fn origin(&self, place: usize) -> Option<&Standing> {
+        self.origins.get(place)
+    }
+
+    /// One origin, to be told something.
+    pub fn origin_mut(&mut self, place: usize) -> Option<&mut Standing> {
+        self.origins.get_mut(place)
+    }
+
+    /// Whether an origin gets anything, and if not why.
+    #[must_use]
+    pub fn fitness(&self, place: usize) -> Fitness {
+        let Some(origin) = self.origins.get(place) else { return Fitness::Down };
+        match () {
+            () if origin.verdict.drained => Fitness::Drained,
+            () if origin.verdict.down => Fitness::Down,
+            () if self.now < origin.ejected_until => Fitness::Ejected,
+            () if self.now < origin.resting_until => Fitness::Resting,
+            () if self.share(place) < WHOLE => Fitness::Returning,
+            () => Fitness::Fit,
+        }
+    }
+
+    /// What the prober says of an origin that is down.
+    #[must_use]
+    pub fn reason(&self, place: usize) -> &str {
+        self.origins.get(place).map_or("", |origin| &origin.verdict.reason)
+    }
+
+    /// A request goes to an origin: it counts until [`Fleet::ended`], or until `deadline` (milliseconds
+    /// since 1970) when its end is never told.
+    pub fn began(&mut self, place: usize, deadline: Millis) {
+        if let Some(origin) = self.origins.get_mut(place) {
+            origin.flights.add(deadline);
+        }
+    }
+
+    /// A request that went to an origin is over, one way or another.
+    pub fn ended(&mut self, place: usize, deadline: Millis) {
+        if let Some(origin) = self.origins.get_mut(place) {
+            origin.flights.remove(deadline);
+        }
+    }
+
+    /// How an attempt went that took `took` milliseconds; ejects one that failed too often, and says so.
+    pub fn went(&mut self, pool: &Pool, place: usize, outcome: Outcome, took: Millis, dice: u64) -> bool {
+        let now = self.now;
+        let ejected = self.origins.iter().filter(|origin| now < origin.ejected_until).count();
+        let half = self.origins.len() / 2;
+        let Some(origin) = self.origins.get_mut(place) else { return false };
+        if outcome == Outcome::Good {
+            origin.failures = 0;
+            origin.latency.observe(took as f64, now);
+            if origin.ejections > 0 && now.saturating_sub(origin.judged) > FORGIVEN {
+                origin.ejections -= 1;
+                origin.judged = now;
+            }
+            self.sample(took);
+            return false;
+        }
+        origin.failures += 1;
+        let enough = pool.ejection.failures > 0 && origin.failures >= pool.ejection.failures;
+        if !enough || now < origin.ejected_until || ejected >= half {
+            return false;
+        }
+        origin.ejections += 1;
+        origin.failures = 0;
+        origin.judged = now;
+        let long = pool.ejection.base.saturating_mul(u64::from(origin.ejections)).min(pool.ejection.max);
+        // A tenth more or less, so that isolates do not all come back at once.
+        let long = long * 9 / 10 + mix(dice) % (long / 5).max(1);
+        origin.ejected_until = now + long;
+        origin.back = Some(origin.ejected_until);
+        true
+    }
+
+    /// Leaves an origin alone until a moment, because it asked for it.
+    pub fn rests(&mut self, place: usize, until: Millis) {
+        if let Some(origin) = self.origins.get_mut(place) {
+            origin.resting_until = origin.resting_until.max(until);
+        }
+    }
+
+    /// What an origin says of its load.
+    pub fn loaded(&mut self, place: usize, load: u32) {
+        let now = self.now;
+        if let Some(origin) = self.origins.get_mut(place) {
+            origin.load = Some(Load::told(origin.load, load, now));
+        }
+    }
+
+    /// How far an origin has come; it never goes back.
+    pub fn reached(&mut self, place: usize, position: Option<Position>, lag: Option<Millis>) {
+        if let Some(origin) = self.origins.get_mut(place) {
+            origin.position = Position::later(origin.position, position);
+            origin.lag = lag.or(origin.lag);
+        }
+    }
+
+    fn sample(&mut self, took: Millis) {
+        let took = u32::try_from(took).unwrap_or(u32::MAX);
+        match self.samples.get_mut(self.next_sample) {
+            Some(sample) => *sample = took,
+            None => self.samples.push(took),
+        }
+        self.next_sample = (self.next_sample + 1) % SAMPLES;
+    }
+
+    /// What 19 of 20 answers begin within, in milliseconds; `None` while too few are known.
+    #[must_use]
+    pub fn p95(&self) -> Option<Millis> {
+        let mut sorted = self.samples.clone();
+        sorted.sort_unstable();
+        (sorted.len() >= 20).then(|| sorted.get(sorted.len() * 95 / 100).map(|took| Millis::from(*took)))?
+    }
+
+    /// What this isolate tells the prober.
+    #[must_use]
+    pub fn digest(&self, pool: &Pool) -> Vec<Digest> {
+        let digest = |(origin, standing): (&crate::config::Origin, &Standing)| Digest {
+            name: origin.name.clone(),
+            in_flight: standing.flights.count(),
+            latency: standing.latency.now(self.now).map(|ms| ms.round() as u32),
+            load: standing.load.and_then(|load| load.now(self.now)),
+            position: standing.position,
+        };
+        pool.origins.iter().zip(&self.origins).map(digest).collect()
+    }
+
+    /// Takes the prober's word, which was asked for at `asked`.
+    pub fn learn(&mut self, pool: &Pool, report: &Report, asked: Millis) {
+        self.heard = asked;
+        let now = self.now;
+        for (origin, standing) in pool.origins.iter().zip(&mut self.origins) {
+            let Some(said) = report.origins.iter().find(|said| said.name == origin.name) else { continue };
+            let was_out = standing.verdict.down || standing.verdict.drained;
+            let down = said.up == Some(false);
+            if was_out && !down && !said.drained {
+                standing.back = Some(now);
+            }
+            // A good probe after it was ejected speaks for it.
+            if said.up == Some(true) && said.probed > standing.judged && now < standing.ejected_until {
+                standing.ejected_until = now;
+                standing.back = Some(now);
+                standing.failures = 0;
+            }
+            standing.verdict = Verdict {
+                down,
+                drained: said.drained,
+                weight: said.weight,
+                others: said.in_flight,
+                reason: said.reason.clone(),
+            };
+            if let Some(latency) = said.latency {
+                standing.latency.heard(f64::from(latency), now);
+            }
+            if let Some(load) = said.load {
+                standing.load = standing.load.or(Some(Load::told(None, load, now)));
+            }
+            standing.position = Position::later(standing.position, said.position);
+            standing.lag = said.lag.or(standing.lag);
+        }
+    }
+}
+
+impl View for Fleet {
+    fn len(&self) -> usize {
+        self.origins.len()
+    }
+
+    fn share(&self, place: usize) -> u32 {
+        let Some(origin) = self.origins.get(place) else { return 0 };
+        let out = origin.verdict.drained || origin.verdict.down;
+        if out || self.now < origin.ejected_until || self.now < origin.resting_until {
+            return 0;
+        }
+        match origin.back.map(|back| self.now.saturating_sub(back)).filter(|since| *since < self.slow_start) {
+            Some(since) => u32::try_from(u64::from(WHOLE) * since / self.slow_start).unwrap_or(WHOLE).max(LEAST),
+            None => WHOLE,
+        }
+    }
+
+    fn weight(&self, place: usize) -> u32 {
+        self.origins.get(place).map_or(0, |origin| origin.verdict.weight.unwrap_or(origin.weight))
+    }
+
+    fn in_flight(&self, place: usize) -> u32 {
+        self.origins.get(place).map_or(0, |origin| origin.flights.count() + origin.verdict.others)
+    }
+
+    fn latency(&self, place: usize) -> Option<f64> {
+        self.origins.get(place)?.latency.now(self.now)
+    }
+
+    fn load(&self, place: usize) -> Option<u32> {
+        self.origins.get(place)?.load?.now(self.now)
+    }
+
+    fn seed(&self, place: usize) -> u64 {
+        self.origins.get(place).map_or(0, |origin| origin.seed)
+    }
+}
+
+/// Requests on their way, each with the moment when it is over at the latest: one whose end is never
+/// told (its visitor left) does not count for ever.
+#[derive(Debug, Default)]
+struct Flights {
+    ends: Vec<Millis>,
+    soonest: Millis,
+}
+
+impl Flights {
+    fn add(&mut self, end: Millis) {
+        self.soonest = if self.ends.is_empty() { end } else { self.soonest.min(end) };
+        self.ends.push(end);
+    }
+
+    /// Those with the same end are the same.
+    fn remove(&mut self, end: Millis) {
+        if let Some(at) = self.ends.iter().position(|known| *known == end) {
+            self.ends.swap_remove(at);
+        }
+    }
+
+    fn prune(&mut self, now: Millis) {
+        if now >= self.soonest && !self.ends.is_empty() {
+            self.ends.retain(|end| *end > now);
+            self.soonest = self.ends.iter().copied().min().unwrap_or(0);
+        }
+    }
+
+    fn count(&self) -> u32 {
+        u32::try_from(self.ends.len()).unwrap_or(u32::MAX)
+    }
+}
+
+/// A latency that rises at once and falls slowly.
+#[derive(Debug, Default, Clone, Copy)]
+struct Peak {
+    value: Option<f64>,
+    at: Millis,
+}
+
+impl Peak {
+    fn observe(&mut self, took: f64, now: Millis) {
+        let kept = self.kept(now);
+        self.value = Some(match self.value {
+            Some(known) if took < known => known * kept + took * (1.0 - kept),
+            _ => took,
+        });
+        self.at = now;
+    }
+
+    /// Others measured it, which counts only where nothing newer is known here.
+    fn heard(&mut self, took: f64, now: Millis) {
+        if self.value.is_none() || now.saturating_sub(self.at) as f64 > DECAY {
+            *self = Self { value: Some(took), at: now };
+        }
+    }
+
+    /// It sinks while nothing is heard, so that the slow are tried again.
+    fn now(&self, now: Millis) -> Option<f64> {
+        Some(self.value? * self.kept(now).max(0.05))
+    }
+
+    fn kept(&self, now: Millis) -> f64 {
+        (-(now.saturating_sub(self.at) as f64) / DECAY).exp()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+use super::*;
+use crate::balance::{Turns, pick};
+use crate::config::{Balance, Config, source};
+use proptest::prelude::*;
+
+fn pool(more: &str, count: usize) -> Pool {
+    let origins: String = (0..count).map(|n| format!("{{ url = \"https://o{n}\", name = \"o{n}\" }},")).collect();
+    let text = format!(
+        "[[pool]]\nname = \"p\"\norigins = [{origins}]\n{more}\n[[route]]\nname = \"all\"\npath = \"/*\"\npool = \"p\"\n"
+    );
+    let (_, Config { mut pools, .. }) = source::read(&text, "test.toml").unwrap_or_else(|faults| panic!("{faults}"));
+    pools.remove(0)
+}
+
+fn fail(fleet: &mut Fleet, pool: &Pool, place: usize, times: u32) -> bool {
+    (0..times).any(|_| fleet.went(pool, place, Outcome::Bad, 1, 0))
+}
+
+#[test]
+fn five_failures_in_a_row_eject_and_a_success_between_them_does_not() {
+    let pool = pool("", 4);
+    let mut fleet = Fleet::new(&pool);
+    fleet.at(1_000_000);
+    assert!(!fail(&mut fleet, &pool, 0, 4));
+    fleet.went(&pool, 0, Outcome::Good, 1, 0);
+    assert!(!fail(&mut fleet, &pool, 0, 4));
+    assert_eq!(fleet.fitness(0), Fitness::Fit);
+    assert!(fail(&mut fleet, &pool, 0, 1));
+    assert_eq!(fleet.fitness(0), Fitness::Ejected);
+}
+
+#[test]
+fn an_ejection_lasts_30_s_times_their_number_at_most_300_s_give_or_take_a_tenth() {
+    let pool = pool("", 4);
+    for dice in 0..50 {
+        let mut fleet = Fleet::new(&pool);
+        let mut now = 1_000_000;
+        for number in 1..=14 {
+            fleet.at(now);
+            (0..5).for_each(|_| {
+                fleet.went(&pool, 0, Outcome::Bad, 1, dice);
+            });
+            let expected = (30_000 * number).min(300_000);
+            fleet.at(now + expected * 9 / 10 - 1);
+            assert_eq!(fleet.fitness(0), Fitness::Ejected, "{number}");
+            now += expected * 11 / 10;
+            fleet.at(now);
+            assert!(matches!(fleet.fitness(0), Fitness::Returning | Fitness::Fit), "{number}");
+        }
+    }
+}
+
+#[test]
+fn never_more_than_half_of_a_pool_is_ejected() {
+    for (count, most) in [(1, 0), (2, 1), (3, 1), (4, 2), (5, 2)] {
+        let pool = pool("", count);
+        let mut fleet = Fleet::new(&pool);
+        fleet.at(1_000_000);
+        for place in 0..count {
+            fail(&mut fleet, &pool, place, 20);
+        }
+        let out = (0..count).filter(|place| fleet.fitness(*place) == Fitness::Ejected).count();
+        assert_eq!(out, most, "of {count}");
+    }
+}
+
+#[test]
+fn whoever_comes_back_starts_slowly() {
+    let pool = pool("slow_start = \"10s\"", 4);
+    let mut fleet = Fleet::new(&pool);
+    fleet.at(1_000_000);
+    fail(&mut fleet, &pool, 0, 5);
+    let back = (1_000_000..1_040_000).find(|now| {
+        fleet.at(*now);
+        fleet.fitness(0) != Fitness::Ejected
+    });
+    let back = back.unwrap();
+    for (after, share) in [(0, 50), (1_000, 100), (5_000, 500), (9_990, 999), (10_000, 1_000)] {
+        fleet.at(back + after);
+        assert_eq!(fleet.share(0), share, "{after} ms after");
+    }
+}
+
+fn said(name: &str) -> roster::Said {
+    roster::Said { name: name.into(), ..roster::Said::default() }
+}
+
+#[test]
+fn what_the_prober_says_holds_and_expires() {
+    let pool = pool("", 3);
+    let mut fleet = Fleet::new(&pool);
+    fleet.at(1_000_000);
+    let origins = vec![
+        roster::Said { up: Some(false), reason: "status 500".into(), ..said("o0") },
+        roster::Said { drained: true, ..said("o1") },
+        roster::Said { up: Some(true), weight: Some(7), in_flight: 9, ..said("o2") },
+    ];
+    fleet.learn(&pool, &Report { origins, ..Report::default() }, 1_000_000);
+    assert_eq!([0, 1, 2].map(|place| fleet.fitness(place)), [Fitness::Down, Fitness::Drained, Fitness::Fit]);
+    assert_eq!((fleet.reason(0), fleet.weight(2), fleet.in_flight(2)), ("status 500", 7, 9));
+    fleet.at(1_060_000);
+    assert_eq!([0, 1].map(|place| fleet.fitness(place)), [Fitness::Fit, Fitness::Drained], "an order does not expire");
+    assert_eq!(fleet.in_flight(2), 0);
+}
+
+#[test]
+fn a_good_probe_after_it_was_ejected_lets_it_back() {
+    let pool = pool("", 3);
+    let mut fleet = Fleet::new(&pool);
+    fleet.at(1_000_000);
+    fail(&mut fleet, &pool, 0, 5);
+    let up =
+        |probed| Report { origins: vec![roster::Said { up: Some(true), probed, ..said("o0") }], ..Report::default() };
+    fleet.at(1_001_000);
+    fleet.learn(&pool, &up(999_999), 1_001_000);
+    assert_eq!(fleet.fitness(0), Fitness::Ejected, "that probe was before");
+    fleet.learn(&pool, &up(1_000_500), 1_001_000);
+    assert_eq!(fleet.fitness(0), Fitness::Returning);
+}
+
+#[test]
+fn an_origin_that_asks_for_it_is_left_alone() {
+    let pool = pool("", 2);
+    let mut fleet = Fleet::new(&pool);
+    fleet.at(1_000_000);
+    fleet.rests(0, 1_007_000);
+    assert_eq!(fleet.fitness(0), Fitness::Resting);
+    fleet.at(1_007_000);
+    assert_eq!(fleet.fitness(0), Fitness::Fit);
+}
+
+#[test]
+fn a_request_whose_end_is_never_told_does_not_count_for_ever() {
+    let pool = pool("", 2);
+    let mut fleet = Fleet::new(&pool);
+    fleet.at(0);
+    fleet.began(0, 30_000);
+    fleet.began(0, 10_000);
+    assert_eq!(fleet.in_flight(0), 2);
+    fleet.ended(0, 30_000);
+    assert_eq!(fleet.in_flight(0), 1);
+    fleet.at(10_000);
+    assert_eq!(fleet.in_flight(0), 0);
+}
+
+#[test]
+fn latency_rises_at_once_and_falls_slowly() {
+    let pool = pool("", 2);
+    let mut fleet = Fleet::new(&pool);
+    let ms = |fleet: &Fleet| fleet.latency(0).unwrap().round() as u64;
+    fleet.at(1_000);
+    fleet.went(&pool, 0, Outcome::Good, 10, 0);
+    fleet.went(&pool, 0, Outcome::Good, 500, 0);
+    assert_eq!(ms(&fleet), 500);
+    fleet.at(2_000);
+    fleet.went(&pool, 0, Outcome::Good, 10, 0);
+    // 500 e^-0.1 + 10 (1 - e^-0.1)
+    assert_eq!(ms(&fleet), 453);
+    fleet.at(12_000);
+    assert_eq!(ms(&fleet), 167, "453 / e: the slow are tried again");
+}
+
+#[test]
+fn what_19_of_20_answers_begin_within() {
+    let pool = pool("", 2);
+    let mut fleet = Fleet::new(&pool);
+    for took in 1..=19 {
+        fleet.went(&pool, 0, Outcome::Good, took, 0);
+    }
+    assert_eq!(fleet.p95(), None, "too few");
+    for took in 20..=100 {
+        fleet.went(&pool, 1, Outcome::Good, took, 0);
+    }
+    assert_eq!(fleet.p95(), Some(96));
+}
+
+proptest! {
+    /// Whatever happens to a pool, traffic goes somewhere: never more than half is ejected by failing.
+    #[test]
+    fn somebody_is_always_left(count in 1..7_usize, steps in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>(), 0..20_000_u64), 0..200), dice: u64) {
+        let pool = pool("", count);
+        let mut fleet = Fleet::new(&pool);
+        let mut now = 1_000_000;
+        for (place, good, pass) in steps {
+            now += pass;
+            fleet.at(now);
+            let outcome = if good { Outcome::Good } else { Outcome::Bad };
+            fleet.went(&pool, place.index(count), outcome, pass, dice);
+            let out = (0..count).filter(|place| fleet.fitness(*place) == Fitness::Ejected).count();
+            prop_assert!(out <= count / 2);
+            prop_assert!(pick(Balance::RandomTwo, &fleet, &mut Turns::default(), None, dice).is_some());
+        }
+    }
+}
