@@ -11,17 +11,15 @@ import { node, npmTool, root } from "../../tools/setup.mjs";
 export { node };
 
 export const token = "the-operators-token";
-/** What every gateway's configuration reads, where a test says nothing else: issuers that nobody is at. */
+/** What every gateway's configuration reads, where a test says nothing else: places that nobody is at. */
+const nobody = "http://127.0.0.1:1";
 const settled = {
+  ...Object.fromEntries(["A_URL", "B_URL", "DEAD_URL", "O1_URL", "O2_URL", "O3_URL", "ISSUER_URL"].map((name) => [name, nobody])),
   ADMIN_TOKEN: token,
   COOKIE_KEY: "0123456789abcdef0123456789abcdef",
   SHARED_SECRET: "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-",
   CLIENT_SECRET: "the-clients-secret",
-  JWKS_URL: "http://127.0.0.1:1/keys",
-  ISSUER_URL: "http://127.0.0.1:1",
-  O1_URL: "http://127.0.0.1:1",
-  O2_URL: "http://127.0.0.1:1",
-  O3_URL: "http://127.0.0.1:1",
+  JWKS_URL: `${nobody}/keys`,
   SHARD_PHASE: "prepare",
   CANARY: "0",
 };
@@ -53,6 +51,8 @@ export class Child {
     this.said = "";
     this.process = spawn(command, args, { cwd: root, detached: true, stdio: ["ignore", "pipe", "pipe"], ...options });
     this.exited = once(this.process, "exit");
+    // After which it says nothing more.
+    this.closed = once(this.process, "close").then(() => (this.silent = true));
     for (const stream of [this.process.stdout, this.process.stderr]) {
       stream.setEncoding("utf8");
       stream.on("data", (text) => {
@@ -67,8 +67,8 @@ export class Child {
     for (;;) {
       const match = this.said.slice(from).match(pattern);
       if (match) return match;
-      if (this.process.exitCode !== null) throw new Error(`it ended before saying ${pattern}:\n${this.said}`);
-      await Promise.race([once(this.process, "said"), this.exited]);
+      if (this.silent) throw new Error(`it ended before saying ${pattern}:\n${this.said}`);
+      await Promise.race([once(this.process, "said"), this.closed]);
     }
   }
 

@@ -1,0 +1,444 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Agent, request } from "node:http";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { bare, Child, folder, freePort, gateway, node, origin, send, token } from "./harness.mjs";
+
+const admin = { authorization: `Bearer ${token}` };
+const parsed = (answer) => JSON.parse(answer.text);
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Asks until `holds` does, for so long at most. */
+async function until(what, holds, most = 30_000) {
+  for (const end = Date.now() + most; Date.now() < end; await pause(50)) {
+    const found = await holds();
+    if (found) return found;
+  }
+  throw new Error(`${what}: not within ${most} ms`);
+}
+
+/** An origin in a process of its own, that can be killed and started again where it was. */
+class Member {
+  constructor(dir, name, port, dies) {
+    Object.assign(this, { name, port, dies, file: join(dir, `${name}.log`), url: `http://127.0.0.1:${port}` });
+    writeFileSync(this.file, "");
+  }
+
+  async start() {
+    const args = [this.port, this.file, this.name, this.dies].filter((arg) => arg !== undefined).map(String);
+    this.child = new Child(node(), [join(import.meta.dirname, "member.mjs"), ...args]);
+    await this.child.until(/listening/);
+    return this;
+  }
+
+  kill() {
+    return this.child.stop("SIGKILL");
+  }
+
+  /** What it received: method, path, id. */
+  get heard() {
+    return readFileSync(this.file, "utf8").split("\n").filter(Boolean).map((line) => line.split(" "));
+  }
+
+  count(method, prefix) {
+    return this.heard.filter(([how, url]) => how === method && url.startsWith(prefix)).length;
+  }
+}
+
+async function members(dir, names, dies) {
+  const all = [];
+  for (const name of names) all.push(await new Member(dir, name, await freePort(), dies).start());
+  return all;
+}
+
+const vars = (all) => Object.fromEntries(all.map(({ url }, place) => [`O${place + 1}_URL`, url]));
+
+/** A store of records in which there is nothing. */
+const nothing = () => origin((_, response) => response.writeHead(404).end());
+
+/** A request on a connection that is kept. */
+function kept(agent, url, { method = "GET", headers = {}, body } = {}) {
+  return new Promise((resolve) => {
+    const asked = request(url, { method, headers: body === undefined ? headers : { ...headers, "content-length": Buffer.byteLength(body) }, agent }, (answer) => {
+      let text = "";
+      answer.setEncoding("utf8");
+      answer.on("data", (chunk) => (text += chunk));
+      answer.on("error", () => resolve({ status: 0, text, headers: {} }));
+      answer.on("end", () => resolve({ status: answer.statusCode, text, headers: answer.headers }));
+    });
+    asked.on("error", () => resolve({ status: 0, text: "", headers: {} }));
+    asked.end(body);
+  });
+}
+
+async function states(usher, pool) {
+  const [shown] = parsed(await usher.ask(`/.usher/origins?pool=${pool}`, { headers: admin })).pools;
+  return { ...Object.fromEntries(shown.origins.map((one) => [one.name, one.state])), shown };
+}
+
+test("an origin that is killed under load costs no visitor an answer, is left alone, and comes back slowly", async (t) => {
+  const dir = folder();
+  const [one, two, three] = await members(dir.path, ["one", "two", "three"]);
+  const kv = await nothing();
+  const usher = await bare({ state: dir.path, kv: kv.url, vars: vars([one, two, three]) });
+  const agent = new Agent({ keepAlive: true, maxSockets: 24 });
+  let [running, sent] = [true, 0];
+  const errors = [];
+  const client = async () => {
+    while (running) {
+      const answer = await kept(agent, `${usher.url}/trio/x`);
+      sent += 1;
+      if (answer.status !== 200) errors.push(answer.status);
+      await pause(5);
+    }
+  };
+  try {
+    const clients = Array.from({ length: 24 }, client);
+    await until("all are probed", async () => (await states(usher, "trio")).shown.origins.every((one) => one.prober?.up));
+    const killed = Date.now();
+    await two.kill();
+    await until("it is ejected", async () => (await states(usher, "trio")).two !== "fit");
+    const ejected = Date.now() - killed;
+    await until("probes find it down", async () => (await states(usher, "trio")).two === "down");
+    const down = Date.now() - killed;
+    const probed = () => one.count("GET", "/healthz");
+    const next = async (count) => until("a probe", async () => probed() >= count && Date.now());
+    const before = probed();
+    const began = await next(before + 1);
+    const interval = ((await next(before + 5)) - began) / 4;
+    const restarted = Date.now();
+    await two.start();
+    const back = await until("it is back", async () => (await states(usher, "trio")).two === "returning" && Date.now());
+    const [seen, others] = [two.count("GET", "/trio"), one.count("GET", "/trio")];
+    await pause(1_000);
+    const early = (two.count("GET", "/trio") - seen) / (one.count("GET", "/trio") - others);
+    await until("it is whole", async () => (await states(usher, "trio")).two === "fit");
+    const [then, beside] = [two.count("GET", "/trio"), one.count("GET", "/trio")];
+    await pause(1_000);
+    const late = (two.count("GET", "/trio") - then) / (one.count("GET", "/trio") - beside);
+    running = false;
+    await Promise.all(clients);
+    t.diagnostic(`${sent} requests, ${errors.length} errors; ejected after ${ejected} ms, found down after ${down} ms; ` +
+      `back ${back - restarted} ms after it was started; its share of another's in the first second ${early.toFixed(2)}, when whole ${late.toFixed(2)}; a probe each ${Math.round(interval)} ms`);
+    assert.deepEqual(errors, []);
+    assert.ok(ejected < 1_000, `ejected after ${ejected} ms`);
+    assert.ok(down < 2 * 1_100 + 500 + 1_000 + 1_000, `down after ${down} ms`);
+    assert.ok(back - restarted < 2 * 1_100 + 500 + 1_000 + 1_000, `back after ${back - restarted} ms`);
+    assert.ok(early < 0.6 && late > 0.8, `${early} then ${late}`);
+    assert.ok(interval > 850 && interval < 1_300, `${interval} ms`);
+  } finally {
+    running = false;
+    agent.destroy();
+    await usher.stop();
+    kv.close();
+    for (const member of [one, two, three]) await member.kill();
+    dir.remove();
+  }
+});
+
+test("of a thousand POSTs to origins that die in the middle none is sent twice", async (t) => {
+  const dir = folder();
+  const all = await members(dir.path, ["one", "two", "three"], 25);
+  const kv = await nothing();
+  const usher = await bare({ state: dir.path, kv: kv.url, vars: vars(all) });
+  const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+  let running = true;
+  let deaths = 0;
+  const guard = async (member) => {
+    while (running) {
+      await member.child.exited;
+      if (!running) return;
+      deaths += 1;
+      // It may die again before it has said that it is there.
+      await member.start().catch(() => {});
+    }
+  };
+  const guards = all.map(guard);
+  try {
+    let next = 0;
+    const answers = { good: 0, failed: 0 };
+    const client = async () => {
+      while (next < 1_000) {
+        const id = next++;
+        const answer = await kept(agent, `${usher.url}/trio/x`, { method: "POST", headers: { "x-id": String(id) }, body: `body ${id}` });
+        const good = answer.status === 200 && answer.text.length < 10;
+        answers[good ? "good" : "failed"] += 1;
+        if (!good) await pause(100);
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, client));
+    const times = new Map();
+    for (const [method, , id] of all.flatMap((member) => member.heard)) if (method === "POST") times.set(id, (times.get(id) ?? 0) + 1);
+    const twice = [...times].filter(([, count]) => count > 1);
+    t.diagnostic(`1000 POSTs, ${answers.good} answered, ${answers.failed} failed, ${times.size} arrived, ${twice.length} twice; origins died ${deaths} times`);
+    assert.deepEqual(twice, []);
+    assert.ok(deaths > 20 && answers.good > 700, `${deaths} deaths, ${answers.good} good`);
+  } finally {
+    running = false;
+    agent.destroy();
+    await usher.stop();
+    kv.close();
+    for (const member of all) await member.kill();
+    await Promise.all(guards);
+    dir.remove();
+  }
+});
+
+test("who wrote reads it at once although replicas lag, and replicas serve nearly all", async (t) => {
+  const dir = folder();
+  const [lag, users, rate, seconds] = [2_000, 50, 500, 16];
+  const writes = [];
+  const answer = (behind) => (asked, response, body) => {
+    const now = Date.now();
+    if (asked.method === "POST") {
+      assert.equal(behind, 0, "a replica was written to");
+      writes.push({ at: now, user: asked.headers["x-person"], value: Number(body) });
+    }
+    let position = 0;
+    const values = {};
+    for (const write of writes) {
+      if (write.at + behind > now) break;
+      position += 1;
+      values[write.user] = write.value;
+    }
+    response.writeHead(200, { "x-usher-position": `0/${position.toString(16).toUpperCase()}`, "x-usher-lag-ms": String(behind) });
+    response.end(String(values[asked.headers["x-person"]] ?? 0));
+  };
+  const [primary, near, far] = [await origin(answer(0)), await origin(answer(lag)), await origin(answer(lag))];
+  const kv = await nothing();
+  const usher = await bare({ state: dir.path, kv: kv.url, vars: { O1_URL: primary.url, O2_URL: near.url, O3_URL: far.url } });
+  const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  const people = Array.from({ length: users }, (_, number) => ({ number, wrote: 0, cookie: undefined, busy: false }));
+  const seen = { reads: 0, writes: 0, stale: 0, failed: 0, late: 0 };
+  // Each writes once in 30 s or so, and reads ten times a second.
+  const step = async (person) => {
+    const headers = { "x-person": String(person.number), ...(person.cookie && { cookie: person.cookie }) };
+    if (Math.random() < 1 / 300) {
+      const value = person.wrote + 1;
+      const answer = await kept(agent, `${usher.url}/data/x`, { method: "POST", headers, body: String(value) });
+      seen.writes += 1;
+      if (answer.status !== 200) seen.failed += 1;
+      else {
+        person.wrote = value;
+        person.cookie = answer.headers["set-cookie"]?.[0].split(";")[0];
+      }
+      return;
+    }
+    const wrote = person.wrote;
+    const answer = await kept(agent, `${usher.url}/data/x`, { headers });
+    seen.reads += 1;
+    if (answer.status !== 200) seen.failed += 1;
+    else if (Number(answer.text) < wrote) seen.stale += 1;
+  };
+  const reads = (from) => from.heard.filter(({ method, url }) => method === "GET" && url.startsWith("/data")).length;
+  try {
+    const began = Date.now();
+    const steps = [];
+    for (let number = 0; number < rate * seconds; number += 1) {
+      const due = began + (number * 1_000) / rate;
+      if (due > Date.now()) await pause(due - Date.now());
+      const person = people[number % users];
+      // One person does one thing at a time.
+      if (person.busy) {
+        seen.late += 1;
+        continue;
+      }
+      person.busy = true;
+      steps.push(step(person).finally(() => (person.busy = false)));
+    }
+    await Promise.all(steps);
+    const [own, others] = [reads(primary), reads(near) + reads(far)];
+    const share = others / (own + others);
+    const took = (Date.now() - began) / 1_000;
+    t.diagnostic(`${Math.round((seen.reads + seen.writes) / took)} requests/s, ${seen.reads} reads, ${seen.writes} writes, ${seen.stale} stale, ${seen.failed} failed, ${seen.late} skipped; ${(100 * share).toFixed(1)} % of reads by replicas`);
+    assert.deepEqual([seen.stale, seen.failed], [0, 0]);
+    assert.ok(seen.writes > 10 && share > 0.9, `${share}`);
+    assert.ok(reads(near) > 100 && reads(far) > 100);
+  } finally {
+    agent.destroy();
+    await usher.stop();
+    for (const one of [primary, near, far, kv]) one.close();
+    dir.remove();
+  }
+});
+
+test("while shards move under traffic no write is lost and none is done twice", async (t) => {
+  const dir = folder();
+  const customers = Array.from({ length: 60 }, (_, number) => `c${number}`);
+  // Who has which customer: "s1", "s2", or nobody while the data is on its way.
+  const owner = new Map(customers.map((customer) => [customer, "s1"]));
+  const data = new Map(customers.map((customer) => [customer, []]));
+  let refused = 0;
+  const shard = (name) => (asked, response, body) => {
+    const customer = asked.url.split("/")[2];
+    if (owner.get(customer) !== name) {
+      refused += 1;
+      return response.writeHead(421).end();
+    }
+    if (asked.method === "POST") data.get(customer).push(body);
+    response.writeHead(asked.method === "POST" ? 201 : 200).end(String(data.get(customer).length));
+  };
+  const [s1, s2] = [await origin(shard("s1")), await origin(shard("s2"))];
+  const kv = await nothing();
+  const gateways = {};
+  for (const phase of ["prepare", "dual_read", "cut", "retire"]) {
+    const state = folder();
+    gateways[phase] = { state, usher: await bare({ state: state.path, kv: kv.url, vars: { O1_URL: s1.url, O2_URL: s2.url, SHARD_PHASE: phase } }) };
+  }
+  const agent = new Agent({ keepAlive: true, maxSockets: 32 });
+  let [running, next] = [true, 0];
+  // Isolates are in two phases at one time, as while a change rolls out.
+  let phases = ["prepare"];
+  const acked = new Map();
+  const seen = { reads: 0, failed: 0, unavailable: 0 };
+  const client = async () => {
+    while (running) {
+      const id = next++;
+      const customer = customers[id % customers.length];
+      const { usher } = gateways[phases[id % phases.length]];
+      if (id % 3 === 0) {
+        const answer = await kept(agent, `${usher.url}/customers/${customer}/x`);
+        seen.reads += 1;
+        if (answer.status !== 200) seen.failed += 1;
+        continue;
+      }
+      const answer = await kept(agent, `${usher.url}/customers/${customer}/x`, { method: "POST", body: String(id) });
+      if (answer.status === 201) acked.set(String(id), customer);
+      else seen[answer.status === 503 ? "unavailable" : "failed"] += 1;
+    }
+  };
+  const more = async (count) => {
+    const goal = next + count;
+    await until("more requests", async () => next >= goal);
+  };
+  try {
+    const clients = Array.from({ length: 16 }, client);
+    await more(300);
+    phases = ["prepare", "dual_read"];
+    await more(300);
+    // Which of them move is what the new map says.
+    const goes = [];
+    for (const customer of customers) {
+      const before = s2.heard.length;
+      await send(`${gateways.retire.usher.url}/customers/${customer}/probe`);
+      if (s2.heard.length > before && s2.last.url.endsWith("probe")) goes.push(customer);
+    }
+    for (const [place, customer] of goes.entries()) {
+      owner.set(customer, "nobody");
+      await pause(10 + (place % 5) * 10);
+      owner.set(customer, "s2");
+      if (place === Math.floor(goes.length / 2)) phases = ["dual_read", "cut"];
+    }
+    await more(300);
+    phases = ["cut", "retire"];
+    await more(300);
+    phases = ["retire"];
+    await more(300);
+    running = false;
+    await Promise.all(clients);
+    const stored = [...data.values()].flat();
+    const doubled = stored.length - new Set(stored).size;
+    const lost = [...acked].filter(([id, customer]) => !data.get(customer).includes(id)).length;
+    const unacked = stored.filter((id) => !acked.has(id)).length;
+    t.diagnostic(`${acked.size} writes, ${seen.reads} reads while ${goes.length} of ${customers.length} customers moved; ${lost} lost, ${doubled} doubled, ${unacked} done but not said; ` +
+      `${seen.failed} failed, ${seen.unavailable} told to try again; origins refused ${refused}`);
+    assert.deepEqual([lost, doubled, unacked, seen.failed], [0, 0, 0, 0]);
+    assert.ok(goes.length > 15 && goes.length < 45 && refused > 50);
+  } finally {
+    running = false;
+    agent.destroy();
+    for (const { usher, state } of Object.values(gateways)) {
+      await usher.stop();
+      state.remove();
+    }
+    for (const one of [s1, s2, kv]) one.close();
+    dir.remove();
+  }
+});
+
+let usher, dir;
+const origins = [];
+
+before(async () => {
+  dir = folder();
+  for (let number = 0; number < 3; number += 1) origins.push(await origin());
+  usher = await gateway({ state: dir.path, vars: { ...vars(origins), A_URL: origins[0].url } });
+});
+after(async () => {
+  await usher?.stop();
+  for (const one of origins) one.close();
+  dir?.remove();
+});
+
+test("an operator's orders survive a restart, and need the version that was seen", async () => {
+  const order = (version, body) => usher.ask("/.usher/origins", { method: "POST", headers: { ...admin, "if-match": `"${version}"` }, body: JSON.stringify({ pool: "trio", origin: "one", ...body }) });
+  const drained = await order(0, { action: "drain", seconds: 3_600 });
+  assert.deepEqual([drained.status, drained.headers.etag], [200, '"1"']);
+  assert.equal((await order(0, { action: "undrain" })).status, 412);
+  assert.equal((await order(1, { action: "weight", weight: 7 })).status, 200);
+  await usher.stop();
+  usher = await gateway({ state: dir.path, vars: { ...vars(origins), A_URL: origins[0].url } });
+  const { shown } = await states(usher, "trio");
+  const [one] = shown.origins;
+  assert.deepEqual([shown.version, one.prober.drained, one.prober.weight], [2, true, 7]);
+  assert.ok(one.drain_ends_in_s > 3_000 && one.drain_ends_in_s <= 3_600);
+  assert.deepEqual(shown.history.map(({ what }) => what).slice(-2), ["weight 7", "drained for 3600 s"]);
+  // A fresh isolate knows of it once it has exchanged news.
+  await until("it is known to be drained", async () => {
+    await usher.ask("/trio/x");
+    return (await states(usher, "trio")).one === "drained";
+  });
+  const before = origins[0].heard.filter(({ url }) => url === "/trio/y").length;
+  for (let number = 0; number < 9; number += 1) assert.equal((await usher.ask("/trio/y")).status, 200);
+  assert.equal(origins[0].heard.filter(({ url }) => url === "/trio/y").length, before);
+  assert.equal((await order(2, { action: "undrain" })).status, 200);
+});
+
+test("a body that is held arrives whole at the second origin", async () => {
+  let broken;
+  origins[0].streams = origins[1].streams = origins[2].streams = undefined;
+  for (const one of origins) {
+    one.answer = (asked, response, body) => {
+      if (broken === undefined && asked.method === "PUT") broken = one;
+      if (one === broken) return response.writeHead(503).end();
+      response.end(`${asked.headers["content-length"]} ${body}`);
+    };
+  }
+  const answer = await usher.ask("/trio/put", { method: "PUT", body: "a".repeat(5_000) });
+  assert.equal(answer.status, 200);
+  assert.ok(answer.text === `5000 ${"a".repeat(5_000)}`);
+  for (const one of origins) one.answer = (_, response) => response.end("hello");
+});
+
+test("a slow answer is hedged, and one that stalls is broken off", async () => {
+  for (let number = 0; number < 40; number += 1) await usher.ask("/hedged/x");
+  origins[0].answer = (_, response) => setTimeout(() => response.end("slow"), 3_000).unref();
+  const began = Date.now();
+  for (let number = 0; number < 4; number += 1) assert.equal((await usher.ask("/hedged/x")).text, "hello");
+  assert.ok(Date.now() - began < 2_500, "nobody waited for the slow one");
+  for (const one of origins.slice(0, 2)) {
+    one.answer = (_, response) => {
+      response.writeHead(200, { "content-length": "10" });
+      response.write("half");
+    };
+  }
+  const stalled = await usher.ask("/hedged/x").catch((error) => error.code);
+  assert.equal(stalled, "ECONNRESET");
+  for (const one of origins) one.answer = (_, response) => response.end("hello");
+});
+
+test("what an origin may have at one time is kept, and the rest is told so at once", async () => {
+  const waiting = [];
+  origins[0].answer = (_, response) => waiting.push(response);
+  const asked = Array.from({ length: 5 }, () => usher.ask("/narrow/x"));
+  await until("two are there", async () => waiting.length === 2);
+  const shed = [];
+  for (const one of asked) one.then((answer) => answer.status === 503 && shed.push(answer));
+  await until("three are told", async () => shed.length === 3);
+  assert.deepEqual([shed[0].headers["retry-after"], shed[0].headers["proxy-status"]], ["1", "usher; error=connection_limit_reached"]);
+  for (const response of waiting) response.end("done");
+  const statuses = (await Promise.all(asked)).map(({ status }) => status).sort();
+  assert.deepEqual(statuses, [200, 200, 503, 503, 503]);
+  origins[0].answer = (_, response) => response.end("hello");
+});
