@@ -7,7 +7,8 @@
 //! | algorithm | scope |
 //! |---|---|
 //! | round robin, weighted | the isolate's own turn, begun at a random place |
-//! | least connections, least response time, resource based, random two | the isolate's own requests, and what the others told at the last exchange |
+//! | least connections, least response time, random two | the isolate's own requests; what all tell one another shifts the odds, slowly |
+//! | resource based | what origins tell the isolate |
 //! | hash | everywhere the same |
 
 pub mod orca;
@@ -38,7 +39,14 @@ pub trait View {
     /// Its weight beside the others'.
     fn weight(&self, place: usize) -> u32;
 
-    /// Requests that it is at, as far as is known here.
+    /// How much more or less than its weight it gets, for what all isolates together see of it: slowly
+    /// learned, for what others see is old when it is heard.
+    fn bias(&self, place: usize) -> f64;
+
+    /// The greatest product of weight and bias.
+    fn heaviest(&self) -> f64;
+
+    /// Requests of this isolate that it is at.
     fn in_flight(&self, place: usize) -> u32;
 
     /// How long it takes to begin an answer, in milliseconds (peak EWMA).
@@ -70,7 +78,7 @@ pub fn pick(algorithm: Balance, view: &impl View, turns: &mut Turns, key: Option
     match algorithm {
         Balance::RoundRobin => round_robin(view, turns, dice),
         Balance::WeightedRoundRobin => weighted_round_robin(view, turns, dice),
-        Balance::LeastConnections => least(view, dice, |place| Some(queue(view, place))),
+        Balance::LeastConnections => least_connections(view, dice),
         Balance::LeastResponseTime => least_response_time(view, dice),
         Balance::ResourceBased => resource_based(view, dice),
         Balance::IpHash | Balance::Hash => match key {
@@ -90,7 +98,48 @@ fn round_robin(view: &impl View, turns: &mut Turns, dice: u64) -> Option<usize> 
     }
     let place = within(turns.next, view.len());
     turns.next = turns.next.wrapping_add(1);
-    if takes(view, place, mix(dice)) && view.weight(place) > 0 { Some(place) } else { drawn(view, mix(dice)) }
+    if takes(view, place, mix(dice)) && view.weight(place) > 0 { Some(place) } else { drawn(&Alike(view), mix(dice)) }
+}
+
+/// The same origins, all of one weight.
+struct Alike<'v, V>(&'v V);
+
+impl<V: View> View for Alike<'_, V> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn share(&self, place: usize) -> u32 {
+        self.0.share(place)
+    }
+
+    fn weight(&self, place: usize) -> u32 {
+        self.0.weight(place).min(1)
+    }
+
+    fn bias(&self, _: usize) -> f64 {
+        1.0
+    }
+
+    fn heaviest(&self) -> f64 {
+        1.0
+    }
+
+    fn in_flight(&self, place: usize) -> u32 {
+        self.0.in_flight(place)
+    }
+
+    fn latency(&self, place: usize) -> Option<f64> {
+        self.0.latency(place)
+    }
+
+    fn load(&self, place: usize) -> Option<u32> {
+        self.0.load(place)
+    }
+
+    fn seed(&self, place: usize) -> u64 {
+        self.0.seed(place)
+    }
 }
 
 /// Smooth weighted round robin: each saves up its weight, whoever has most is picked and pays what all
@@ -135,47 +184,36 @@ fn turn(turns: &mut Turns, own: impl Fn(usize) -> i64, total: i64) -> Option<usi
     Some(place)
 }
 
-/// How long the queue would be with one more request, for its weight and share.
-fn queue(view: &impl View, place: usize) -> f64 {
-    f64::from(view.in_flight(place) + 1) / strength(view, place)
-}
-
+/// What is due to an origin: weight, bias and share.
 fn strength(view: &impl View, place: usize) -> f64 {
-    f64::from(view.weight(place)) * f64::from(view.share(place)) / f64::from(WHOLE)
+    f64::from(view.weight(place)) * view.bias(place) * f64::from(view.share(place)) / f64::from(WHOLE)
 }
 
-/// The one with the least of something; among equals a random one.
-fn least(view: &impl View, dice: u64, cost: impl Fn(usize) -> Option<f64>) -> Option<usize> {
-    let mut best: Option<(usize, f64)> = None;
-    let mut equals = 1_u64;
-    let mut dice = dice;
-    for place in (0..view.len()).filter(|place| strength(view, *place) > 0.0) {
-        let Some(cost) = cost(place) else { continue };
-        match best {
-            Some((_, least)) if cost > least => {}
-            Some((_, least)) if cost == least => {
-                equals += 1;
-                dice = mix(dice);
-                if dice.is_multiple_of(equals) {
-                    best = Some((place, cost));
-                }
-            }
-            _ => {
-                equals = 1;
-                best = Some((place, cost));
-            }
-        }
-    }
-    best.map(|(place, _)| place).or_else(|| anywhere(view, dice))
+/// How busy it is for its strength, with this isolate's requests.
+fn busy(view: &impl View, place: usize) -> f64 {
+    f64::from(view.in_flight(place)) / strength(view, place)
 }
 
-/// The shortest wait: what an answer takes, times the queue. Whoever has not answered yet is taken for
-/// as quick as the quickest.
+/// The least busy; among equals one at random, by strength. What others told is no part of being busy: it
+/// is seconds old, and all who heard it would run to the same origin at once.
+fn least_connections(view: &impl View, dice: u64) -> Option<usize> {
+    let places = || (0..view.len()).filter(|place| strength(view, *place) > 0.0);
+    let least = places().map(|place| busy(view, place)).fold(f64::INFINITY, f64::min);
+    let tied = |place: usize| if busy(view, place) <= least { strength(view, place) } else { 0.0 };
+    by_lot(view.len(), tied, dice).or_else(|| anywhere(view, dice))
+}
+
+/// Two drawn by strength for their latency, and of these the less busy. Whoever has not answered yet is
+/// taken for as quick as the quickest.
 fn least_response_time(view: &impl View, dice: u64) -> Option<usize> {
-    let quickest = (0..view.len()).filter(|place| view.share(*place) > 0).filter_map(|place| view.latency(place));
-    let quickest = quickest.fold(f64::INFINITY, f64::min);
+    let known = (0..view.len()).filter(|place| view.share(*place) > 0).filter_map(|place| view.latency(place));
+    let quickest = known.fold(f64::INFINITY, f64::min);
     let quickest = if quickest.is_finite() { quickest } else { 1.0 };
-    least(view, dice, |place| Some(view.latency(place).unwrap_or(quickest).max(0.001) * queue(view, place)))
+    // A millisecond more for each: below it differences say nothing.
+    let swift = |place: usize| strength(view, place) / (view.latency(place).unwrap_or(quickest) + 1.0);
+    let first = by_lot(view.len(), swift, dice).or_else(|| anywhere(view, dice))?;
+    let second = by_lot(view.len(), swift, mix(!dice)).unwrap_or(first);
+    Some(if busy(view, second) < busy(view, first) { second } else { first })
 }
 
 /// At random, each as often as there is room left in it. Whoever says nothing is taken for half full.
@@ -183,52 +221,48 @@ fn resource_based(view: &impl View, dice: u64) -> Option<usize> {
     let room = |place: usize| {
         let load = view.load(place).unwrap_or(WHOLE / 2);
         // A little always, or a full one would never be seen to have room again.
-        f64::from(WHOLE.saturating_sub(load).max(10)) * strength(view, place)
+        f64::from(WHOLE.saturating_sub(load).max(10)) * f64::from(view.weight(place)) * f64::from(view.share(place))
     };
-    let total: f64 = (0..view.len()).map(room).sum();
-    if total <= 0.0 {
-        return anywhere(view, dice);
-    }
+    by_lot(view.len(), room, dice).or_else(|| anywhere(view, dice))
+}
+
+/// The less busy of two drawn at random, by strength: nearly as even as asking all, at the cost of two.
+fn random_two(view: &impl View, dice: u64) -> Option<usize> {
+    let first = drawn(view, dice)?;
+    let second = drawn(view, mix(!dice)).unwrap_or(first);
+    Some(if busy(view, second) < busy(view, first) { second } else { first })
+}
+
+/// One at random, each with its own chance.
+fn by_lot(len: usize, chance: impl Fn(usize) -> f64, dice: u64) -> Option<usize> {
+    let total: f64 = (0..len).map(&chance).sum();
     let mut left = fraction(mix(dice)) * total;
     let mut last = None;
-    for place in 0..view.len() {
-        let room = room(place);
-        if room > 0.0 {
+    for place in 0..len {
+        let chance = chance(place);
+        if chance > 0.0 {
             last = Some(place);
-            if left < room {
+            if left < chance {
                 break;
             }
-            left -= room;
+            left -= chance;
         }
     }
     last
 }
 
-/// The better of two drawn at random: nearly as even as asking all, at the cost of two.
-fn random_two(view: &impl View, dice: u64) -> Option<usize> {
-    let first = drawn(view, dice)?;
-    let second = (1..4).find_map(|turn| drawn(view, mix(dice ^ turn)).filter(|place| *place != first));
-    Some(match second {
-        Some(second) if load_of(view, second) < load_of(view, first) => second,
-        _ => first,
-    })
-}
-
-fn load_of(view: &impl View, place: usize) -> f64 {
-    f64::from(view.in_flight(place) + 1) / f64::from(view.weight(place).max(1))
-}
-
-/// A random one of those that get anything; whoever is coming back now and then.
+/// One at random by strength, as a rule without asking all: thrown again while the dice are against it.
 fn drawn(view: &impl View, dice: u64) -> Option<usize> {
+    let heaviest = view.heaviest();
     let mut dice = dice;
     for _ in 0..DRAWS {
         dice = mix(dice);
         let place = within(dice >> 16, view.len());
-        if view.weight(place) > 0 && takes(view, place, dice) {
+        if fraction(mix(dice)) * heaviest < strength(view, place) {
             return Some(place);
         }
     }
-    anywhere(view, dice)
+    by_lot(view.len(), |place| strength(view, place), dice).or_else(|| anywhere(view, dice))
 }
 
 /// The first from a random place on that may be picked at all: one with a weight if there is any.

@@ -19,6 +19,10 @@ const CREDIBLE: Millis = 60_000;
 const LEAST: u32 = 50;
 /// Ejections are forgotten one by one, each after so long without failure.
 const FORGIVEN: Millis = 300_000;
+/// How far one exchange shifts the odds: all the way would be 1.
+const LEAN: f64 = 0.2;
+/// An origin gets so many times more than its weight at most, or less.
+const FURTHEST: f64 = 8.0;
 /// Latencies that are remembered to find the slow ones.
 const SAMPLES: usize = 128;
 
@@ -80,6 +84,8 @@ pub struct Standing {
     resting_until: Millis,
     /// Since when it is back.
     back: Option<Millis>,
+    /// See [`View::bias`].
+    bias: f64,
     verdict: Verdict,
     /// The furthest it is known to have come.
     pub position: Option<Position>,
@@ -103,7 +109,12 @@ struct Verdict {
 pub struct Fleet {
     origins: Vec<Standing>,
     slow_start: Millis,
+    heaviest: f64,
     now: Millis,
+    /// Whether that word still counts.
+    believed: bool,
+    /// When the first of all requests on their way is over at the latest.
+    soonest: Millis,
     /// When the prober's last word was asked for.
     pub heard: Millis,
     /// Until when nobody else asks it.
@@ -119,21 +130,60 @@ impl Fleet {
         let standing = |origin: &crate::config::Origin| Standing {
             seed: rendezvous::hash(&origin.name),
             weight: origin.weight,
+            bias: 1.0,
             ..Standing::default()
         };
-        Self { origins: pool.origins.iter().map(standing).collect(), slow_start: pool.slow_start, ..Self::default() }
+        let origins = pool.origins.iter().map(standing).collect();
+        let mut fleet = Self { origins, slow_start: pool.slow_start, ..Self::default() };
+        fleet.weigh();
+        fleet
     }
 
-    /// The same a moment later: what has passed is let go.
+    fn weigh(&mut self) {
+        let places = 0..self.origins.len();
+        self.heaviest = places.map(|place| f64::from(self.weight(place)) * self.bias(place)).fold(0.0, f64::max);
+    }
+
+    /// Requests that an origin is at, of this isolate and, as they told, of all others.
+    #[must_use]
+    pub fn everywhere(&self, place: usize) -> u32 {
+        self.in_flight(place) + self.origins.get(place).map_or(0, |origin| origin.verdict.others)
+    }
+
+    /// Shifts the odds towards origins that have fewer requests for their weight than the mean, a
+    /// little at each exchange: so isolates find out together how quick each origin is, and none of
+    /// them runs after news that is seconds old.
+    fn lean(&mut self) {
+        let queue =
+            |fleet: &Self, place: usize| f64::from(fleet.everywhere(place) + 1) / f64::from(fleet.weight(place).max(1));
+        let fit: Vec<usize> = (0..self.origins.len()).filter(|place| self.share(*place) == WHOLE).collect();
+        if fit.len() < 2 {
+            return;
+        }
+        let mean = fit.iter().map(|place| queue(self, *place)).sum::<f64>() / fit.len() as f64;
+        for place in fit {
+            let shift = (mean / queue(self, place)).powf(LEAN);
+            if let Some(origin) = self.origins.get_mut(place) {
+                origin.bias = (origin.bias * shift).clamp(1.0 / FURTHEST, FURTHEST);
+            }
+        }
+    }
+
+    /// The same a moment later: what has passed is let go. As a rule there is nothing, and origins are
+    /// not gone through.
     pub fn at(&mut self, now: Millis) {
         self.now = now;
-        let credible = now.saturating_sub(self.heard) < CREDIBLE;
-        for origin in &mut self.origins {
-            origin.flights.prune(now);
-            if !credible {
+        if self.believed && now.saturating_sub(self.heard) >= CREDIBLE {
+            self.believed = false;
+            for origin in &mut self.origins {
                 origin.verdict.down = false;
                 origin.verdict.others = 0;
             }
+        }
+        if now >= self.soonest {
+            self.origins.iter_mut().for_each(|origin| origin.flights.0.retain(|end| *end > now));
+            let ends = self.origins.iter().flat_map(|origin| origin.flights.0.iter().copied());
+            self.soonest = ends.min().unwrap_or(Millis::MAX);
         }
     }
 
@@ -172,7 +222,8 @@ impl Fleet {
     /// since 1970) when its end is never told.
     pub fn began(&mut self, place: usize, deadline: Millis) {
         if let Some(origin) = self.origins.get_mut(place) {
-            origin.flights.add(deadline);
+            origin.flights.0.push(deadline);
+            self.soonest = self.soonest.min(deadline);
         }
     }
 
@@ -186,8 +237,11 @@ impl Fleet {
     /// How an attempt went that took `took` milliseconds; ejects one that failed too often, and says so.
     pub fn went(&mut self, pool: &Pool, place: usize, outcome: Outcome, took: Millis, dice: u64) -> bool {
         let now = self.now;
-        let ejected = self.origins.iter().filter(|origin| now < origin.ejected_until).count();
-        let half = self.origins.len() / 2;
+        let room = |fleet: &Self| {
+            let ejected = fleet.origins.iter().filter(|origin| now < origin.ejected_until).count();
+            ejected < fleet.origins.len() / 2
+        };
+        let room = outcome == Outcome::Bad && room(self);
         let Some(origin) = self.origins.get_mut(place) else { return false };
         if outcome == Outcome::Good {
             origin.failures = 0;
@@ -201,7 +255,7 @@ impl Fleet {
         }
         origin.failures += 1;
         let enough = pool.ejection.failures > 0 && origin.failures >= pool.ejection.failures;
-        if !enough || now < origin.ejected_until || ejected >= half {
+        if !enough || now < origin.ejected_until || !room {
             return false;
         }
         origin.ejections += 1;
@@ -270,7 +324,7 @@ impl Fleet {
 
     /// Takes the prober's word, which was asked for at `asked`.
     pub fn learn(&mut self, pool: &Pool, report: &Report, asked: Millis) {
-        self.heard = asked;
+        (self.heard, self.believed) = (asked, true);
         let now = self.now;
         for (origin, standing) in pool.origins.iter().zip(&mut self.origins) {
             let Some(said) = report.origins.iter().find(|said| said.name == origin.name) else { continue };
@@ -301,6 +355,8 @@ impl Fleet {
             standing.position = Position::later(standing.position, said.position);
             standing.lag = said.lag.or(standing.lag);
         }
+        self.lean();
+        self.weigh();
     }
 }
 
@@ -325,8 +381,16 @@ impl View for Fleet {
         self.origins.get(place).map_or(0, |origin| origin.verdict.weight.unwrap_or(origin.weight))
     }
 
+    fn bias(&self, place: usize) -> f64 {
+        self.origins.get(place).map_or(1.0, |origin| origin.bias)
+    }
+
+    fn heaviest(&self) -> f64 {
+        self.heaviest
+    }
+
     fn in_flight(&self, place: usize) -> u32 {
-        self.origins.get(place).map_or(0, |origin| origin.flights.count() + origin.verdict.others)
+        self.origins.get(place).map_or(0, |origin| origin.flights.count())
     }
 
     fn latency(&self, place: usize) -> Option<f64> {
@@ -345,33 +409,18 @@ impl View for Fleet {
 /// Requests on their way, each with the moment when it is over at the latest: one whose end is never
 /// told (its visitor left) does not count for ever.
 #[derive(Debug, Default)]
-struct Flights {
-    ends: Vec<Millis>,
-    soonest: Millis,
-}
+struct Flights(Vec<Millis>);
 
 impl Flights {
-    fn add(&mut self, end: Millis) {
-        self.soonest = if self.ends.is_empty() { end } else { self.soonest.min(end) };
-        self.ends.push(end);
-    }
-
     /// Those with the same end are the same.
     fn remove(&mut self, end: Millis) {
-        if let Some(at) = self.ends.iter().position(|known| *known == end) {
-            self.ends.swap_remove(at);
-        }
-    }
-
-    fn prune(&mut self, now: Millis) {
-        if now >= self.soonest && !self.ends.is_empty() {
-            self.ends.retain(|end| *end > now);
-            self.soonest = self.ends.iter().copied().min().unwrap_or(0);
+        if let Some(at) = self.0.iter().position(|known| *known == end) {
+            self.0.swap_remove(at);
         }
     }
 
     fn count(&self) -> u32 {
-        u32::try_from(self.ends.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
     }
 }
 

@@ -98,6 +98,14 @@ impl View for Among<'_> {
         self.fleet.weight(place)
     }
 
+    fn bias(&self, place: usize) -> f64 {
+        self.fleet.bias(place)
+    }
+
+    fn heaviest(&self) -> f64 {
+        self.fleet.heaviest()
+    }
+
     fn in_flight(&self, place: usize) -> u32 {
         self.fleet.in_flight(place)
     }
@@ -156,7 +164,7 @@ impl Crew {
             return self.of_all(pool, wanted, None);
         }
         let full =
-            |fleet: &Fleet, origin: usize| pool.max_in_flight.is_some_and(|most| fleet.in_flight(origin) >= most);
+            |fleet: &Fleet, origin: usize| pool.max_in_flight.is_some_and(|most| fleet.everywhere(origin) >= most);
         let mut busy = false;
         // Who reads asks replicas before the primary; who writes asks the primary.
         let turns: &[(bool, Option<&'static str>)] = match (replicated, wanted.safe) {

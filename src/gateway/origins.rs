@@ -77,7 +77,7 @@ impl Gateway {
                     "state": fleet.fitness(origin).word(),
                     "share": fleet.share(origin) as f64 / 1_000.0,
                     "weight": fleet.weight(origin),
-                    "in_flight": fleet.in_flight(origin),
+                    "in_flight": fleet.everywhere(origin),
                     "latency_ms": fleet.latency(origin).map(f64::round),
                     "load": fleet.load(origin).map(|load| f64::from(load) / 1_000.0),
                     "drain_ends_in_s": left,

@@ -97,10 +97,10 @@ fn what_the_prober_says_holds_and_expires() {
     ];
     fleet.learn(&pool, &Report { origins, ..Report::default() }, 1_000_000);
     assert_eq!([0, 1, 2].map(|place| fleet.fitness(place)), [Fitness::Down, Fitness::Drained, Fitness::Fit]);
-    assert_eq!((fleet.reason(0), fleet.weight(2), fleet.in_flight(2)), ("status 500", 7, 9));
+    assert_eq!((fleet.reason(0), fleet.weight(2), fleet.everywhere(2)), ("status 500", 7, 9));
     fleet.at(1_060_000);
     assert_eq!([0, 1].map(|place| fleet.fitness(place)), [Fitness::Fit, Fitness::Drained], "an order does not expire");
-    assert_eq!(fleet.in_flight(2), 0);
+    assert_eq!(fleet.everywhere(2), 0);
 }
 
 #[test]
@@ -116,6 +116,23 @@ fn a_good_probe_after_it_was_ejected_lets_it_back() {
     assert_eq!(fleet.fitness(0), Fitness::Ejected, "that probe was before");
     fleet.learn(&pool, &up(1_000_500), 1_001_000);
     assert_eq!(fleet.fitness(0), Fitness::Returning);
+}
+
+#[test]
+fn exchanges_shift_the_odds_to_whoever_has_fewer_requests_and_not_without_end() {
+    let pool = pool("", 3);
+    let mut fleet = Fleet::new(&pool);
+    fleet.at(1_000_000);
+    let queue = |in_flight: [u32; 3]| {
+        let origins =
+            in_flight.iter().enumerate().map(|(n, count)| roster::Said { in_flight: *count, ..said(&format!("o{n}")) });
+        Report { origins: origins.collect(), ..Report::default() }
+    };
+    fleet.learn(&pool, &queue([9, 9, 39]), 1_000_000);
+    // 10, 10 and 40 with one more each: the mean is 20, and a fifth of the way is (20 / 10) ^ 0.2.
+    assert!((fleet.bias(0) - 2_f64.powf(0.2)).abs() < 1e-9 && (fleet.bias(2) - 0.5_f64.powf(0.2)).abs() < 1e-9);
+    (0..200).for_each(|_| fleet.learn(&pool, &queue([0, 0, 1_000]), 1_000_000));
+    assert_eq!((fleet.bias(0), fleet.bias(2), fleet.heaviest()), (8.0, 0.125, 8.0));
 }
 
 #[test]
