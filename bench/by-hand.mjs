@@ -83,6 +83,7 @@ export function outgoing(request, url, record, facts) {
   headers.set("x-forwarded-host", url.host);
   headers.set("x-request-id", facts.ids.id);
   headers.set("traceparent", facts.ids.parent);
+  headers.set("x-usher-deadline-ms", "30000");
   headers.append("via", "1.1 usher");
   headers.append("cdn-loop", "usher");
   return headers;

@@ -8,12 +8,18 @@
 )]
 
 use std::time::Instant;
+use usher::balance::orca;
 use usher::cache::control::{Directives, Wanted};
 use usher::cache::range::{Part, part};
 use usher::cache::{freshness, structured, tag, validate, vary};
+use usher::config::raw::Values;
 use usher::head::{self, Edits, Head};
+use usher::health::roster::{Letter, Roster};
+use usher::hint::{self, Kind};
 use usher::jwt::{self, Keys};
 use usher::oidc::{Pending, Provider};
+use usher::replica::{Position, Written};
+use usher::retry;
 use usher::session::Instruction;
 
 /// Deterministic, so that a failure can be had again: xorshift64*.
@@ -279,6 +285,83 @@ fn instructions() {
     run("Usher-Session", &words, |text| {
         if let Ok(Instruction::Start(draft)) = Instruction::parse(text) {
             assert!(draft.check().is_ok(), "{text}");
+        }
+    });
+}
+
+#[test]
+fn what_origins_say_of_themselves() {
+    let words = [
+        "TEXT ",
+        "JSON ",
+        "{\"cpu_utilization\":",
+        "}",
+        "cpu_utilization=",
+        "mem_utilization=",
+        "0.5",
+        "1e9",
+        "NaN",
+        "-1",
+    ];
+    run("orca", &words, |text| {
+        assert!(orca::utilization(text).is_none_or(|load| load <= 1_000_000), "{text}");
+    });
+    let words =
+        ["16/", "B374D848", "FFFFFFFF", "2026-11-24", "T12:00:00", ".5", "Z", "+01:00", "0", "18446744073709551615"];
+    run("positions", &words, |text| {
+        if let Some(position) = Position::parse(text) {
+            assert_eq!(Position::read(&position.text()), Some(position), "{text}");
+            assert!(position.has_reached(position) && Position::later(Some(position), None) == Some(position));
+        }
+    });
+    let words = ["5", "0", "Thu, 01 Jan 1970 00:01:00 GMT", "Sun, 06 Nov 1994 08:49:37 GMT", "soon"];
+    run("retry-after", &words, |text| {
+        assert!(retry::rest(Some(text), 1_000).is_none_or(|rest| (1..=300_000).contains(&rest)), "{text}");
+    });
+}
+
+#[test]
+fn hints_and_keys_of_visitors() {
+    let key = "0123456789abcdef0123456789abcdef";
+    let good = hint::sealed(key, Kind::Written, "data", "5~n7");
+    let words = [good.as_str(), ".", "~", "n7", "l1", "t0", "5~n7", "NX5uNw"];
+    run("hints", &words, |text| {
+        if let Some(said) = hint::opened(key, Kind::Written, "data", text) {
+            assert_eq!(text, good, "only what we made");
+            assert!(Written::read(&said).is_some());
+        }
+        if let Some(written) = Written::read(text) {
+            assert_eq!(Written::read(&written.text()), Some(written), "{text}");
+        }
+    });
+    let words = ["2026", "-11", "-24", "-Q4", "T00:00:00Z", "9223372036854775807", "-", "a"];
+    run("shard keys", &words, |text| {
+        let read = |values: Values| values.read(text);
+        let (day, month) = (read(Values::Day), read(Values::Month));
+        assert!(day.is_none() || month.is_some(), "{text}: a day is in a month");
+        assert!(month.is_none() || read(Values::Quarter).is_some(), "{text}: a month is in a quarter");
+        let _ = read(Values::Number);
+    });
+}
+
+#[test]
+fn letters_to_a_prober() {
+    let words = [
+        "{\"kind\":\"sync\",\"isolate\":\"x\",\"origins\":[{\"name\":\"a\",\"in_flight\":1}]}",
+        "{\"kind\":\"order\",\"version\":0,\"order\":{\"origin\":\"a\",\"action\":\"drain\"}}",
+        "{\"kind\":\"show\"}",
+        "{",
+        "}",
+        "\"in_flight\":4294967295",
+        "\"seconds\":18446744073709551615",
+    ];
+    run("letters", &words, |text| {
+        let mut roster = Roster::default();
+        for _ in 0..2 {
+            if let Ok(letter) = serde_json::from_str::<Letter>(text) {
+                let (report, _) = roster.answer(letter, u64::MAX / 2);
+                assert!(report.version <= 1);
+            }
         }
     });
 }

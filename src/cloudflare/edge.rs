@@ -176,7 +176,9 @@ impl Platform for Edge {
     }
 
     async fn pause(&self, time: Millis) {
-        wait(host::pause(timer(time))).await;
+        if let Ok(over) = host::pause(timer(time)) {
+            wait(over).await;
+        }
     }
 
     async fn prober(&self, pool: &str, letter: &str, deadline: Millis) -> Result<String, Down> {

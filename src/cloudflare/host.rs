@@ -32,7 +32,9 @@ extern "C" {
         other_deadline: f64,
     ) -> Promise;
     pub(super) fn discard(answer: &JsValue);
-    pub(super) fn pause(time: f64) -> Promise;
+    // With `catch`, or the glue would import the whole module a second time.
+    #[wasm_bindgen(catch)]
+    pub(super) fn pause(time: f64) -> Result<Promise, JsValue>;
     pub(super) fn prober(pool: &str, letter: &str, deadline: f64) -> Promise;
     pub(super) fn watch(pool: &str, location: Option<&str>, letter: &str) -> Promise;
     pub(super) fn probe(url: &str, method: &str, edits: &str, deadline: f64, most: u32) -> Promise;
