@@ -90,9 +90,9 @@ impl DurableObject for Prober {
     /// Asks the origins, and sets the next alarm.
     async fn alarm(&self) -> Result<Response> {
         let name = self.pool.borrow().clone();
+        self.awake.set(false);
         let Some((pool, probe)) = probed(&name) else { return Response::empty() };
         if now().saturating_sub(self.heard.get()) > IDLE {
-            self.awake.set(false);
             return Response::empty();
         }
         let findings =
@@ -120,10 +120,10 @@ impl Prober {
 
     async fn wake(&self, name: &str) -> Result<()> {
         if !self.awake.get() && probed(name).is_some() {
-            self.awake.set(true);
             if self.storage.get_alarm().await?.is_none() {
                 self.storage.set_alarm(0_i64).await?;
             }
+            self.awake.set(true);
         }
         Ok(())
     }

@@ -227,6 +227,7 @@ impl Gateway {
         let wanted = Wanted {
             safe: visit.head.is_safe(),
             written: if pool.is_replicated() { self.written(config, visit, pool) } else { None },
+            stamped: visit.stamped,
             prefers: if pool.affinity { self.stays(config, visit, pool) } else { None },
             key: hash_key(pool, visit),
             tried,
@@ -254,18 +255,17 @@ impl Gateway {
         if pool.replicas.wait == 0 || !pool.is_replicated() || !visit.head.is_safe() {
             return;
         }
-        let Some(written) = self.written(config, visit, pool) else { return };
+        let written = self.written(config, visit, pool);
+        if written.is_none() {
+            return;
+        }
         let until = platform.now() + pool.replicas.wait;
         loop {
             let now = platform.now();
             let there = self.crews.of(place).is_some_and(|crew| {
-                let fleet = &crew.borrow().fleet;
-                pool.origins.iter().enumerate().any(|(origin, said)| {
-                    said.replica
-                        && fleet.origin(origin).is_some_and(|replica| {
-                            replica::may_read(&pool.replicas, replica.position, replica.lag, Some(written), now)
-                        })
-                })
+                let crew = crew.borrow();
+                let mut origins = pool.origins.iter().enumerate();
+                origins.any(|(origin, said)| said.replica && crew.may_read(pool, origin, written, visit.stamped, now))
             });
             if there || now >= until {
                 return;
@@ -310,7 +310,8 @@ impl Gateway {
             let took = platform.now().saturating_sub(asked);
             let won = if others { other } else { choice };
             // How the other would have done is not known.
-            self.went(platform, config, visit, won, &result, if others { took.saturating_sub(after) } else { took });
+            let took = if others { took.saturating_sub(after) } else { took };
+            self.went(platform, config, won, &result, took, visit.dice);
             if others {
                 tried.push(other);
                 visit.attempts += 1;
@@ -323,7 +324,7 @@ impl Gateway {
         let flight = self.takes_off(config, choice, parcel.until);
         let result = platform.fetch(&first).await;
         drop(flight);
-        self.went(platform, config, visit, choice, &result, platform.now().saturating_sub(asked));
+        self.went(platform, config, choice, &result, platform.now().saturating_sub(asked), visit.dice);
         (choice, result)
     }
 
@@ -364,10 +365,10 @@ impl Gateway {
         &self,
         platform: &P,
         config: &Config,
-        visit: &Visit<'_>,
         choice: Choice,
         result: &Result<Answer<P::Body>, Failure>,
         took: Millis,
+        dice: u64,
     ) {
         let Some(pool) = config.pools.get(choice.pool) else { return };
         let (status, rest) = match result {
@@ -384,7 +385,7 @@ impl Gateway {
         let now = platform.now();
         fleet.at(now);
         let outcome = if bad { Outcome::Bad } else { Outcome::Good };
-        if fleet.went(pool, choice.origin, outcome, took, visit.dice) {
+        if fleet.went(pool, choice.origin, outcome, took, dice) {
             let name = pool.origins.get(choice.origin).map_or("", |origin| origin.name.as_str());
             self.counters.borrow_mut().origin("ejected", &pool.name);
             let sentence = format!(

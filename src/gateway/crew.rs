@@ -50,6 +50,8 @@ pub(super) struct Wanted<'w> {
     pub(super) safe: bool,
     /// What its visitor wrote last.
     pub(super) written: Option<Written>,
+    /// When what it asks for was last purged.
+    pub(super) stamped: Millis,
     /// The origin that its visitor stays with.
     pub(super) prefers: Option<usize>,
     /// What decides where hashing does.
@@ -177,11 +179,8 @@ impl Crew {
                 let Some(said) = pool.origins.get(origin).filter(|said| said.replica == *replicas) else {
                     return false;
                 };
-                let standing = self.fleet.origin(origin).filter(|_| said.replica);
                 !tried(origin)
-                    && standing.is_none_or(|replica| {
-                        replica::may_read(&pool.replicas, replica.position, replica.lag, wanted.written, wanted.now)
-                    })
+                    && (!said.replica || self.may_read(pool, origin, wanted.written, wanted.stamped, wanted.now))
             };
             let mut only: Vec<bool> = (0..pool.origins.len()).map(usable).collect();
             for (origin, usable) in only.iter_mut().enumerate().filter(|(_, usable)| **usable) {
@@ -199,6 +198,21 @@ impl Crew {
             }
         }
         if busy { Picked::Full } else { Picked::None }
+    }
+
+    /// Whether a replica is far enough for whoever wrote, and for what was purged: what is stored of it
+    /// stays for a while.
+    pub(super) fn may_read(
+        &self,
+        pool: &Pool,
+        origin: usize,
+        written: Option<Written>,
+        stamped: Millis,
+        now: Millis,
+    ) -> bool {
+        let Some(replica) = self.fleet.origin(origin) else { return false };
+        let may = |written| replica::may_read(&pool.replicas, replica.position, replica.lag, written, now);
+        may(written) && may(Some(Written { position: None, at: stamped }))
     }
 
     fn of_all(&mut self, pool: &Pool, wanted: &Wanted<'_>, only: Option<&[bool]>) -> Picked {

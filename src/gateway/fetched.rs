@@ -79,7 +79,7 @@ impl Gateway {
     }
 
     /// The newest moment at which a resource may have become invalid, as far as is known here.
-    fn newest(&self, key: &Key) -> Moment {
+    pub(super) fn newest(&self, key: &Key) -> Moment {
         self.view.borrow().newest(names(&key.resource).iter().map(String::as_str))
     }
 
@@ -173,6 +173,7 @@ impl Gateway {
         if conditional {
             passage.conditions = &conditions;
         }
+        visit.stamped = self.newest(errand.key);
         let made = self.view.borrow().as_of();
         let mut asked = platform.now();
         let mut got = match self.ask(platform, config, visit, &passage).await {

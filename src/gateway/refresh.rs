@@ -10,7 +10,7 @@ use crate::cache::store::Received;
 use crate::cache::stored::Stored;
 use crate::cache::validate;
 use crate::cache::vary::Variants;
-use crate::config::{Config, Target};
+use crate::config::{Config, Millis, Target};
 use crate::head::{self, Edits};
 use crate::platform::{After, Answer, Ask, Carry, Platform, Refresh};
 use crate::steer;
@@ -34,6 +34,7 @@ impl Gateway {
         let Some(claim) = platform.claim(&flight, errand.place.route.deadline) else { return };
         let region = visit.region.map(|(place, _)| place);
         let pools = steer::pools(config, pools, &visit.visitor, region);
+        visit.stamped = self.newest(errand.key);
         let origins = self.order(platform, config, visit, &pools, 2);
         let mut edits = visit.to_origin(config, errand.place, Some(errand.partition));
         for name in OWN.into_iter().chain([config.api_key.as_str()]) {
@@ -77,12 +78,12 @@ impl Gateway {
         }
         let made = self.view.borrow().as_of();
         let asked = platform.now();
-        let answer = first(platform, config, refresh, &edits, route.deadline).await?;
+        let answer = self.first(platform, config, refresh, &edits, route.deadline).await?;
         let (answer, mut edits) = match head::answer(&answer.packed).0 {
             304 => match renewed(&known, old, &answer.packed) {
                 Ok(renewed) => renewed,
                 // It speaks of another answer than ours: ask for all of it.
-                Err(_) => (first(platform, config, refresh, &whole, route.deadline).await?, Edits::default()),
+                Err(_) => (self.first(platform, config, refresh, &whole, route.deadline).await?, Edits::default()),
             },
             _ => (answer, Edits::default()),
         };
@@ -116,25 +117,30 @@ impl Gateway {
         platform.keep(answer.body, &store);
         Some(())
     }
-}
 
-/// The first origin's answer, or the next one's when that cannot be reached.
-async fn first<P: Platform>(
-    platform: &P,
-    config: &Config,
-    refresh: &Refresh,
-    edits: &Edits,
-    deadline: u64,
-) -> Option<Answer<P::Body>> {
-    for (pool, origin) in &refresh.origins {
-        let (pool, base) = url(config, Choice { pool: *pool, origin: *origin })?;
-        let url = format!("{base}{}{}", refresh.path, refresh.key.query);
-        let (carry, idle) = (Carry::Fields, pool.idle);
-        let ask = Ask { url: &url, method: "GET", carry, edits, deadline, idle, through: None };
-        match platform.fetch(&ask).await {
-            Ok(answer) if unreached(head::answer(&answer.packed).0).is_none() => return Some(answer),
-            _ => {}
+    /// The first origin's answer, or the next one's when that cannot be reached.
+    async fn first<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        refresh: &Refresh,
+        edits: &Edits,
+        deadline: Millis,
+    ) -> Option<Answer<P::Body>> {
+        for (pool, origin) in &refresh.origins {
+            let choice = Choice { pool: *pool, origin: *origin };
+            let (pool, base) = url(config, choice)?;
+            let url = format!("{base}{}{}", refresh.path, refresh.key.query);
+            let (carry, idle, asked) = (Carry::Fields, pool.idle, platform.now());
+            let ask = Ask { url: &url, method: "GET", carry, edits, deadline, idle, through: None };
+            let result = platform.fetch(&ask).await;
+            self.went(platform, config, choice, &result, platform.now().saturating_sub(asked), asked);
+            match result {
+                Ok(answer) if unreached(head::answer(&answer.packed).0).is_none() => return Some(answer),
+                Ok(answer) => platform.discard(answer.body),
+                Err(_) => {}
+            }
         }
+        None
     }
-    None
 }

@@ -7,6 +7,7 @@ use crate::error::{Blame, Error};
 use crate::head::Head;
 use crate::headers::{self, Told, trace::Trace};
 use crate::identity::Identity;
+use crate::ledger::Moment;
 use crate::locale::{self, Choice, Wishes};
 use crate::observe::{self, Line};
 use crate::platform::{After, Platform};
@@ -39,6 +40,8 @@ pub(super) struct Visit<'a> {
     pub(super) attempts: u32,
     /// Whether the visitor is among those who get the canary.
     pub(super) canary: bool,
+    /// When what is asked for was last purged, as far as is known: a replica has to be newer.
+    pub(super) stamped: Moment,
     /// `Set-Cookie` values for what the visitor is to remember.
     pub(super) hints: Vec<String>,
     /// Whether what is stored serves, because the pool that is down says so.
@@ -74,6 +77,7 @@ impl<'a> Visit<'a> {
             steered: None,
             attempts: 0,
             canary: false,
+            stamped: 0,
             hints: Vec::new(),
             serves_stale: false,
             identity_ms: 0,

@@ -193,8 +193,8 @@ async function ready(child) {
   }
 }
 
-/** The tests' bundle in workerd alone, with KV as a server of ours: reads can be counted. */
-export async function bare({ state, kv, vars = {}, entry = "entry.js" }) {
+/** The tests' bundle in workerd alone, with KV as a server of ours: reads can be counted. `back` is the text of a Worker that is bound as BACK. */
+export async function bare({ state, kv, vars = {}, entry = "entry.js", back }) {
   const port = await freePort();
   mkdirSync(join(state, "objects"), { recursive: true });
   for (const file of [entry, "gateway.wasm"]) copyFileSync(join(bundle, file), join(state, file));
@@ -204,6 +204,7 @@ const config :Workerd.Config = (
   services = [
     (name = "main", worker = .worker),
     (name = "kv", external = (address = "${new URL(kv).host}", http = ())),
+    ${back ? `(name = "back", worker = (modules = [(name = "back.js", esModule = ${JSON.stringify(back)})], compatibilityDate = "2026-10-01")),` : ""}
     (name = "objects", disk = (path = "${join(state, "objects")}", writable = true)),
     (name = "internet", network = (allow = ["local", "private"]))
   ],
@@ -219,6 +220,7 @@ const worker :Workerd.Worker = (
     (name = "SESSIONS", kvNamespace = "kv"),
     (name = "LEDGER", durableObjectNamespace = "Ledger"),
     (name = "PROBER", durableObjectNamespace = "Prober"),
+    ${back ? '(name = "BACK", service = "back"),' : ""}
     ${texts.join(",\n    ")}
   ],
   durableObjectNamespaces = [

@@ -442,3 +442,39 @@ test("what an origin may have at one time is kept, and the rest is told so at on
   assert.deepEqual(statuses, [200, 200, 503, 503, 503]);
   origins[0].answer = (_, response) => response.end("hello");
 });
+
+test("an origin may be a Worker that is bound", async () => {
+  const state = folder();
+  const kv = await nothing();
+  const back = "export default { async fetch(request) { const { pathname, search } = new URL(request.url); return new Response(`${request.method} ${pathname}${search} ${request.headers.get('x-request-id')} ${await request.text()}`); } }";
+  const bound = await bare({ state: state.path, kv: kv.url, back });
+  try {
+    const answer = await bound.ask("/bound/x?a=1", { method: "POST", headers: { "x-request-id": "r1" }, body: "hello" });
+    assert.deepEqual([answer.status, answer.text], [200, "POST /bound/x?a=1 r1 hello"]);
+  } finally {
+    await bound.stop();
+    kv.close();
+    state.remove();
+  }
+});
+
+test("a binding that is not there is an origin that cannot be reached", async () => {
+  assert.equal((await usher.ask("/bound/x")).status, 502);
+});
+
+test("several locations have to agree, on what the body says too", async () => {
+  origins[0].answer = (_, response) => response.end("all is well");
+  await usher.ask("/seen/x");
+  const seen = await until("all are asked", async () => {
+    const { shown } = await states(usher, "seen");
+    const said = Object.fromEntries(shown.origins.map(({ name, prober }) => [name, prober]));
+    return said.dead?.up === false && said.one?.up === true && said;
+  });
+  assert.equal(seen.one.reason, "status 200 (3 of 3 locations good)");
+  assert.equal(seen.dead.reason, "it cannot be reached (0 of 3 locations good)");
+  const probes = origins[0].heard.filter(({ headers }) => headers["x-probe"] === "yes");
+  assert.ok(probes.length >= 3 && probes.every(({ headers }) => headers["user-agent"] === "usher-prober"));
+  origins[0].answer = (_, response) => response.end("ill");
+  await until("it is down", async () => (await states(usher, "seen")).shown.origins[0].prober.reason.startsWith("the body does not contain"));
+  origins[0].answer = (_, response) => response.end("hello");
+});

@@ -360,6 +360,23 @@ fn without_positions_who_wrote_reads_the_primary_for_a_while() {
     assert!(!asked(&isolate.world).contains_key("o1-url"));
 }
 
+#[test]
+fn what_was_purged_is_not_stored_again_from_a_replica_that_lags() {
+    let isolate = replicated([2_000, 2_000]);
+    let url = format!("{HOST}/archive/x");
+    assert_eq!(isolate.get(&url, &[]).body, "0");
+    isolate.ask("POST", &format!("{HOST}/data/x"), &[("content-length", "1")], "1");
+    crate::purge(&isolate, r#"{"tags":["archive"]}"#);
+    isolate.world.pass(500);
+    isolate.world.heard.take();
+    assert_eq!(isolate.get(&url, &[]).body, "1", "by somebody who wrote nothing");
+    assert_eq!(asked(&isolate.world), BTreeMap::from([("o1-url".into(), 1)]));
+    crate::purge(&isolate, r#"{"tags":["archive"]}"#);
+    isolate.world.pass(3_001);
+    assert_eq!(isolate.get(&url, &[]).body, "1");
+    assert!(!asked(&isolate.world).contains_key("o1-url"), "replicas have come up since");
+}
+
 fn moving(phase: &str) -> Isolate {
     let world = world();
     world.vars.borrow_mut().insert("SHARD_PHASE".into(), phase.into());
