@@ -35,6 +35,8 @@ pub enum Bypass {
     Upgrade,
     /// Somebody is signed in and the route does not say who may share.
     NotShared,
+    /// They wrote a moment ago, and what is stored may be older.
+    Wrote,
 }
 
 impl Bypass {
@@ -47,6 +49,7 @@ impl Bypass {
             Self::Condition => "condition",
             Self::Upgrade => "upgrade",
             Self::NotShared => "not-shared",
+            Self::Wrote => "wrote",
         }
     }
 }

@@ -320,19 +320,29 @@ impl Config {
         idle + self.ledger.max_delay + self.ledger.max_outage + 3_600_000
     }
 
-    /// The pools that a route's requests may go to: places in [`Config::pools`].
-    pub fn pools_of<'c>(&'c self, route: &'c Route) -> impl Iterator<Item = usize> + 'c {
-        let pools: &[usize] = match &route.target {
-            Target::Pools(pools) => pools,
-            _ => &[],
+    /// The pools that a route's requests may go to, those of canary, shadow and fallback too: places in
+    /// [`Config::pools`], each once.
+    #[must_use]
+    pub fn pools_of(&self, route: &Route) -> Vec<usize> {
+        let mut pools = match &route.target {
+            Target::Pools(pools) => pools.clone(),
+            Target::Shards(place) => {
+                let shards = self.shards.get(*place);
+                let all = shards.into_iter().flat_map(|shards| shards.map.iter().chain(&shards.next));
+                all.map(|shard| shard.pool).collect()
+            }
+            _ => return Vec::new(),
         };
-        let shards = match &route.target {
-            Target::Shards(place) => self.shards.get(*place),
-            _ => None,
-        };
-        let of_shards = shards.into_iter().flat_map(|shards| shards.map.iter().chain(&shards.next));
-        let canary = route.canary.iter().map(|canary| canary.pool);
-        pools.iter().copied().chain(of_shards.map(|shard| shard.pool)).chain(canary)
+        pools.extend(route.canary.iter().map(|canary| canary.pool));
+        pools.extend(route.shadow.iter().map(|(pool, _)| *pool));
+        let mut at = 0;
+        while let Some(place) = pools.get(at).copied() {
+            pools.extend(self.pools.get(place).and_then(|pool| pool.fallback).filter(|other| !pools.contains(other)));
+            at += 1;
+        }
+        pools.sort_unstable();
+        pools.dedup();
+        pools
     }
 
     /// Checks the file as written.

@@ -18,6 +18,7 @@ mod admin;
 mod attempt;
 mod book;
 mod cached;
+mod choose;
 mod crew;
 mod demo;
 mod fetched;
@@ -223,7 +224,7 @@ impl Gateway {
                     self.refresh(platform, config, refresh).await;
                     Ok(())
                 }
-                After::Sync(pool) => self.exchange(platform, config, *pool).await,
+                After::Sync(pools) => self.exchange_all(platform, config, pools).await,
                 After::Shadow(shadow) => {
                     self.shadowed(platform, config, shadow).await;
                     Ok(())
@@ -329,14 +330,12 @@ impl Gateway {
         for hint in &visit.hints {
             reply.edits.append("set-cookie", hint);
         }
-        if let Some(route) = visit.route {
-            let after = &mut visit.after;
-            config.pools_of(route).for_each(|pool| self.exchange_later(config, pool, platform.now(), after));
-        }
-        reply.after.append(&mut visit.after);
+        // What others wait for comes first, one after the other.
         if self.book.due(&self.view.borrow(), platform.now(), &config.ledger) {
             reply.after.push(After::ReadLedger);
         }
+        reply.after.extend(visit.route.and_then(|route| self.exchange_later(config, route, platform.now())));
+        reply.after.append(&mut visit.after);
         if config.log_requests {
             platform.log(&visit.line(config, &self.log_key, reply.status, ms).text());
         }

@@ -89,8 +89,8 @@ pub struct Standing {
     verdict: Verdict,
     /// The furthest it is known to have come.
     pub position: Option<Position>,
-    /// How far it was behind when it last said, in milliseconds.
-    pub lag: Option<Millis>,
+    /// How far it was behind when it last said, in milliseconds, and when that was.
+    lag: Option<(Millis, Millis)>,
 }
 
 /// What the prober says of one.
@@ -193,9 +193,18 @@ impl Fleet {
         self.origins.get(place)
     }
 
-    /// One origin, to be told something.
-    pub fn origin_mut(&mut self, place: usize) -> Option<&mut Standing> {
-        self.origins.get_mut(place)
+    /// How far an origin is known to have come.
+    #[must_use]
+    pub fn position(&self, place: usize) -> Option<Position> {
+        self.origins.get(place)?.position
+    }
+
+    /// How far it was behind when it last said, in milliseconds; old words do not count, or nobody would
+    /// ask it again.
+    #[must_use]
+    pub fn lag(&self, place: usize) -> Option<Millis> {
+        let (lag, at) = self.origins.get(place)?.lag?;
+        (self.now.saturating_sub(at) < CREDIBLE).then_some(lag)
     }
 
     /// Whether an origin gets anything, and if not why.
@@ -237,11 +246,7 @@ impl Fleet {
     /// How an attempt went that took `took` milliseconds; ejects one that failed too often, and says so.
     pub fn went(&mut self, pool: &Pool, place: usize, outcome: Outcome, took: Millis, dice: u64) -> bool {
         let now = self.now;
-        let room = |fleet: &Self| {
-            let ejected = fleet.origins.iter().filter(|origin| now < origin.ejected_until).count();
-            ejected < fleet.origins.len() / 2
-        };
-        let room = outcome == Outcome::Bad && room(self);
+        let room = outcome == Outcome::Bad && self.has_room();
         let Some(origin) = self.origins.get_mut(place) else { return false };
         if outcome == Outcome::Good {
             origin.failures = 0;
@@ -269,10 +274,26 @@ impl Fleet {
         true
     }
 
+    /// Whether one more may be left alone for what it did: never more than half of the pool.
+    fn has_room(&self) -> bool {
+        let alone = |origin: &&Standing| self.now < origin.ejected_until || self.now < origin.resting_until;
+        self.origins.iter().filter(alone).count() < self.origins.len() / 2
+    }
+
     /// Leaves an origin alone until a moment, because it asked for it.
     pub fn rests(&mut self, place: usize, until: Millis) {
-        if let Some(origin) = self.origins.get_mut(place) {
+        let (room, now) = (self.has_room(), self.now);
+        if let Some(origin) = self.origins.get_mut(place).filter(|origin| room || now < origin.resting_until) {
             origin.resting_until = origin.resting_until.max(until);
+            origin.judged = now;
+        }
+    }
+
+    /// An origin has not answered for so long, and was asked no further.
+    pub fn waited(&mut self, place: usize, took: Millis) {
+        let now = self.now;
+        if let Some(origin) = self.origins.get_mut(place) {
+            origin.latency.observe(took as f64, now);
         }
     }
 
@@ -286,9 +307,10 @@ impl Fleet {
 
     /// How far an origin has come; it never goes back.
     pub fn reached(&mut self, place: usize, position: Option<Position>, lag: Option<Millis>) {
+        let now = self.now;
         if let Some(origin) = self.origins.get_mut(place) {
             origin.position = Position::later(origin.position, position);
-            origin.lag = lag.or(origin.lag);
+            origin.lag = lag.map(|lag| (lag, now)).or(origin.lag);
         }
     }
 
@@ -333,9 +355,10 @@ impl Fleet {
             if was_out && !down && !said.drained {
                 standing.back = Some(now);
             }
-            // A good probe after it was ejected speaks for it.
-            if said.up == Some(true) && said.probed > standing.judged && now < standing.ejected_until {
-                standing.ejected_until = now;
+            // A good probe after it was left alone speaks for it.
+            let alone = now < standing.ejected_until || now < standing.resting_until;
+            if said.up == Some(true) && said.probed > standing.judged && alone {
+                (standing.ejected_until, standing.resting_until) = (now, now);
                 standing.back = Some(now);
                 standing.failures = 0;
             }
@@ -350,10 +373,11 @@ impl Fleet {
                 standing.latency.heard(f64::from(latency), now);
             }
             if let Some(load) = said.load {
-                standing.load = standing.load.or(Some(Load::told(None, load, now)));
+                let own = standing.load.filter(|load| load.now(now).is_some());
+                standing.load = own.or(Some(Load::told(None, load, now)));
             }
             standing.position = Position::later(standing.position, said.position);
-            standing.lag = said.lag.or(standing.lag);
+            standing.lag = said.lag.map(|lag| (lag, said.probed)).or(standing.lag);
         }
         self.lean();
         self.weigh();

@@ -1,7 +1,6 @@
 //! What did we tell this browser? Signed cookies that are hints only: the origin a visitor stays with,
 //! and what they wrote last. A hint that does not verify is none.
 
-use crate::config::Millis;
 use ct_codecs::{Base64UrlSafeNoPadding, Decoder, Encoder};
 use subtle::ConstantTimeEq;
 
@@ -60,13 +59,6 @@ pub fn opened(key: &str, kind: Kind, pool: &str, value: &str) -> Option<String> 
 fn code(key: &str, kind: Kind, pool: &str, said: &str) -> [u8; CODE] {
     let text = format!("usher hint\0{}\0{pool}\0{said}", kind.word());
     hmac_sha256::HMAC::mac(text.as_bytes(), key.as_bytes()).first_chunk().copied().unwrap_or_default()
-}
-
-/// A `Set-Cookie` value that hands a hint to the browser, for so long.
-#[must_use]
-pub fn set_cookie(name: &str, value: &str, lifetime: Millis, https: bool) -> String {
-    let (prefix, secure) = if https { ("__Host-", "; Secure") } else { ("", "") };
-    format!("{prefix}{name}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}", lifetime / 1_000)
 }
 
 #[cfg(test)]

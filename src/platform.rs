@@ -189,6 +189,9 @@ pub trait Platform {
         second: &Ask<'_>,
     ) -> impl Future<Output = (bool, Result<Answer<Self::Body>, Failure>)>;
 
+    /// Reads the request's body, so that it can be sent again ([`Carry::Held`]), within `deadline`.
+    fn hold(&self, deadline: Millis) -> impl Future<Output = Result<(), Unreadable>>;
+
     /// Lets go of an answer that nobody gets.
     fn discard(&self, body: Self::Body);
 
@@ -329,8 +332,8 @@ pub enum After {
     },
     /// Ask for a stale answer anew.
     Refresh(Box<Refresh>),
-    /// Tell a pool's prober what is known here, and hear what it knows: a place in the configuration's.
-    Sync(usize),
+    /// Tell pools' probers what is known here, and hear what they know: places in the configuration's.
+    Sync(Vec<usize>),
     /// Show a request to a pool whose answer nobody sees.
     Shadow(Box<Shadow>),
 }

@@ -8,6 +8,11 @@
 use crate::config::{Millis, Replicas};
 use serde::{Deserialize, Serialize};
 
+/// What an origin says of its place in the primary's history.
+pub const POSITION: &str = "x-usher-position";
+/// How far a replica says it is behind, in milliseconds.
+pub const LAG: &str = "x-usher-lag-ms";
+
 /// A point in a primary's history: only ever compared with others of the same kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -137,34 +142,53 @@ fn time(text: &str) -> Option<u64> {
 /// What a visitor wrote last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
-    /// Where the primary was then, if it said.
+    /// Where the primary was then, as far as it said.
     pub position: Option<Position>,
-    /// When (milliseconds since 1970).
+    /// When they wrote last without being told where the primary was; 0 = never.
+    pub blind: Millis,
+    /// When they wrote last (milliseconds since 1970).
     pub at: Millis,
 }
 
-/// What a write is remembered for at most: a replica that is further behind is none to be read from.
+/// What a write is remembered for.
 pub const REMEMBERED: Millis = 3_600_000;
 
 impl Written {
+    /// A write that was answered at `at`.
+    #[must_use]
+    pub fn new(position: Option<Position>, at: Millis) -> Self {
+        Self { position, blind: if position.is_some() { 0 } else { at }, at }
+    }
+
     /// As it stands in a cookie.
     #[must_use]
     pub fn text(self) -> String {
-        format!("{}~{}", self.at, self.position.map(Position::text).unwrap_or_default())
+        format!("{}~{}~{}", self.at, self.blind, self.position.map(Position::text).unwrap_or_default())
     }
 
     /// Reads what [`Written::text`] wrote.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
-        let (at, position) = text.split_once('~')?;
+        let (at, rest) = text.split_once('~')?;
+        let (blind, position) = rest.split_once('~')?;
         let position = if position.is_empty() { None } else { Some(Position::read(position)?) };
-        Some(Self { position, at: at.parse().ok()? })
+        Some(Self { position, blind: blind.parse().ok()?, at: at.parse().ok()? })
     }
 
-    /// The later of two.
+    /// This and what was written after it.
     #[must_use]
-    pub fn later(self, other: Self) -> Self {
-        Self { position: Position::later(self.position, other.position), at: self.at.max(other.at) }
+    pub fn then(self, newer: Self) -> Self {
+        Self {
+            position: Position::later(self.position, newer.position),
+            blind: self.blind.max(newer.blind),
+            at: self.at.max(newer.at),
+        }
+    }
+
+    /// From when on a stored answer may show it, were it made of a replica as far behind as any may be.
+    #[must_use]
+    pub fn shown_from(self, bounds: &Replicas) -> Millis {
+        self.at.saturating_add(bounds.max_lag.max(bounds.window))
     }
 }
 
@@ -182,11 +206,11 @@ pub fn may_read(
         return false;
     }
     let Some(written) = written else { return true };
-    match written.position {
-        Some(wanted) => position.is_some_and(|position| position.has_reached(wanted)),
-        // Half as long again as it was behind, for it may have fallen behind since.
-        None => now.saturating_sub(written.at) >= lag.map_or(bounds.window, |lag| bounds.window.max(lag + lag / 2)),
-    }
+    // Half as long again as it was behind, for it may have fallen behind since.
+    let window = lag.map_or(bounds.window, |lag| bounds.window.max(lag + lag / 2));
+    let reached = |wanted| position.is_some_and(|position| position.has_reached(wanted));
+    let seen = written.blind == 0 || now.saturating_sub(written.blind) >= window;
+    written.position.is_none_or(reached) && seen
 }
 
 #[cfg(test)]
@@ -237,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_replica_is_read_when_it_has_reached_what_was_written() {
-        let wrote = Some(Written { position: Some(Position::Number(7)), at: 1_000 });
+        let wrote = Some(Written::new(Some(Position::Number(7)), 1_000));
         let may = |position: Option<u64>, lag| may_read(&BOUNDS, position.map(Position::Number), lag, wrote, 1_001);
         assert!(may(Some(7), None) && may(Some(8), Some(30_000)));
         assert!(!may(Some(6), None) && !may(None, None));
@@ -246,8 +270,18 @@ mod tests {
     }
 
     #[test]
+    fn a_write_with_a_position_and_one_without_are_both_waited_for() {
+        let first = Written::new(Some(Position::Number(7)), 1_000);
+        let both = first.then(Written::new(None, 2_000));
+        let may = |position, now| may_read(&BOUNDS, Some(Position::Number(position)), None, Some(both), now);
+        assert!(!may(7, 6_999) && !may(6, 7_000) && may(7, 7_000));
+        let newer = both.then(Written::new(Some(Position::Lsn(1)), 3_000));
+        assert_eq!((newer.position, newer.blind, newer.at), (Some(Position::Lsn(1)), 2_000, 3_000), "the newer kind");
+    }
+
+    #[test]
     fn without_positions_a_time_window_follows_the_lag() {
-        let wrote = Some(Written { position: None, at: 10_000 });
+        let wrote = Some(Written::new(None, 10_000));
         let may = |lag, now| may_read(&BOUNDS, Some(Position::Number(1)), lag, wrote, now);
         assert!(!may(None, 14_999) && may(None, 15_000));
         assert!(!may(Some(8_000), 21_999) && may(Some(8_000), 22_000));
@@ -274,7 +308,7 @@ mod tests {
         #[test]
         fn a_cookie_says_what_was_written(at: u64, number: u64, kind in 0..4) {
             let position = match kind { 0 => None, 1 => Some(Position::Number(number)), 2 => Some(Position::Lsn(number)), _ => Some(Position::Time(number)) };
-            let written = Written { position, at };
+            let written = Written { position, blind: at / 2, at };
             prop_assert_eq!(Written::read(&written.text()), Some(written));
         }
     }

@@ -21,14 +21,23 @@ pub const SLOTS: u64 = 4_096;
 pub const MISDIRECTED: u16 = 421;
 
 /// Why a request finds no shard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lost {
     /// The request does not name its key.
-    #[error("the request does not say which part of the data it is for")]
     NoKey,
     /// The key is none of those the map is of.
-    #[error("the request's key is not of the kind that this data is divided by")]
     BadKey,
+}
+
+impl Lost {
+    /// What whoever asked is told.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::NoKey => "the request does not say which part of the data it is for",
+            Self::BadKey => "the request's key is not of the kind that this data is divided by",
+        }
+    }
 }
 
 /// Where the key of a request comes from.

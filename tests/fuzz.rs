@@ -323,8 +323,8 @@ fn what_origins_say_of_themselves() {
 #[test]
 fn hints_and_keys_of_visitors() {
     let key = "0123456789abcdef0123456789abcdef";
-    let good = hint::sealed(key, Kind::Written, "data", "5~n7");
-    let words = [good.as_str(), ".", "~", "n7", "l1", "t0", "5~n7", "NX5uNw"];
+    let good = hint::sealed(key, Kind::Written, "data", "5~0~n7");
+    let words = [good.as_str(), ".", "~", "n7", "l1", "t0", "5~0~n7", "NX4wfm43"];
     run("hints", &words, |text| {
         if let Some(said) = hint::opened(key, Kind::Written, "data", text) {
             assert_eq!(text, good, "only what we made");

@@ -4,6 +4,8 @@
 
 use crate::config::Millis;
 
+/// The field in which it is said.
+pub const FIELD: &str = "endpoint-load-metrics";
 /// What is said counts for this long.
 const VALID: Millis = 30_000;
 

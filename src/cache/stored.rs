@@ -81,6 +81,8 @@ pub struct Question<'a> {
     pub authorized: bool,
     /// The variant that the request chooses by these names.
     pub chosen: &'a dyn Fn(&[String]) -> String,
+    /// It serves only if it was made since (a moment of the ledger's).
+    pub since: Moment,
 }
 
 impl Stored {
@@ -158,7 +160,7 @@ impl Stored {
     /// Judges a stored answer.
     #[must_use]
     pub fn judge(fields: &Fields<'_>, question: &Question<'_>) -> Lookup {
-        let Question { key, view, now, wanted, authorized, chosen } = *question;
+        let Question { key, view, now, wanted, authorized, chosen, since } = *question;
         let Some(stored) = fields.get(FIELD).and_then(|json| serde_json::from_str::<Self>(json).ok()) else {
             return Lookup::Void("unreadable");
         };
@@ -170,6 +172,9 @@ impl Stored {
         }
         if authorized && !stored.shareable {
             return Lookup::Void("authorization");
+        }
+        if stored.made < since {
+            return Lookup::Void("wrote");
         }
         let validity = stored.validity(view);
         if validity == Validity::Void {

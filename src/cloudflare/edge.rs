@@ -171,6 +171,10 @@ impl Platform for Edge {
         }
     }
 
+    async fn hold(&self, deadline: Millis) -> Result<(), Unreadable> {
+        done(&wait(host::hold(&self.request, timer(deadline))).await).map_err(|Down| Unreadable::Broken)
+    }
+
     fn discard(&self, body: JsValue) {
         host::discard(&body);
     }

@@ -70,9 +70,10 @@ export function reach(url, init) {
 // Bodies that are held so that they can be sent again.
 const held = new WeakMap();
 
-async function bodyOf(request) {
-  if (!held.has(request)) held.set(request, await request.arrayBuffer());
-  return held.get(request);
+/** Reads a request's body, so that it can be sent again: 0 when it is there, in time. */
+export function hold(request, deadline) {
+  const read = async () => (held.has(request) || held.set(request, await request.arrayBuffer()), 0);
+  return within("a visitor", read(), deadline);
 }
 
 /**
@@ -97,7 +98,7 @@ async function asked(controller, request, url, method, carry, edits, deadline, i
     const answer = await reach(url, {
       method,
       headers,
-      body: carry === 3 ? await bodyOf(request) : carry === 2 ? request.body : undefined,
+      body: carry === 3 ? held.get(request) : carry === 2 ? request.body : undefined,
       redirect: "manual",
       // Cloudflare's own cache below fetch knows neither partitions nor the ledger.
       cache: "no-store",
@@ -171,8 +172,12 @@ export function prober(pool, letter, deadline) {
   return within("PROBER", watch(pool, undefined, letter), deadline);
 }
 
-/** The same, to the prober of a pool in one location. */
-export async function watch(pool, location, letter) {
+/** The same, to the prober of a pool in one location; it may take as long as its probes do. */
+export function look(pool, location, letter, deadline) {
+  return within("PROBER", watch(pool, location, letter), deadline);
+}
+
+async function watch(pool, location, letter) {
   const name = location === undefined ? pool : `${pool}@${location}`;
   const prober = env.PROBER.get(env.PROBER.idFromName(name), location === undefined ? {} : { locationHint: location });
   const url = `https://prober.invalid/?pool=${encodeURIComponent(pool)}`;

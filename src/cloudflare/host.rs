@@ -31,12 +31,13 @@ extern "C" {
         other: &str,
         other_deadline: f64,
     ) -> Promise;
+    pub(super) fn hold(request: &JsValue, deadline: f64) -> Promise;
     pub(super) fn discard(answer: &JsValue);
     // With `catch`, or the glue would import the whole module a second time.
     #[wasm_bindgen(catch)]
     pub(super) fn pause(time: f64) -> Result<Promise, JsValue>;
     pub(super) fn prober(pool: &str, letter: &str, deadline: f64) -> Promise;
-    pub(super) fn watch(pool: &str, location: Option<&str>, letter: &str) -> Promise;
+    pub(super) fn look(pool: &str, location: &str, letter: &str, deadline: f64) -> Promise;
     pub(super) fn probe(url: &str, method: &str, edits: &str, deadline: f64, most: u32) -> Promise;
     pub(super) fn file(path: &str) -> Promise;
     #[wasm_bindgen(js_name = recordRead)]

@@ -9,32 +9,38 @@ use crate::balance::orca;
 use crate::config::{Millis, Pool, Probe};
 use crate::head::{self, Edits};
 use crate::health::roster::{Finding, Letter, Roster};
-use crate::replica::Position;
+use crate::replica::{self, Position};
 use js_sys::Promise;
 use serde::Deserialize;
 use std::cell::{Cell, RefCell};
 use worker::wasm_bindgen_futures::JsFuture;
-use worker::{DurableObject, Env, Request, Response, Result, SqlStorage, State, Storage, durable_object, wasm_bindgen};
+use worker::{
+    DurableObject, Env, Request, Response, Result, SqlStorage, SqlStorageValue, State, Storage, durable_object,
+    wasm_bindgen,
+};
 
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS roster (row INTEGER PRIMARY KEY CHECK (row = 0), pool TEXT NOT NULL, kept TEXT NOT NULL)";
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS roster (row INTEGER PRIMARY KEY CHECK (row = 0), pool TEXT NOT NULL, kept TEXT NOT NULL, heard INTEGER NOT NULL)";
 /// Origins that are asked at one time: so many connections an object may have.
 const AT_ONCE: usize = 6;
 /// Without a word from any isolate for so long, nobody is probed.
 const IDLE: Millis = 300_000;
 /// Bytes of a probe's answer that are searched.
 const SEARCHED: u32 = 65_536;
-/// What a location says of an origin that could not be asked about.
-const UNSEEN: &str = "the location could not be asked";
+/// How often it is written down, at most, when an isolate spoke last.
+const NOTED: Millis = 60_000;
 
 /// A pool's prober.
 #[durable_object]
 pub struct Prober {
     storage: Storage,
     sql: SqlStorage,
-    roster: RefCell<Roster>,
+    /// What is kept; or why it cannot be read, so that nothing is written over it.
+    roster: std::result::Result<RefCell<Roster>, String>,
     pool: RefCell<String>,
     /// When an isolate spoke last.
     heard: Cell<Millis>,
+    /// When that was written down last.
+    noted: Cell<Millis>,
     /// Whether an alarm is known to be set.
     awake: Cell<bool>,
 }
@@ -43,23 +49,31 @@ pub struct Prober {
 struct Row {
     pool: String,
     kept: String,
+    heard: f64,
 }
 
 impl DurableObject for Prober {
     fn new(state: State, _: Env) -> Self {
         let sql = state.storage().sql();
-        let rows: Vec<Row> = sql
+        let read = sql
             .exec(TABLE, None)
-            .and_then(|_| sql.exec("SELECT pool, kept FROM roster", None)?.to_array())
-            .unwrap_or_default();
-        let row = rows.into_iter().next();
-        let roster = row.as_ref().and_then(|row| serde_json::from_str(&row.kept).ok()).unwrap_or_default();
+            .and_then(|_| sql.exec("SELECT pool, kept, heard FROM roster", None)?.to_array::<Row>())
+            .map_err(|error| error.to_string());
+        let row = read.map(|rows| rows.into_iter().next());
+        let roster = match &row {
+            Ok(Some(row)) => serde_json::from_str(&row.kept).map_err(|error| error.to_string()),
+            Ok(None) => Ok(Roster::default()),
+            Err(error) => Err(error.clone()),
+        };
+        let row = row.ok().flatten();
+        let heard = row.as_ref().map_or(0, |row| row.heard as Millis);
         Self {
             storage: state.storage(),
             sql,
-            roster: RefCell::new(roster),
+            roster: roster.map(RefCell::new),
             pool: RefCell::new(row.map(|row| row.pool).unwrap_or_default()),
-            heard: Cell::new(now()),
+            heard: Cell::new(heard),
+            noted: Cell::new(heard),
             awake: Cell::new(false),
         }
     }
@@ -74,15 +88,18 @@ impl DurableObject for Prober {
             let Some((pool, probe)) = probed(&name) else { return Response::from_json(&Vec::<Finding>::new()) };
             return Response::from_json(&looked(&pool, &probe).await);
         }
+        let roster = match &self.roster {
+            Ok(roster) => roster,
+            Err(error) => return Response::error(format!("what is kept of the pool cannot be read: {error}"), 500),
+        };
         let known = self.pool.replace(name.clone()) == name;
-        let sync = matches!(letter, Letter::Sync { .. });
-        let (report, changed) = self.roster.borrow_mut().answer(letter, now());
-        if changed || !known {
-            self.keep()?;
-        }
-        if sync {
+        if matches!(letter, Letter::Sync { .. }) {
+            self.wake(&name, roster).await?;
             self.heard.set(now());
-            self.wake(&name).await?;
+        }
+        let (report, changed) = roster.borrow_mut().answer(letter, now());
+        if changed || !known || self.heard.get().saturating_sub(self.noted.get()) > NOTED {
+            self.keep(roster)?;
         }
         Response::from_json(&report)
     }
@@ -91,36 +108,44 @@ impl DurableObject for Prober {
     async fn alarm(&self) -> Result<Response> {
         let name = self.pool.borrow().clone();
         self.awake.set(false);
-        let Some((pool, probe)) = probed(&name) else { return Response::empty() };
+        let (Some((pool, probe)), Ok(roster)) = (probed(&name), &self.roster) else { return Response::empty() };
         if now().saturating_sub(self.heard.get()) > IDLE {
             return Response::empty();
         }
-        let findings =
-            if probe.locations.is_empty() { looked(&pool, &probe).await } else { from_everywhere(&pool, &probe).await };
-        if self.roster.borrow_mut().found(&probe, findings, now()) {
-            self.keep()?;
-        }
-        // A tenth more or less, so that pools are not all asked at once.
+        // First of all, so that nothing that fails ends it. A tenth more or less, so that pools are not
+        // all asked at once.
         let jitter = getrandom::u64().unwrap_or_default() % (probe.every / 5).max(1);
         self.storage.set_alarm(i64::try_from(probe.every * 9 / 10 + jitter).unwrap_or(i64::MAX)).await?;
         self.awake.set(true);
+        let findings =
+            if probe.locations.is_empty() { looked(&pool, &probe).await } else { from_everywhere(&pool, &probe).await };
+        let changed = roster.borrow_mut().found(&probe, findings, now());
+        if changed {
+            self.keep(roster)?;
+        }
         Response::empty()
     }
 }
 
 impl Prober {
-    fn keep(&self) -> Result<()> {
-        let kept = serde_json::to_string(&*self.roster.borrow())?;
+    fn keep(&self, roster: &RefCell<Roster>) -> Result<()> {
+        let kept = serde_json::to_string(&*roster.borrow())?;
+        let heard = SqlStorageValue::try_from_i64(i64::try_from(self.heard.get()).unwrap_or(i64::MAX))?;
         self.sql.exec(
-            "INSERT INTO roster (row, pool, kept) VALUES (0, ?, ?) ON CONFLICT (row) DO UPDATE SET pool = excluded.pool, kept = excluded.kept",
-            vec![self.pool.borrow().as_str().into(), kept.into()],
+            "INSERT INTO roster (row, pool, kept, heard) VALUES (0, ?, ?, ?) ON CONFLICT (row) DO UPDATE SET pool = excluded.pool, kept = excluded.kept, heard = excluded.heard",
+            vec![self.pool.borrow().as_str().into(), kept.into(), heard],
         )?;
+        self.noted.set(self.heard.get());
         Ok(())
     }
 
-    async fn wake(&self, name: &str) -> Result<()> {
+    /// Begins to probe, unless it goes on already. What was found before it slept is long ago.
+    async fn wake(&self, name: &str, roster: &RefCell<Roster>) -> Result<()> {
         if !self.awake.get() && probed(name).is_some() {
             if self.storage.get_alarm().await?.is_none() {
+                if now().saturating_sub(self.heard.get()) > IDLE {
+                    roster.borrow_mut().forget();
+                }
                 self.storage.set_alarm(0_i64).await?;
             }
             self.awake.set(true);
@@ -174,27 +199,28 @@ fn finding(name: &str, probe: &Probe, failure: Option<f64>, answer: Option<Strin
         name,
         good,
         reason,
-        position: fields.get("x-usher-position").and_then(Position::parse),
-        lag: fields.get("x-usher-lag-ms").and_then(|lag| lag.trim().parse().ok()),
-        load: fields.get("endpoint-load-metrics").and_then(orca::utilization),
+        position: fields.get(replica::POSITION).and_then(Position::parse),
+        lag: fields.get(replica::LAG).and_then(|lag| lag.trim().parse().ok()),
+        load: fields.get(orca::FIELD).and_then(orca::utilization),
     }
 }
 
 /// Lets the objects in all locations look, and takes what enough of them agree on.
 async fn from_everywhere(pool: &Pool, probe: &Probe) -> Vec<Finding> {
     let letter = serde_json::to_string(&Letter::Look).unwrap_or_default();
+    let rounds = pool.origins.len().div_ceil(AT_ONCE) as u64;
+    let patience = (rounds * probe.timeout + 2_000) as f64;
     let asked: Vec<Promise> =
-        probe.locations.iter().map(|location| host::watch(&pool.name, Some(location), &letter)).collect();
+        probe.locations.iter().map(|location| host::look(&pool.name, location, &letter, patience)).collect();
     let mut seen: Vec<Vec<Finding>> = Vec::with_capacity(asked.len());
     for promise in asked {
         let text = JsFuture::from(promise).await.ok().and_then(|answer| answer.as_string());
         seen.push(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default());
     }
+    // A location that could not look has no vote.
     let of = |name: &str| {
         let found = |findings: &Vec<Finding>| findings.iter().find(|finding| finding.name == name).cloned();
-        let unseen = || Finding { name: name.to_owned(), reason: UNSEEN.into(), ..Finding::default() };
-        let all: Vec<Finding> = seen.iter().map(|findings| found(findings).unwrap_or_else(unseen)).collect();
-        Finding::agreed(probe.quorum, &all)
+        Finding::agreed(probe.quorum, &seen.iter().filter_map(found).collect::<Vec<_>>())
     };
-    pool.origins.iter().map(|origin| of(&origin.name)).collect()
+    pool.origins.iter().filter_map(|origin| of(&origin.name)).collect()
 }

@@ -1,10 +1,11 @@
-//! Asking one of several origins: whom first, whom then, and until when.
+//! Asking one of several origins, until one answers or there is no more time.
 
-use super::crew::{Choice, Picked, Wanted, is_plain};
+use super::choose::Next;
+use super::crew::{Choice, Crew, is_plain};
 use super::forward::unreached;
-use super::{Gateway, crew::Crew, visit::Visit};
-use crate::balance::{mix, orca, rendezvous};
-use crate::config::{Config, Down, HashBy, Millis, Pool};
+use super::{Gateway, visit::Visit};
+use crate::balance::orca;
+use crate::config::{Config, Millis, Pool};
 use crate::error::Error;
 use crate::head::{self, Edits, Fields};
 use crate::health::Outcome;
@@ -13,21 +14,12 @@ use crate::observe;
 use crate::platform::{Answer, Ask, Carry, Failure, Platform};
 use crate::replica::{self, Position, Written};
 use crate::retry::{self, Body};
-use crate::{session, steer};
 use std::cell::RefCell;
 
-/// What an origin says of its load (ORCA).
-const LOAD: &str = "endpoint-load-metrics";
-/// What an origin says of its place in the primary's history.
-const POSITION: &str = "x-usher-position";
-/// How far a replica says it is behind, in milliseconds.
-const LAG: &str = "x-usher-lag-ms";
 /// What an origin is told: in so many milliseconds nobody waits any more.
 const DEADLINE: &str = "x-usher-deadline-ms";
 /// How long a visitor stays with an origin unless they come again.
 const STAYS: Millis = 86_400_000;
-/// How often a read looks again whether a replica has come up.
-const LOOK: Millis = 10;
 
 /// What is sent, whoever gets it.
 pub(super) struct Parcel<'p> {
@@ -42,7 +34,7 @@ pub(super) struct Parcel<'p> {
 }
 
 /// A request at an origin: over when this is dropped.
-struct Flight<'g> {
+pub(super) struct Flight<'g> {
     crew: Option<&'g RefCell<Crew>>,
     origin: usize,
     deadline: Millis,
@@ -54,6 +46,16 @@ impl Drop for Flight<'_> {
             crew.borrow_mut().fleet.ended(self.origin, self.deadline);
         }
     }
+}
+
+/// What came of an attempt.
+type Heard<B> = Result<Answer<B>, Error>;
+
+/// Who was asked so far, and how.
+struct Course {
+    pools: Vec<usize>,
+    tried: Vec<Choice>,
+    carry: Carry,
 }
 
 impl Gateway {
@@ -69,208 +71,107 @@ impl Gateway {
         edits: &mut Edits,
     ) -> Result<Answer<P::Body>, Error> {
         let head = visit.head;
-        let mut pools = pools.to_vec();
-        let Some(first) = pools.first().and_then(|place| config.pools.get(*place)) else { return Err(Error::Internal) };
+        let nearest = pools.first().copied().unwrap_or(usize::MAX);
+        let (Some(first), Some(crew)) = (config.pools.get(nearest), self.crews.of(nearest)) else {
+            return Err(Error::Internal);
+        };
         let attempts = retry::attempts(head, &first.retry);
         let carry = match retry::body(head, first.retry.max_body) {
             Body::None => Carry::Fields,
             Body::Held if attempts > 1 || parcel.hold => Carry::Held,
             Body::Held | Body::Streamed => Carry::Everything,
         };
-        let purse = pools.first().and_then(|place| self.crews.of(*place));
-        if let Some(crew) = purse.filter(|_| attempts > 1) {
+        // The visitor's own slowness is no origin's.
+        if carry == Carry::Held && platform.hold(parcel.until.saturating_sub(platform.now())).await.is_err() {
+            return Err(Error::Malformed("the request's body broke off or took too long: send it again".into()));
+        }
+        if attempts > 1 || first.retry.hedge {
             crew.borrow_mut().budget.earn(first.retry.budget, platform.now());
         }
-        let mut tried: Vec<Choice> = Vec::new();
-        let mut last: Option<Result<Answer<P::Body>, Error>> = None;
+        let mut course = Course { pools: pools.to_vec(), tried: Vec::new(), carry };
+        let mut last: Option<(Choice, Heard<P::Body>)> = None;
         for attempt in 0..attempts {
             let now = platform.now();
             if attempt > 0 && now >= parcel.until {
                 break;
             }
-            let (choice, why) = match self.next(platform, config, visit, &mut pools, &tried, now) {
+            let next = self.next(config, visit, &mut course.pools, &course.tried, now);
+            let (choice, why) = match self.decided(platform, config, visit, pools, next) {
                 Ok(found) => found,
-                // A replica may yet come up to what the visitor wrote; the primary is there anyway.
                 Err(error) if attempt == 0 => return Err(error),
                 Err(_) => break,
             };
-            if attempt > 0 && !purse.is_some_and(|crew| crew.borrow_mut().budget.spend()) {
+            if attempt > 0 && !crew.borrow_mut().budget.spend() {
                 self.counters.borrow_mut().origin("budget", &first.name);
                 break;
             }
-            if let Some(Ok(answer)) = last.take() {
+            if let Some((_, Ok(answer))) = last.take() {
                 platform.discard(answer.body);
             }
             visit.steered = why.or(visit.steered);
-            let (choice, result) =
-                self.send(platform, config, visit, &pools, &mut tried, choice, carry, parcel, edits).await;
-            let retried =
-                |status: u16| config.pools.get(choice.pool).is_some_and(|pool| pool.retry.on.contains(&status));
-            last = Some(match result {
-                Ok(answer) => {
-                    let (status, fields) = head::answer(&answer.packed);
-                    match unreached(status) {
-                        Some(error) => {
-                            platform.discard(answer.body);
-                            Err(error)
-                        }
-                        None if retried(status) => Ok(answer),
-                        None => {
-                            self.told(config, visit, choice, status, &fields);
-                            return Ok(answer);
-                        }
+            let (choice, result) = self.send(platform, config, visit, &mut course, choice, parcel, edits).await;
+            let result = match result {
+                Ok(answer) => match unreached(head::answer(&answer.packed).0) {
+                    Some(error) => {
+                        platform.discard(answer.body);
+                        Err(error)
                     }
-                }
+                    None => Ok(answer),
+                },
                 Err(Failure::Unreachable) => Err(Error::OriginUnreachable),
                 Err(Failure::Timeout) => Err(Error::OriginTimeout),
-            });
+            };
+            // What a canary fails at, the route's own pools may do.
+            let canary = visit.canary && choice.pool == nearest;
+            let again = |status: u16| {
+                (canary && status >= 500)
+                    || config.pools.get(choice.pool).is_some_and(|pool| pool.retry.on.contains(&status))
+            };
+            let done = result.as_ref().is_ok_and(|answer| !again(head::answer(&answer.packed).0));
+            last = Some((choice, result));
+            if done {
+                break;
+            }
         }
-        last.unwrap_or(Err(Error::Internal))
+        let (choice, result) = last.ok_or(Error::Internal)?;
+        match &result {
+            Ok(answer) => {
+                let (status, fields) = head::answer(&answer.packed);
+                // What a cache on the way kept says nothing of now.
+                if parcel.through.is_none() || fields.get("age").is_none() {
+                    self.told(config, visit, choice, status, &fields, platform.now());
+                }
+            }
+            // It may have been done all the same.
+            Err(_) => self.wrote(config, visit, choice, None, platform.now()),
+        }
+        result
     }
 
-    /// Whom to ask next, and why; `Err` when there is nobody.
-    fn next<'a, P: Platform>(
+    /// What comes of whom to ask next; a pool's policy is counted and logged where it takes hold.
+    fn decided<P: Platform>(
         &self,
         platform: &P,
-        config: &'a Config,
-        visit: &mut Visit<'a>,
-        pools: &mut Vec<usize>,
-        tried: &[Choice],
-        now: Millis,
-    ) -> Result<(Choice, Option<&'static str>), Error> {
-        // What stands together often falls together: the third attempt goes to the next pool first.
-        let start = usize::from(tried.len() > 1 && pools.len() > 1);
-        let mut full = false;
-        for place in pools.iter().skip(start).chain(pools.iter().take(start)) {
-            match self.picked(config, visit, *place, tried, now, false) {
-                Picked::One(origin, why) => return Ok((Choice { pool: *place, origin }, why)),
-                Picked::Full => full = true,
-                Picked::None => {}
-            }
-        }
-        if full {
-            self.counters.borrow_mut().origin("shed", self.name(config, pools.first()));
-            return Err(Error::Busy);
-        }
-        let Some((place, pool)) = pools.first().and_then(|place| Some((*place, config.pools.get(*place)?))) else {
-            return Err(Error::Internal);
-        };
-        if !tried.is_empty() {
-            return Err(Error::PoolDown);
-        }
-        let policy = match (pool.fallback, pool.down) {
-            (Some(_), _) => "fallback",
-            (None, Down::FailOpen) => "fail_open",
-            (None, Down::FailClosed) => "fail_closed",
-            (None, Down::Stale) => "stale",
-        };
-        self.counters.borrow_mut().origin(policy, &pool.name);
-        platform.log(&observe::event("error", &format!("pool {:?}: no origin is fit: {policy}", pool.name)));
-        visit.steered = Some(policy);
-        let (place, open) = match (pool.fallback, pool.down) {
-            (Some(other), _) => {
-                pools.push(other);
-                (other, true)
-            }
-            (None, Down::FailOpen) => (place, true),
-            (None, Down::FailClosed) => return Err(Error::PoolDown),
-            (None, Down::Stale) => {
-                visit.serves_stale = true;
-                return Err(Error::PoolDown);
-            }
-        };
-        match self.picked(config, visit, place, tried, now, false) {
-            Picked::One(origin, _) => return Ok((Choice { pool: place, origin }, Some(policy))),
-            Picked::Full => return Err(Error::Busy),
-            Picked::None => {}
-        }
-        match self.picked(config, visit, place, tried, now, open) {
-            Picked::One(origin, _) => Ok((Choice { pool: place, origin }, Some(policy))),
-            Picked::Full => Err(Error::Busy),
-            Picked::None => Err(Error::PoolDown),
-        }
-    }
-
-    /// The first `most` to be asked, were the request of now sent: places of pools and origins.
-    pub(super) fn order<'a, P: Platform>(
-        &self,
-        platform: &P,
-        config: &'a Config,
-        visit: &mut Visit<'a>,
+        config: &Config,
+        visit: &mut Visit<'_>,
         pools: &[usize],
-        most: usize,
-    ) -> Vec<(usize, usize)> {
-        let (mut pools, mut tried) = (pools.to_vec(), Vec::new());
-        while tried.len() < most
-            && let Ok((choice, _)) = self.next(platform, config, visit, &mut pools, &tried, platform.now())
-        {
-            tried.push(choice);
-        }
-        tried.into_iter().map(|Choice { pool, origin }| (pool, origin)).collect()
-    }
-
-    fn name<'c>(&self, config: &'c Config, place: Option<&usize>) -> &'c str {
-        place.and_then(|place| config.pools.get(*place)).map_or("", |pool| pool.name.as_str())
-    }
-
-    /// Whom of one pool.
-    fn picked<'a>(
-        &self,
-        config: &'a Config,
-        visit: &Visit<'a>,
-        place: usize,
-        tried: &[Choice],
-        now: Millis,
-        open: bool,
-    ) -> Picked {
-        let (Some(pool), Some(crew)) = (config.pools.get(place), self.crews.of(place)) else { return Picked::None };
-        let wanted = Wanted {
-            safe: visit.head.is_safe(),
-            written: if pool.is_replicated() { self.written(config, visit, pool) } else { None },
-            stamped: visit.stamped,
-            prefers: if pool.affinity { self.stays(config, visit, pool) } else { None },
-            key: hash_key(pool, visit),
-            tried,
-            open,
-            now,
-            dice: mix(visit.dice ^ tried.len() as u64),
-        };
-        let region = visit.region.map(|(place, _)| place);
-        let rank = |origin: usize| {
-            let there = pool.origins.get(origin).and_then(|origin| origin.region);
-            steer::rank(config, there, &visit.visitor, region)
-        };
-        crew.borrow_mut().pick(pool, place, &wanted, rank)
-    }
-
-    /// Waits a moment for a replica that shows a visitor what they wrote, where the pool says so.
-    pub(super) async fn wait_for_replica<'a, P: Platform>(
-        &self,
-        platform: &P,
-        config: &'a Config,
-        visit: &Visit<'a>,
-        place: usize,
-    ) {
-        let Some(pool) = config.pools.get(place) else { return };
-        if pool.replicas.wait == 0 || !pool.is_replicated() || !visit.head.is_safe() {
-            return;
-        }
-        let written = self.written(config, visit, pool);
-        if written.is_none() {
-            return;
-        }
-        let until = platform.now() + pool.replicas.wait;
-        loop {
-            let now = platform.now();
-            let there = self.crews.of(place).is_some_and(|crew| {
-                let crew = crew.borrow();
-                let mut origins = pool.origins.iter().enumerate();
-                origins.any(|(origin, said)| said.replica && crew.may_read(pool, origin, written, visit.stamped, now))
-            });
-            if there || now >= until {
-                return;
+        next: Next,
+    ) -> Result<(Choice, Option<&'static str>), Error> {
+        let name = pools.first().and_then(|place| config.pools.get(*place)).map_or("", |pool| pool.name.as_str());
+        match next {
+            Next::One(choice, why) => Ok((choice, why)),
+            Next::Full => {
+                self.counters.borrow_mut().origin("shed", name);
+                Err(Error::Busy)
             }
-            platform.pause(LOOK.min(until - now)).await;
+            Next::Nobody => Err(Error::PoolDown),
+            Next::Down(policy, result) => {
+                self.counters.borrow_mut().origin(policy, name);
+                platform.log(&observe::event("error", &format!("pool {name:?}: no origin is fit: {policy}")));
+                visit.steered = Some(policy);
+                visit.serves_stale |= policy == "stale";
+                result.map(|choice| (choice, Some(policy)))
+            }
         }
     }
 
@@ -281,77 +182,87 @@ impl Gateway {
         platform: &P,
         config: &'a Config,
         visit: &mut Visit<'a>,
-        pools: &[usize],
-        tried: &mut Vec<Choice>,
+        course: &mut Course,
         choice: Choice,
-        carry: Carry,
         parcel: &Parcel<'_>,
         edits: &mut Edits,
     ) -> (Choice, Result<Answer<P::Body>, Failure>) {
         let Some((pool, base)) = url(config, choice) else { return (choice, Err(Failure::Unreachable)) };
-        tried.push(choice);
+        course.tried.push(choice);
         visit.attempts += 1;
         visit.origin = Some(base);
         visit.pool = Some(&pool.name);
         let asked = platform.now();
         let left = parcel.until.saturating_sub(asked).max(1);
         edits.set(DEADLINE, &left.to_string());
+        let streams = course.carry == Carry::Everything;
+        // How long a body takes to come is up to whoever sends it.
+        let bound = |left: Millis| if streams { left } else { pool.first_byte.unwrap_or(left).min(left) };
+        let (carry, method, idle, through) = (course.carry, visit.head.method, pool.idle, parcel.through);
+        let ask = |url, deadline| Ask { url, method, carry, edits, deadline, idle, through };
         let target = format!("{base}{}", parcel.path);
-        let method = visit.head.method;
-        let ask = |url, deadline| Ask { url, method, carry, edits, deadline, idle: pool.idle, through: parcel.through };
-        let first = ask(target.as_str(), pool.first_byte.unwrap_or(left).min(left));
-        if let Some((after, other)) = self.hedge(platform, config, visit, pools, tried, choice, asked) {
-            let Some((_, base)) = url(config, other) else { return (choice, Err(Failure::Unreachable)) };
+        let first = ask(target.as_str(), bound(left));
+        if let Some((after, other)) = self.hedge(config, visit, course, choice, parcel, asked)
+            && let Some((_, base)) = url(config, other)
+        {
             let target = format!("{base}{}", parcel.path);
-            let second = ask(target.as_str(), left.saturating_sub(after).max(1));
-            let flights = (self.takes_off(config, choice, parcel.until), self.takes_off(config, other, parcel.until));
+            let second = ask(target.as_str(), bound(left.saturating_sub(after).max(1)));
+            let until = asked + left;
+            let flights = (self.takes_off(config, choice, until), self.takes_off(config, other, until));
             let (others, result) = platform.hedge(&first, after, &second).await;
             drop(flights);
             let took = platform.now().saturating_sub(asked);
-            let won = if others { other } else { choice };
-            // How the other would have done is not known.
-            let took = if others { took.saturating_sub(after) } else { took };
-            self.went(platform, config, won, &result, took, visit.dice);
-            if others {
-                tried.push(other);
-                visit.attempts += 1;
-                visit.origin = Some(base);
-                visit.steered = Some("hedged");
-                self.counters.borrow_mut().origin("hedge_won", &pool.name);
+            if !others {
+                self.went(platform, config, choice, &result, took, visit.dice);
+                return (choice, result);
             }
-            return (won, result);
+            // How long the slow one would have taken is not known, but that it took so long.
+            if let Some(crew) = self.crews.of(choice.pool) {
+                crew.borrow_mut().fleet.waited(choice.origin, took);
+            }
+            self.went(platform, config, other, &result, took.saturating_sub(after), visit.dice);
+            course.tried.push(other);
+            visit.attempts += 1;
+            visit.origin = Some(base);
+            visit.steered = Some("hedged");
+            self.counters.borrow_mut().origin("hedge_won", &pool.name);
+            return (other, result);
         }
-        let flight = self.takes_off(config, choice, parcel.until);
+        let flight = self.takes_off(config, choice, asked + first.deadline);
         let result = platform.fetch(&first).await;
         drop(flight);
-        self.went(platform, config, choice, &result, platform.now().saturating_sub(asked), visit.dice);
+        // A body that streams may have broken off at the visitor's end.
+        if result.is_ok() || !streams {
+            self.went(platform, config, choice, &result, platform.now().saturating_sub(asked), visit.dice);
+        }
         (choice, result)
     }
 
     /// After how long a second origin is asked as well, and which.
-    #[expect(clippy::too_many_arguments, reason = "what picking needs, and who was asked before")]
-    fn hedge<'a, P: Platform>(
+    fn hedge(
         &self,
-        platform: &P,
-        config: &'a Config,
-        visit: &mut Visit<'a>,
-        pools: &[usize],
-        tried: &[Choice],
+        config: &Config,
+        visit: &Visit<'_>,
+        course: &Course,
         choice: Choice,
+        parcel: &Parcel<'_>,
         now: Millis,
     ) -> Option<(Millis, Choice)> {
         config.pools.get(choice.pool).filter(|pool| pool.retry.hedge)?;
-        if visit.head.method != "GET" || visit.head.has_body || visit.head.is_websocket() {
+        let plain = visit.head.method == "GET" && course.carry == Carry::Fields && parcel.through.is_none();
+        if !plain || visit.head.is_websocket() {
             return None;
         }
-        let after = self.crews.of(choice.pool)?.borrow().fleet.p95()?.max(1);
-        let steered = visit.steered;
-        let (other, _) = self.next(platform, config, visit, &mut pools.to_vec(), tried, now).ok()?;
-        visit.steered = steered;
-        self.crews.of(choice.pool)?.borrow_mut().budget.spend().then_some((after, other))
+        let crew = self.crews.of(choice.pool)?;
+        let after = crew.borrow().fleet.p95()?.max(1);
+        match self.next(config, visit, &mut vec![choice.pool], &course.tried, now) {
+            Next::One(other, _) => crew.borrow_mut().budget.spend().then_some((after, other)),
+            _ => None,
+        }
     }
 
-    fn takes_off<'g>(&'g self, config: &Config, choice: Choice, deadline: Millis) -> Flight<'g> {
+    /// A request goes to an origin; it counts until what is given back is dropped, or until `deadline`.
+    pub(super) fn takes_off<'g>(&'g self, config: &Config, choice: Choice, deadline: Millis) -> Flight<'g> {
         let plain = config.pools.get(choice.pool).is_none_or(is_plain);
         let crew = self.crews.of(choice.pool).filter(|_| !plain);
         if let Some(crew) = crew {
@@ -400,48 +311,55 @@ impl Gateway {
     }
 
     /// Reads what an origin's answer tells of the origin, and what its visitor is to remember.
-    fn told(&self, config: &Config, visit: &mut Visit<'_>, choice: Choice, status: u16, fields: &Fields<'_>) {
+    fn told(
+        &self,
+        config: &Config,
+        visit: &mut Visit<'_>,
+        choice: Choice,
+        status: u16,
+        fields: &Fields<'_>,
+        now: Millis,
+    ) {
         let Some(pool) = config.pools.get(choice.pool).filter(|pool| !is_plain(pool)) else { return };
         let Some(crew) = self.crews.of(choice.pool) else { return };
-        let fleet = &mut crew.borrow_mut().fleet;
-        if let Some(load) = fields.get(LOAD).and_then(orca::utilization) {
-            fleet.loaded(choice.origin, load);
-        }
-        let https = visit.is_https();
-        let name = |kind| hint::name(&config.session.cookie, kind, &pool.name);
-        if pool.is_replicated() {
-            let position = fields.get(POSITION).and_then(Position::parse);
-            let lag = fields.get(LAG).and_then(|lag| lag.trim().parse().ok());
-            fleet.reached(choice.origin, position, lag);
-            if !visit.head.is_safe() && status < 400 {
-                let now = Written { position, at: visit.started };
-                let wrote = self.written(config, visit, pool).map_or(now, |before| now.later(before));
-                let value = hint::sealed(&self.cookie_key, Kind::Written, &pool.name, &wrote.text());
-                visit.hints.push(hint::set_cookie(&name(Kind::Written), &value, replica::REMEMBERED, https));
+        let position = fields.get(replica::POSITION).and_then(Position::parse);
+        let lag = fields.get(replica::LAG).and_then(|lag| lag.trim().parse().ok());
+        {
+            let fleet = &mut crew.borrow_mut().fleet;
+            fleet.at(now);
+            if let Some(load) = fields.get(orca::FIELD).and_then(orca::utilization) {
+                fleet.loaded(choice.origin, load);
             }
+            fleet.reached(choice.origin, position, lag);
+        }
+        if !(400..500).contains(&status) {
+            self.wrote(config, visit, choice, position, now);
         }
         if pool.affinity && self.stays(config, visit, pool) != Some(choice.origin) {
             let origin = pool.origins.get(choice.origin).map_or("", |origin| origin.name.as_str());
-            let value = hint::sealed(&self.cookie_key, Kind::Origin, &pool.name, origin);
-            visit.hints.push(hint::set_cookie(&name(Kind::Origin), &value, STAYS, https));
+            self.hint(config, visit, pool, Kind::Origin, origin, STAYS);
         }
     }
 
-    /// The origin that a visitor stays with, as their cookie says.
-    fn stays(&self, config: &Config, visit: &Visit<'_>, pool: &Pool) -> Option<usize> {
-        let said = self.hinted(config, visit, pool, Kind::Origin)?;
-        pool.origins.iter().position(|origin| origin.name == said)
+    /// Lets a visitor remember that they wrote, where replicas are read.
+    fn wrote(&self, config: &Config, visit: &mut Visit<'_>, choice: Choice, position: Option<Position>, now: Millis) {
+        let Some(pool) = config.pools.get(choice.pool).filter(|pool| pool.is_replicated()) else { return };
+        if visit.head.is_safe() && !visit.head.is_websocket() {
+            return;
+        }
+        // Of two answers under way at once the browser may keep the earlier one's cookie: it says how far
+        // the primary is known to be by now.
+        let known = self.crews.of(choice.pool).and_then(|crew| crew.borrow().fleet.position(choice.origin));
+        let position = position.and_then(|position| Position::later(known, Some(position)));
+        let wrote = Written::new(position, now);
+        let wrote = self.written(config, visit, pool).map_or(wrote, |before| before.then(wrote));
+        self.hint(config, visit, pool, Kind::Written, &wrote.text(), replica::REMEMBERED);
     }
 
-    /// What a visitor wrote last, as their cookie says.
-    fn written(&self, config: &Config, visit: &Visit<'_>, pool: &Pool) -> Option<Written> {
-        Written::read(&self.hinted(config, visit, pool, Kind::Written)?)
-    }
-
-    fn hinted(&self, config: &Config, visit: &Visit<'_>, pool: &Pool, kind: Kind) -> Option<String> {
-        let name = session::cookie_name(&hint::name(&config.session.cookie, kind, &pool.name), visit.is_https());
-        let value = session::cookie(visit.head.fields.get("cookie"), &name)?;
-        hint::opened(&self.cookie_key, kind, &pool.name, value)
+    fn hint(&self, config: &Config, visit: &mut Visit<'_>, pool: &Pool, kind: Kind, said: &str, lifetime: Millis) {
+        let name = hint::name(&config.session.cookie, kind, &pool.name);
+        let value = hint::sealed(&self.cookie_key, kind, &pool.name, said);
+        visit.hints.push(crate::session::attributes(&name, &value, lifetime / 1_000, visit.is_https()));
     }
 }
 
@@ -449,23 +367,4 @@ impl Gateway {
 pub(super) fn url(config: &Config, choice: Choice) -> Option<(&Pool, &str)> {
     let pool = config.pools.get(choice.pool)?;
     Some((pool, pool.origins.get(choice.origin)?.url.text()))
-}
-
-/// What decides where hashing does.
-fn hash_key(pool: &Pool, visit: &Visit<'_>) -> Option<u64> {
-    use crate::config::Balance;
-    let head = visit.head;
-    let by = match pool.balance {
-        Balance::IpHash => &HashBy::Ip,
-        Balance::Hash => &pool.hash,
-        _ => return None,
-    };
-    let text = match by {
-        HashBy::Ip => return visit.visitor.network().map(|network| rendezvous::hash(&network)),
-        HashBy::User => visit.identity.record().map(|record| record.user.as_str()),
-        HashBy::Path => Some(head.url.path),
-        HashBy::Cookie(name) => session::cookie(head.fields.get("cookie"), name),
-        HashBy::Header(name) => head.fields.get(name),
-    };
-    text.map(rendezvous::hash)
 }

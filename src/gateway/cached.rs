@@ -41,8 +41,10 @@ impl Gateway {
         place: &Place<'a, 'a>,
     ) -> Result<Reply<P::Body>, Error> {
         visit.canary = self.gets_canary(config, visit, place.route);
+        visit.shows_from = self.shows_from(config, visit, place.route);
         match cache::admits(place.route, visit.head, &visit.identity) {
             Err(bypass) => self.past(platform, config, visit, place, bypass).await,
+            Ok(_) if visit.shows_from > visit.started => self.past(platform, config, visit, place, Bypass::Wrote).await,
             Ok((policy, partition)) => {
                 let mark = self.shard_mark(config, visit, place)?;
                 let edition = match &place.route.target {
@@ -181,6 +183,7 @@ impl Gateway {
             wanted: errand.wanted,
             authorized: errand.authorized,
             chosen: &|names| vary::chosen(names, errand.told(config, visit)),
+            since: visit.shows_from,
         };
         Stored::judge(&head::answer(&answer.packed).1, &question)
     }
@@ -251,7 +254,7 @@ pub(super) fn hit<B>(stored: &Stored, answer: Answer<B>, visit: &Visit<'_>, now:
 
 /// What is answered to somebody signed in is kept by no cache on the way.
 fn ours(visit: &Visit<'_>, control: Option<&str>, edits: &mut Edits) {
-    if matches!(visit.identity, Identity::User { .. }) {
+    if matches!(visit.identity, Identity::User { .. }) || !visit.hints.is_empty() {
         edits.set("cache-control", &headers::private(control));
     }
 }

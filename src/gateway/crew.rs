@@ -1,8 +1,8 @@
 //! What this isolate knows of each pool: whom it picks there, and what it tells the pool's prober.
 
-use super::Gateway;
+use super::{Gateway, join::all};
 use crate::balance::{self, Turns, View, WHOLE};
-use crate::config::{Config, Millis, Pool};
+use crate::config::{Config, Millis, Pool, Route};
 use crate::health::{Fitness, Fleet, roster::Letter, roster::Report};
 use crate::observe;
 use crate::platform::{After, Down, Platform};
@@ -71,7 +71,7 @@ pub(super) enum Picked {
     One(usize, Option<&'static str>),
     /// Those that are fit have as many requests as they may.
     Full,
-    /// A replica may come up to what the visitor wrote.
+    /// None is fit.
     None,
 }
 
@@ -211,8 +211,9 @@ impl Crew {
         now: Millis,
     ) -> bool {
         let Some(replica) = self.fleet.origin(origin) else { return false };
-        let may = |written| replica::may_read(&pool.replicas, replica.position, replica.lag, written, now);
-        may(written) && may(Some(Written { position: None, at: stamped }))
+        let lag = self.fleet.lag(origin);
+        let may = |written| replica::may_read(&pool.replicas, replica.position, lag, written, now);
+        may(written) && may(Some(Written::new(None, stamped)))
     }
 
     fn of_all(&mut self, pool: &Pool, wanted: &Wanted<'_>, only: Option<&[bool]>) -> Picked {
@@ -241,29 +242,51 @@ fn nearest(fleet: &Fleet, only: &mut [bool], rank: &impl Fn(usize) -> (u8, f64))
 }
 
 impl Gateway {
-    /// Leaves it to be done behind the answer to exchange news with a pool's prober, when it is time.
-    pub(super) fn exchange_later(&self, config: &Config, place: usize, now: Millis, after: &mut Vec<After>) {
-        let Some(pool) = config.pools.get(place).filter(|pool| pool.is_watched()) else { return };
-        let Some(crew) = self.crews.of(place) else { return };
-        let fleet = &mut crew.borrow_mut().fleet;
-        if now.saturating_sub(fleet.heard) >= pool.sync && now >= fleet.busy_until {
-            fleet.busy_until = now + DEADLINE;
-            after.push(After::Sync(place));
+    /// Leaves it to be done behind the answer to exchange news with the probers of a route's pools, when
+    /// it is time.
+    pub(super) fn exchange_later(&self, config: &Config, route: &Route, now: Millis) -> Option<After> {
+        let mut due = Vec::new();
+        for place in config.pools_of(route) {
+            let Some(pool) = config.pools.get(place).filter(|pool| pool.is_watched()) else { continue };
+            let Some(crew) = self.crews.of(place) else { continue };
+            let fleet = &mut crew.borrow_mut().fleet;
+            if now.saturating_sub(fleet.heard) >= pool.sync && now >= fleet.busy_until {
+                fleet.busy_until = now + DEADLINE;
+                due.push(place);
+            }
         }
+        (!due.is_empty()).then_some(After::Sync(due))
+    }
+
+    /// Exchanges news with the probers of several pools at once.
+    pub(super) async fn exchange_all<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        pools: &[usize],
+    ) -> Result<(), Down> {
+        let done = all(pools.iter().map(|place| self.exchange(platform, config, *place))).await;
+        done.into_iter().collect()
+    }
+
+    /// What this isolate calls itself.
+    pub(super) fn isolate<P: Platform>(&self, platform: &P) -> String {
+        let isolate = self.crews.isolate.get().unwrap_or_else(|| u64::from_le_bytes(platform.random::<8>()));
+        self.crews.isolate.set(Some(isolate));
+        format!("{isolate:016x}")
     }
 
     /// Tells a pool's prober what is known here, and learns what it knows.
-    pub(super) async fn exchange<P: Platform>(&self, platform: &P, config: &Config, place: usize) -> Result<(), Down> {
+    async fn exchange<P: Platform>(&self, platform: &P, config: &Config, place: usize) -> Result<(), Down> {
         let (Some(pool), Some(crew)) = (config.pools.get(place), self.crews.of(place)) else { return Ok(()) };
         let asked = platform.now();
-        let isolate = self.crews.isolate.get().unwrap_or_else(|| u64::from_le_bytes(platform.random::<8>()));
-        self.crews.isolate.set(Some(isolate));
+        let isolate = self.isolate(platform);
         let origins = {
             let fleet = &mut crew.borrow_mut().fleet;
             fleet.at(asked);
             fleet.digest(pool)
         };
-        let letter = Letter::Sync { isolate: format!("{isolate:016x}"), origins };
+        let letter = Letter::Sync { isolate, origins };
         let letter = serde_json::to_string(&letter).map_err(|_| Down)?;
         let heard = platform.prober(&pool.name, &letter, DEADLINE).await;
         let report = heard.and_then(|text| serde_json::from_str::<Report>(&text).map_err(|_| Down));

@@ -11,7 +11,7 @@ use crate::platform::{Answer, Platform};
 use crate::respond::Generated;
 use crate::route::Place;
 use crate::session::Instruction;
-use crate::{headers, locale, path, route, steer};
+use crate::{headers, locale, path, route};
 
 /// What an origin can be asked with; TRACE would show it what a visitor must not see.
 const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
@@ -104,8 +104,7 @@ impl Gateway {
                 self.sharded(platform, config, visit, place, *shards, &mut parcel, &mut edits).await?
             }
             Target::Pools(pools) => {
-                let region = visit.region.map(|(place, _)| place);
-                let pools = steer::pools(config, pools, &visit.visitor, region);
+                let pools = self.pools(config, visit, place.route, pools);
                 if let Some(nearest) = pools.first() {
                     self.wait_for_replica(platform, config, visit, *nearest).await;
                 }
@@ -132,7 +131,7 @@ impl Gateway {
         let service = |pool: usize| config.pools.get(pool).map(|pool| pool.service.as_str());
         let facts = Facts {
             issuer: &config.assertion,
-            services: config.pools_of(place.route).filter_map(service).collect(),
+            services: config.pools_of(place.route).into_iter().filter_map(service).collect(),
             method,
             path,
             request_id: &visit.request_id,
@@ -178,7 +177,10 @@ impl Gateway {
         let (status, fields) = head::answer(&answer.packed);
         let mut edits = Edits::new();
         // Whatever becomes of it, an answer that speaks of a session is nobody else's.
-        let personal = fields.get("usher-session").is_some();
+        let canary = place.route.canary.as_ref().filter(|_| visit.canary).and_then(|c| config.pools.get(c.pool));
+        // Nor may what another pool answered for the canary be stored as the canary's.
+        let personal =
+            fields.get("usher-session").is_some() || canary.is_some_and(|pool| visit.pool != Some(&pool.name));
         if headers::sets_session(&fields, &config.session.cookie, &mut edits) {
             let sentence = format!(
                 "route {:?}: the origin set the session's cookie itself, and it was taken out: start sessions by Usher-Session",

@@ -133,7 +133,7 @@ impl Gateway {
                     .into(),
             );
         };
-        let letter = Letter::Order { version, order };
+        let letter = Letter::Order { version, order, isolate: self.isolate(platform) };
         let letter = serde_json::to_string(&letter).map_err(|_| Error::Internal)?;
         let said = platform.prober(&pool.name, &letter, DEADLINE).await.map_err(|_| Error::StoreDown)?;
         let report: Report = serde_json::from_str(&said).map_err(|_| Error::StoreDown)?;

@@ -13,7 +13,6 @@ use crate::cache::vary::Variants;
 use crate::config::{Config, Millis, Target};
 use crate::head::{self, Edits};
 use crate::platform::{After, Answer, Ask, Carry, Platform, Refresh};
-use crate::steer;
 
 /// What of the visitor's must not go along when Usher asks for everybody.
 const OWN: [&str; 6] = ["authorization", "cache-control", "cookie", "if-range", "pragma", "range"];
@@ -32,10 +31,13 @@ impl Gateway {
         let route = config.routes.iter().position(|route| std::ptr::eq(route, errand.place.route));
         let (Some(route), Target::Pools(pools)) = (route, &errand.place.route.target) else { return };
         let Some(claim) = platform.claim(&flight, errand.place.route.deadline) else { return };
-        let region = visit.region.map(|(place, _)| place);
-        let pools = steer::pools(config, pools, &visit.visitor, region);
+        let mut pools = self.pools(config, visit, errand.place.route, pools);
+        if visit.canary {
+            // Nobody else's answer may take the place of the canary's.
+            pools.truncate(1);
+        }
         visit.stamped = self.newest(errand.key);
-        let origins = self.order(platform, config, visit, &pools, 2);
+        let origins = self.order(config, visit, &pools, 2, platform.now());
         let mut edits = visit.to_origin(config, errand.place, Some(errand.partition));
         for name in OWN.into_iter().chain([config.api_key.as_str()]) {
             edits.remove(name);
@@ -91,6 +93,7 @@ impl Gateway {
         // What says nothing of the resource does not take the place of what serves, and what speaks of
         // a session is somebody's.
         if !is_definite(status) || status == 304 || fields.get("usher-session").is_some() {
+            platform.discard(answer.body);
             return None;
         }
         speak(&fields, refresh.language.as_deref(), &mut edits);
@@ -133,7 +136,9 @@ impl Gateway {
             let url = format!("{base}{}{}", refresh.path, refresh.key.query);
             let (carry, idle, asked) = (Carry::Fields, pool.idle, platform.now());
             let ask = Ask { url: &url, method: "GET", carry, edits, deadline, idle, through: None };
+            let flight = self.takes_off(config, choice, asked + deadline);
             let result = platform.fetch(&ask).await;
+            drop(flight);
             self.went(platform, config, choice, &result, platform.now().saturating_sub(asked), asked);
             match result {
                 Ok(answer) if unreached(head::answer(&answer.packed).0).is_none() => return Some(answer),

@@ -1,7 +1,7 @@
 //! Asking the shard that has the data, and the other one while data moves.
 
 use super::{Gateway, attempt::Parcel, visit::Visit};
-use crate::config::{Config, Millis, ShardKey, Target};
+use crate::config::{Config, Millis, Shard, ShardKey, Target};
 use crate::error::Error;
 use crate::head::{self, Edits};
 use crate::platform::{Answer, Platform};
@@ -42,7 +42,8 @@ impl Gateway {
         let Target::Shards(shards) = place.route.target else { return Ok(None) };
         let shards = config.shards.get(shards).ok_or(Error::Internal)?;
         Ok(match shards.key {
-            ShardKey::Path(_) | ShardKey::Query(_) => None,
+            // The path is in the key; a query parameter may be left out of it.
+            ShardKey::Path(_) => None,
             ShardKey::Place => Some(Plan::of(shards, &key, &visit.visitor).map_err(lost)?.first.name.clone()),
             _ => Some(crate::session::digest(&key)),
         })
@@ -65,7 +66,8 @@ impl Gateway {
         let key = self.shard_key(config, visit, place)?.ok_or(Error::Internal)?;
         let map = config.shards.get(shards).ok_or(Error::Internal)?;
         let plan = Plan::of(map, &key, &visit.visitor).map_err(lost)?;
-        let most = config.pools.get(plan.first.pool).map_or(0, |pool| pool.retry.max_body);
+        let held = |shard: &Shard| config.pools.get(shard.pool).map_or(0, |pool| pool.retry.max_body);
+        let most = plan.second.map_or(0, held).min(held(plan.first));
         let again = plan.second.is_some() && retry::body(visit.head, most) != Body::Streamed;
         parcel.hold = again;
         edits.set("x-usher-shard-version", &map.version.to_string());
@@ -77,6 +79,8 @@ impl Gateway {
                 }
                 platform.pause(pause).await;
             }
+            // What the first did not find; it stands unless the second has it.
+            let mut missing: Option<(Answer<P::Body>, &Shard)> = None;
             for shard in [Some(plan.first), plan.second].into_iter().flatten() {
                 visit.shard = Some(&shard.name);
                 edits.set("x-shard", &shard.name);
@@ -87,7 +91,14 @@ impl Gateway {
                 }
                 let status = head::answer(&answer.packed).0;
                 let first = std::ptr::eq(shard, plan.first);
-                if status != MISDIRECTED && !(first && again && plan.turns_to(status, visit.head.is_safe())) {
+                if first && status != MISDIRECTED && again && plan.turns_to(status, visit.head.is_safe()) {
+                    missing = Some((answer, shard));
+                    continue;
+                }
+                if status != MISDIRECTED {
+                    if let Some((missing, _)) = missing {
+                        platform.discard(missing.body);
+                    }
                     return Ok(answer);
                 }
                 platform.discard(answer.body);
@@ -95,14 +106,15 @@ impl Gateway {
                     return Err(Error::Moving);
                 }
             }
+            if let Some((answer, shard)) = missing {
+                visit.shard = Some(&shard.name);
+                return Ok(answer);
+            }
         }
         Err(Error::Moving)
     }
 }
 
 fn lost(lost: shard::Lost) -> Error {
-    Error::NoShard(match lost {
-        shard::Lost::NoKey => "the request does not say which part of the data it is for",
-        shard::Lost::BadKey => "the request's key is not of the kind that this data is divided by",
-    })
+    Error::NoShard(lost.sentence())
 }

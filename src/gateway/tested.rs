@@ -5,13 +5,16 @@ use super::attempt::{Parcel, url};
 use super::crew::Choice;
 use super::{Gateway, visit::Visit};
 use crate::balance::mix;
-use crate::config::{Canary, Config, Route};
+use crate::config::{Canary, Config, Millis, Route};
 use crate::error::Error;
 use crate::head::{self, Edits};
 use crate::observe;
 use crate::platform::{After, Answer, Ask, Carry, Platform, Shadow};
 use crate::route::Place;
-use crate::trial;
+use crate::{steer, trial};
+
+/// How long a shadow may take, in milliseconds: behind it, other work waits.
+const LONGEST_SHADOW: Millis = 5_000;
 
 impl Gateway {
     /// Whether this visitor gets the route's canary.
@@ -24,6 +27,18 @@ impl Gateway {
         let user = visit.identity.record().map(|record| record.user.as_str());
         let who = user.or(network.as_deref()).unwrap_or(&visit.request_id);
         trial::is_chosen(&route.name, who, canary.percent.text().parse().unwrap_or(0))
+    }
+
+    /// The pools to be asked for a route's request, from near to far: the canary's before them, for those
+    /// who get it.
+    pub(super) fn pools(&self, config: &Config, visit: &Visit<'_>, route: &Route, pools: &[usize]) -> Vec<usize> {
+        let region = visit.region.map(|(place, _)| place);
+        let mut pools = steer::pools(config, pools, &visit.visitor, region);
+        if let Some(canary) = route.canary.as_ref().filter(|_| visit.canary) {
+            pools.retain(|pool| *pool != canary.pool);
+            pools.insert(0, canary.pool);
+        }
+        pools
     }
 
     fn trial(&self, config: &Config, route: &Route) -> Option<&std::cell::RefCell<trial::Trial>> {
@@ -39,22 +54,22 @@ impl Gateway {
         config: &'a Config,
         visit: &mut Visit<'a>,
         place: &Place<'a, 'a>,
-        mut pools: Vec<usize>,
+        pools: Vec<usize>,
         parcel: &Parcel<'_>,
         edits: &mut Edits,
     ) -> Result<Answer<P::Body>, Error> {
         self.shadow_later(platform, config, visit, place.route, parcel, edits);
-        let canary = place.route.canary.as_ref().filter(|_| visit.canary);
-        let Some(canary) = canary else {
+        let Some(canary) = place.route.canary.as_ref().filter(|_| visit.canary) else {
             return self.tries(platform, config, visit, &pools, parcel, edits).await;
         };
-        pools.retain(|pool| *pool != canary.pool);
-        pools.insert(0, canary.pool);
         let asked = platform.now();
         visit.steered = Some("canary");
         let result = self.tries(platform, config, visit, &pools, parcel, edits).await;
         // Another pool may have answered in the end: the canary's failure all the same.
         let own = visit.pool == config.pools.get(canary.pool).map(|pool| pool.name.as_str());
+        if !own {
+            visit.steered = Some("not-canary");
+        }
         let good = own && result.as_ref().is_ok_and(|answer| head::answer(&answer.packed).0 < 500);
         self.judge_canary(platform, config, place.route, canary, good, platform.now().saturating_sub(asked));
         result
@@ -91,7 +106,7 @@ impl Gateway {
         if !safe || mix(visit.dice ^ 0x5ad0) % 100 >= u64::from(percent) {
             return;
         }
-        let Some(origin) = self.order(platform, config, visit, &[pool], 1).pop() else { return };
+        let Some(origin) = self.order(config, visit, &[pool], 1, platform.now()).pop() else { return };
         let mut edits = edits.clone();
         edits.set("x-usher-shadow", "1");
         visit.after.push(After::Shadow(Box::new(Shadow {
@@ -99,7 +114,7 @@ impl Gateway {
             method: visit.head.method.to_owned(),
             path: parcel.path.to_owned(),
             edits,
-            deadline: route.deadline,
+            deadline: route.deadline.min(LONGEST_SHADOW),
         })));
     }
 
@@ -111,6 +126,8 @@ impl Gateway {
         let Shadow { method, edits, deadline, .. } = shadow;
         let (carry, idle, deadline) = (Carry::Fields, pool.idle, *deadline);
         let ask = Ask { url: &url, method, carry, edits, deadline, idle, through: None };
+        let choice = Choice { pool: shadow.origin.0, origin };
+        let _flight = self.takes_off(config, choice, platform.now() + deadline);
         let good = match platform.fetch(&ask).await {
             Ok(answer) => {
                 let status = head::answer(&answer.packed).0;

@@ -40,6 +40,8 @@ pub(super) struct Visit<'a> {
     pub(super) attempts: u32,
     /// Whether the visitor is among those who get the canary.
     pub(super) canary: bool,
+    /// What is stored serves only if it was made since, for they wrote before.
+    pub(super) shows_from: Millis,
     /// When what is asked for was last purged, as far as is known: a replica has to be newer.
     pub(super) stamped: Moment,
     /// `Set-Cookie` values for what the visitor is to remember.
@@ -77,6 +79,7 @@ impl<'a> Visit<'a> {
             steered: None,
             attempts: 0,
             canary: false,
+            shows_from: 0,
             stamped: 0,
             hints: Vec::new(),
             serves_stale: false,

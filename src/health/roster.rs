@@ -52,6 +52,9 @@ pub enum Letter {
         version: u64,
         /// What.
         order: Order,
+        /// The isolate that passes it on.
+        #[serde(default)]
+        isolate: String,
     },
     /// Another location's prober wants this one to look.
     Look,
@@ -118,9 +121,12 @@ impl Finding {
         }
     }
 
-    /// What several locations found of one origin, as one.
+    /// What several locations found of one origin, as one; nothing when fewer than it takes could look.
     #[must_use]
-    pub fn agreed(quorum: usize, findings: &[Self]) -> Self {
+    pub fn agreed(quorum: usize, findings: &[Self]) -> Option<Self> {
+        if findings.len() < quorum {
+            return None;
+        }
         let good = findings.iter().filter(|finding| finding.good).count();
         let verdict = good >= quorum;
         let of = findings.iter().find(|finding| finding.good == verdict).or(findings.first());
@@ -129,7 +135,7 @@ impl Finding {
         if findings.len() > 1 {
             agreed.reason = format!("{} ({good} of {} locations good)", agreed.reason, findings.len());
         }
-        agreed
+        Some(agreed)
     }
 }
 
@@ -204,6 +210,7 @@ pub struct Event {
 
 /// What is kept of one origin.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 struct Entry {
     up: Option<bool>,
     /// Probes in a row that say otherwise than `up`.
@@ -225,13 +232,14 @@ struct Entry {
 
 /// What a prober keeps.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Roster {
     version: u64,
     origins: BTreeMap<String, Entry>,
     history: VecDeque<Event>,
     /// When each isolate spoke last, and what it said.
     #[serde(skip)]
-    isolates: BTreeMap<String, (Millis, Vec<Digest>)>,
+    isolates: BTreeMap<String, (Millis, BTreeMap<String, Digest>)>,
     #[serde(skip)]
     probes: u64,
 }
@@ -285,10 +293,11 @@ impl Roster {
                 let names = self.names();
                 self.report(None, &names, now)
             }
-            Letter::Order { version, order } => {
+            Letter::Order { version, order, isolate } => {
                 let ordered = self.order(version, &order, now).is_ok();
                 let names = self.names();
-                let (report, changed) = self.report(None, &names, now);
+                let (report, changed) = self.report(Some(&isolate), &names, now);
+                let report = Report { history: self.history(), ..report };
                 (Report { refused: !ordered, ..report }, changed || ordered)
             }
         }
@@ -296,7 +305,7 @@ impl Roster {
 
     /// Every origin of which anything is known.
     fn names(&self) -> Vec<String> {
-        let told = self.isolates.values().flat_map(|(_, digests)| digests.iter().map(|digest| &digest.name));
+        let told = self.isolates.values().flat_map(|(_, digests)| digests.keys());
         let mut names: Vec<String> = self.origins.keys().chain(told).cloned().collect();
         names.sort_unstable();
         names.dedup();
@@ -307,6 +316,7 @@ impl Roster {
     fn told(&mut self, isolate: &str, digests: Vec<Digest>, now: Millis) {
         self.isolates.retain(|_, (at, _)| now.saturating_sub(*at) < GONE);
         if self.isolates.len() < MOST || self.isolates.contains_key(isolate) {
+            let digests = digests.into_iter().map(|digest| (digest.name.clone(), digest)).collect();
             self.isolates.insert(isolate.to_owned(), (now, digests));
         }
     }
@@ -356,7 +366,7 @@ impl Roster {
             self.note(now, &name, "the drain is over".into());
         }
         let origins = names.iter().map(|name| self.said(name, isolate, now)).collect();
-        let history = if isolate.is_none() { self.history.iter().rev().cloned().collect() } else { Vec::new() };
+        let history = if isolate.is_none() { self.history() } else { Vec::new() };
         let isolates = self.isolates.values().filter(|(at, _)| now.saturating_sub(*at) < GONE).count();
         let Self { version, probes, .. } = *self;
         (Report { version, refused: false, origins, history, isolates, probes }, changed)
@@ -368,7 +378,7 @@ impl Roster {
             .isolates
             .iter()
             .filter(|(id, (at, _))| isolate != Some(id.as_str()) && now.saturating_sub(*at) < GONE)
-            .filter_map(|(_, (_, digests))| digests.iter().find(|digest| digest.name == name));
+            .filter_map(|(_, (_, digests))| digests.get(name));
         let (mut in_flight, mut latencies, mut load, mut position) = (0_u32, Vec::new(), entry.load, entry.position);
         for digest in others {
             in_flight = in_flight.saturating_add(digest.in_flight);
@@ -391,6 +401,18 @@ impl Roster {
             load,
             position,
             lag: entry.lag,
+        }
+    }
+
+    /// What happened, the newest first.
+    fn history(&self) -> Vec<Event> {
+        self.history.iter().rev().cloned().collect()
+    }
+
+    /// Forgets what probes found: it was long ago.
+    pub fn forget(&mut self) {
+        for entry in self.origins.values_mut() {
+            (entry.up, entry.streak) = (None, 0);
         }
     }
 

@@ -11,7 +11,7 @@ import { node, npmTool, root } from "../../tools/setup.mjs";
 export { node };
 
 export const token = "the-operators-token";
-/** What every gateway's configuration reads, where a test says nothing else: places that nobody is at. */
+/** What every gateway's configuration reads, where a test says nothing else (null: not at all): places that nobody is at. */
 const nobody = "http://127.0.0.1:1";
 const settled = {
   ...Object.fromEntries(["A_URL", "B_URL", "DEAD_URL", "O1_URL", "O2_URL", "O3_URL", "ISSUER_URL"].map((name) => [name, nobody])),
@@ -163,7 +163,7 @@ export async function gateway({ state, vars = {}, registry, ...options }) {
   mkdirSync(own, { recursive: true });
   const config = join(own, `${options.name ?? "usher"}.json`);
   writeFileSync(config, JSON.stringify(settings(options)));
-  const flags = Object.entries({ ...settled, ...vars }).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
+  const flags = Object.entries({ ...settled, ...vars }).filter(([, value]) => value !== null).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
   const child = new Child(
     node(),
     [wrangler, "dev", "--config", config, "--port", "0", "--inspector-port", "0", "--ip", "127.0.0.1", "--persist-to", join(state, "state"), ...flags],

@@ -91,7 +91,7 @@ test("killed and started again on the same state, sessions, stamps and stored an
 });
 
 test("a var that is missing is named in the log and nowhere else", async (t) => {
-  const usher = await gateway({ state: dir(), vars: { A_URL: a.url, DEAD_URL: a.url } });
+  const usher = await gateway({ state: dir(), vars: { A_URL: a.url, B_URL: null, DEAD_URL: a.url } });
   t.after(() => usher.stop());
   const answer = await usher.ask("/fixed");
   assert.equal(answer.status, 503);

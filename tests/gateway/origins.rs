@@ -165,6 +165,7 @@ fn a_drained_origin_gets_nothing_here_at_once_and_elsewhere_after_the_next_excha
     assert!(!ask(&there));
     here.world.pass(61_000);
     syncs(&here, "/trio/x");
+    here.world.pass(3_000);
     assert!(ask(&here), "the minute is over");
     let stale = [OPERATOR, ("if-match", "\"0\"")];
     let answer = here.ask(
@@ -377,6 +378,47 @@ fn what_was_purged_is_not_stored_again_from_a_replica_that_lags() {
     assert!(!asked(&isolate.world).contains_key("o1-url"), "replicas have come up since");
 }
 
+#[test]
+fn who_wrote_is_shown_it_also_where_answers_are_stored() {
+    let isolate = replicated([2_000, 2_000]);
+    let url = format!("{HOST}/archive/x");
+    assert_eq!(isolate.get(&url, &[]).body, "0", "stored for everybody");
+    let wrote = isolate.ask("POST", &format!("{HOST}/data/x"), &[("content-length", "1")], "1");
+    let cookie = wrote.field("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let read = isolate.get(&url, &[("cookie", &cookie)]);
+    assert_eq!((read.body.as_str(), read.field("cache-status")), ("1", Some("usher; fwd=bypass; detail=wrote")));
+    assert_eq!(isolate.get(&url, &[]).body, "0", "who did not write has what is stored");
+    // What is stored long enough after the write serves them as well.
+    isolate.world.pass(61_000);
+    assert_eq!(isolate.get(&url, &[]).body, "1");
+    isolate.world.heard.take();
+    assert!(isolate.get(&url, &[("cookie", &cookie)]).field("cache-status").unwrap().starts_with("usher; hit"));
+}
+
+#[test]
+fn a_write_that_failed_may_have_been_done_all_the_same() {
+    let isolate = isolate();
+    isolate.world.origin(|_| Err(Failure::Timeout));
+    let url = format!("{HOST}/data/x");
+    let wrote = isolate.ask("POST", &url, &[("content-length", "1")], "1");
+    let cookie = wrote.field("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    dead(&isolate.world, &[]);
+    isolate.world.heard.take();
+    isolate.get(&url, &[("cookie", &cookie)]);
+    assert_eq!(asked(&isolate.world), BTreeMap::from([("o1-url".into(), 1)]));
+}
+
+#[test]
+fn a_replica_that_lagged_long_ago_is_asked_again() {
+    let isolate = replicated([11_000, 0]);
+    let ask = || (0..20).for_each(|_| drop(isolate.get(&format!("{HOST}/data/x"), &[])));
+    ask();
+    isolate.world.heard.take();
+    isolate.world.pass(61_000);
+    ask();
+    assert!(asked(&isolate.world).contains_key("o2-url"));
+}
+
 fn moving(phase: &str) -> Isolate {
     let world = world();
     world.vars.borrow_mut().insert("SHARD_PHASE".into(), phase.into());
@@ -449,6 +491,32 @@ fn a_read_that_finds_nothing_is_answered_by_the_other_shard() {
 }
 
 #[test]
+fn what_is_nowhere_is_not_found_also_while_shards_move() {
+    let (moves, _) = customers(&moving("cut"));
+    for (phase, owner) in [("prepare", "o1-url"), ("dual_read", "o1-url"), ("cut", "o2-url"), ("cut", "o1-url")] {
+        let isolate = moving(phase);
+        isolate
+            .world
+            .origin(move |heard| Ok(Message::new(if host(&heard.url) == owner { 404 } else { 421 }, &[], owner)));
+        let answer = isolate.get(&format!("{HOST}/customers/{moves}/x"), &[]);
+        assert_eq!((answer.status, answer.body.as_str()), (404, owner), "{phase}");
+        assert!(isolate.world.heard.take().len() <= 2);
+    }
+}
+
+#[test]
+fn a_tenant_in_the_query_is_told_apart_also_where_the_query_is_not() {
+    let isolate = isolate();
+    let count = RefCell::new(0);
+    isolate.world.origin(move |_| {
+        *count.borrow_mut() += 1;
+        Ok(Message::new(200, &[("cache-control", "max-age=60")], &count.borrow().to_string()))
+    });
+    let body = |tenant: &str| isolate.get(&format!("{HOST}/parted/x?tenant={tenant}&page=1"), &[]).body;
+    assert_eq!([body("a"), body("b"), body("a"), body("b")], ["1", "2", "1", "2"]);
+}
+
+#[test]
 fn a_request_without_a_key_is_told_so_and_months_find_their_shard() {
     let isolate = isolate();
     assert_eq!(isolate.get(&format!("{HOST}/orders/x"), &[]).status, 400);
@@ -488,6 +556,60 @@ fn a_canary_is_given_up_when_it_fails_and_costs_no_visitor_an_answer() {
     assert!(!ask(100).contains_key("o2-url"));
     let shown = isolate.get(&format!("{HOST}/.usher/origins"), &[OPERATOR]).body;
     assert!(shown.contains("50 of 50 answers failed"), "{shown}");
+}
+
+#[test]
+fn what_a_canary_fails_at_the_routes_own_pool_answers() {
+    let world = world();
+    world.vars.borrow_mut().insert("CANARY".into(), "100".into());
+    let isolate = Isolate::new(&world, EVERY_ROUTE);
+    isolate.world.origin(|heard| {
+        let canary = host(&heard.url) == "o2-url";
+        Ok(Message::new(if canary { 500 } else { 200 }, &[("cache-control", "max-age=60")], host(&heard.url)))
+    });
+    for _ in 0..2 {
+        assert_eq!(isolate.get(&format!("{HOST}/tried/x"), &[]).body, "o1-url");
+        assert_eq!(last_line(&isolate)["steered"], "not-canary");
+    }
+    assert_eq!(asked(&isolate.world).values().sum::<usize>(), 4, "and it is not stored as the canary's");
+    let post = isolate.ask("POST", &format!("{HOST}/tried/x"), &[("content-length", "1")], "1");
+    assert_eq!((post.status, asked(&isolate.world).len()), (500, 1), "what may not be sent twice is not");
+}
+
+#[test]
+fn a_stale_answer_of_the_canary_is_made_new_by_the_canary() {
+    let world = world();
+    world.vars.borrow_mut().insert("CANARY".into(), "100".into());
+    let isolate = Isolate::new(&world, EVERY_ROUTE);
+    isolate.world.origin(|heard| Ok(Message::new(200, &[], host(&heard.url))));
+    for _ in 0..3 {
+        assert_eq!(isolate.get(&format!("{HOST}/tried/x"), &[]).body, "o2-url");
+        isolate.world.pass(2_000);
+    }
+    assert_eq!(asked(&isolate.world), BTreeMap::from([("o2-url".into(), 3)]));
+}
+
+#[test]
+fn the_fallback_is_also_for_a_pool_that_has_just_failed() {
+    let isolate = isolate();
+    dead(&isolate.world, &["dead-url"]);
+    assert_eq!(isolate.get(&format!("{HOST}/backed/x"), &[]).status, 200);
+    assert_eq!(asked(&isolate.world), BTreeMap::from([("dead-url".into(), 1), ("a-url".into(), 1)]));
+    assert_eq!(isolate.ask("POST", &format!("{HOST}/backed/x"), &[("content-length", "1")], "1").status, 502);
+    assert_eq!(asked(&isolate.world).len(), 1);
+}
+
+#[test]
+fn origins_that_ask_to_be_left_alone_cannot_take_down_more_than_half_of_a_pool() {
+    let isolate = isolate();
+    isolate.world.origin(|_| Ok(Message::new(503, &[("retry-after", "60")], "")));
+    isolate.get(&format!("{HOST}/trio/x"), &[]);
+    isolate.world.heard.take();
+    dead(&isolate.world, &[]);
+    (0..20).for_each(|_| {
+        assert_eq!(isolate.get(&format!("{HOST}/trio/x"), &[]).status, 200);
+    });
+    assert_eq!(asked(&isolate.world).len(), 2);
 }
 
 #[test]

@@ -412,6 +412,10 @@ impl Platform for Visit<'_> {
         (true, self.fetch(second).await)
     }
 
+    async fn hold(&self, _: Millis) -> Result<(), Unreadable> {
+        Ok(())
+    }
+
     fn discard(&self, _: Message) {}
 
     async fn pause(&self, time: Millis) {

@@ -55,6 +55,7 @@ fn ask(packed: &str, path: &str, view: &View, now: Millis, wanted: &str) -> Look
         wanted: Wanted::of(&answer(&request).1),
         authorized: false,
         chosen: &|names| vary::chosen(names, &[]),
+        since: 0,
     };
     Stored::judge(&answer(packed).1, &question)
 }

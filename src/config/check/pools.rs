@@ -86,9 +86,15 @@ fn pool(raw: &raw::Pool, key: &impl Fn(&str) -> String, regions: &[Region], prob
     if raw.hash.is_some() && raw.balance != Balance::Hash {
         problems.add(key("hash"), "found where `balance` is not \"hash\"; allowed: together with `balance = \"hash\"`");
     }
-    let sync = problems.deadline(key("sync"), raw.sync.as_deref().unwrap_or(SYNC), 60_000);
+    let sync = problems.deadline(key("sync"), raw.sync.as_deref().unwrap_or(SYNC), 5_000);
     if sync < 1_000 {
-        problems.add(key("sync"), "found less than a second; allowed: \"1s\" to \"60s\"");
+        problems.add(key("sync"), "found less than a second; allowed: \"1s\" to \"5s\"");
+    }
+    if raw.down != raw::Down::FailOpen && raw.origins.len() == 1 && raw.probe.is_none() {
+        problems.add(
+            key("down"),
+            "found for one origin without `probe`, so that nobody would find out that it is down; allowed: together with `probe = {}`",
+        );
     }
     if raw.max_in_flight == Some(0) {
         problems.add(key("max_in_flight"), "found 0, so that nothing would be asked; allowed: 1 and more");

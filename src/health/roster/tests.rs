@@ -84,10 +84,17 @@ fn a_quorum_of_locations_decides() {
         reason: if good { "status 200" } else { "timeout" }.into(),
         ..Finding::default()
     };
-    let agreed = Finding::agreed(2, &[finding(true), finding(false), finding(true)]);
+    let agreed = Finding::agreed(2, &[finding(true), finding(false), finding(true)]).unwrap();
     assert_eq!((agreed.good, agreed.reason.as_str()), (true, "status 200 (2 of 3 locations good)"));
-    let agreed = Finding::agreed(2, &[finding(true), finding(false), finding(false)]);
+    let agreed = Finding::agreed(2, &[finding(true), finding(false), finding(false)]).unwrap();
     assert_eq!((agreed.good, agreed.reason.as_str()), (false, "timeout (1 of 3 locations good)"));
+}
+
+#[test]
+fn a_location_that_cannot_look_has_no_vote_and_too_few_find_nothing() {
+    let good = Finding { good: true, ..Finding::default() };
+    assert!(Finding::agreed(2, &[good.clone(), good.clone()]).is_some_and(|agreed| agreed.good));
+    assert_eq!(Finding::agreed(2, &[good]), None);
 }
 
 fn order(action: Action, weight: Option<u32>, seconds: Option<u64>) -> Order {
@@ -97,14 +104,19 @@ fn order(action: Action, weight: Option<u32>, seconds: Option<u64>) -> Order {
 #[test]
 fn orders_are_kept_and_only_taken_from_who_has_seen_how_things_are() {
     let mut roster = Roster::default();
-    let (report, stored) =
-        roster.answer(Letter::Order { version: 0, order: order(Action::Drain, None, Some(60)) }, 1_000);
+    let (report, stored) = roster.answer(
+        Letter::Order { version: 0, order: order(Action::Drain, None, Some(60)), isolate: String::new() },
+        1_000,
+    );
     assert!(stored && report.version == 1 && report.origins[0].drained);
     assert_eq!(report.origins[0].drained_until, Some(61_000));
-    let (report, stored) =
-        roster.answer(Letter::Order { version: 0, order: order(Action::Undrain, None, None) }, 2_000);
+    let (report, stored) = roster
+        .answer(Letter::Order { version: 0, order: order(Action::Undrain, None, None), isolate: String::new() }, 2_000);
     assert!(!stored && report.version == 1 && report.origins[0].drained, "they had not seen the drain");
-    roster.answer(Letter::Order { version: 1, order: order(Action::Weight, Some(7), None) }, 3_000);
+    roster.answer(
+        Letter::Order { version: 1, order: order(Action::Weight, Some(7), None), isolate: String::new() },
+        3_000,
+    );
     // As after a restart.
     let mut roster: Roster = serde_json::from_str(&serde_json::to_string(&roster).unwrap()).unwrap();
     let report = shown(&mut roster, 4_000);

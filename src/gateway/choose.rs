@@ -1,0 +1,204 @@
+//! Whom to ask: which origin of which pool, for this visitor, and what happens when none is fit.
+
+use super::crew::{Choice, Picked, Wanted};
+use super::{Gateway, visit::Visit};
+use crate::balance::{mix, rendezvous};
+use crate::config::{Balance, Config, Down, HashBy, Millis, Pool, Route};
+use crate::error::Error;
+use crate::hint::{self, Kind};
+use crate::platform::Platform;
+use crate::replica::Written;
+use crate::{session, steer};
+
+/// How often a read looks again whether a replica has come up.
+const LOOK: Millis = 10;
+
+/// Whom to ask next.
+pub(super) enum Next {
+    /// This one, and why, where it is not the balance's choice.
+    One(Choice, Option<&'static str>),
+    /// None of the first pool's is fit: this is its policy, and who is asked for it, if anybody is.
+    Down(&'static str, Result<Choice, Error>),
+    /// Those that are fit have as many requests as they may.
+    Full,
+    /// Everybody has been asked.
+    Nobody,
+}
+
+impl Gateway {
+    /// Whom to ask next. The third attempt goes to the next pool first, for what stands together often
+    /// falls together; the second one already, where the first pool is a canary's.
+    pub(super) fn next(
+        &self,
+        config: &Config,
+        visit: &Visit<'_>,
+        pools: &mut Vec<usize>,
+        tried: &[Choice],
+        now: Millis,
+    ) -> Next {
+        let patience = if visit.canary { 1 } else { 2 };
+        let start = usize::from(tried.len() >= patience && pools.len() > 1);
+        let mut full = false;
+        for place in pools.iter().skip(start).chain(pools.iter().take(start)) {
+            match self.picked(config, visit, *place, tried, now, false) {
+                Picked::One(origin, why) => return Next::One(Choice { pool: *place, origin }, why),
+                Picked::Full => full = true,
+                Picked::None => {}
+            }
+        }
+        if full {
+            return Next::Full;
+        }
+        let Some((place, pool)) = pools.first().and_then(|place| Some((*place, config.pools.get(*place)?))) else {
+            return Next::Nobody;
+        };
+        let from = |place: usize, open: bool| match self.picked(config, visit, place, tried, now, open) {
+            Picked::One(origin, _) => Ok(Choice { pool: place, origin }),
+            Picked::Full => Err(Error::Busy),
+            Picked::None => Err(Error::PoolDown),
+        };
+        // Whoever was asked has failed: the fallback is for that as well, and nothing else is.
+        if let Some(other) = pool.fallback.filter(|other| !pools.contains(other)) {
+            pools.push(other);
+            let opens = config.pools.get(other).is_some_and(|pool| pool.down == Down::FailOpen);
+            return Next::Down(
+                "fallback",
+                from(other, false).or_else(|error| if opens { from(other, true) } else { Err(error) }),
+            );
+        }
+        if !tried.is_empty() {
+            return Next::Nobody;
+        }
+        match pool.down {
+            Down::FailOpen => Next::Down("fail_open", from(place, true)),
+            Down::FailClosed => Next::Down("fail_closed", Err(Error::PoolDown)),
+            Down::Stale => Next::Down("stale", Err(Error::PoolDown)),
+        }
+    }
+
+    /// The first `most` who would be asked now: places of pools and of origins in them.
+    pub(super) fn order(
+        &self,
+        config: &Config,
+        visit: &Visit<'_>,
+        pools: &[usize],
+        most: usize,
+        now: Millis,
+    ) -> Vec<(usize, usize)> {
+        let (mut pools, mut tried) = (pools.to_vec(), Vec::new());
+        while tried.len() < most {
+            match self.next(config, visit, &mut pools, &tried, now) {
+                Next::One(choice, _) | Next::Down(_, Ok(choice)) => tried.push(choice),
+                _ => break,
+            }
+        }
+        tried.into_iter().map(|Choice { pool, origin }| (pool, origin)).collect()
+    }
+
+    /// Whom of one pool.
+    fn picked(
+        &self,
+        config: &Config,
+        visit: &Visit<'_>,
+        place: usize,
+        tried: &[Choice],
+        now: Millis,
+        open: bool,
+    ) -> Picked {
+        let (Some(pool), Some(crew)) = (config.pools.get(place), self.crews.of(place)) else { return Picked::None };
+        let wanted = Wanted {
+            // What is written through a web socket is not to be written to a replica.
+            safe: visit.head.is_safe() && !visit.head.is_websocket(),
+            written: if pool.is_replicated() { self.written(config, visit, pool) } else { None },
+            stamped: visit.stamped,
+            prefers: if pool.affinity { self.stays(config, visit, pool) } else { None },
+            key: hash_key(pool, visit),
+            tried,
+            open,
+            now,
+            dice: mix(visit.dice ^ tried.len() as u64),
+        };
+        let region = visit.region.map(|(place, _)| place);
+        let rank = |origin: usize| {
+            let there = pool.origins.get(origin).and_then(|origin| origin.region);
+            steer::rank(config, there, &visit.visitor, region)
+        };
+        crew.borrow_mut().pick(pool, place, &wanted, rank)
+    }
+
+    /// Waits a moment for a replica that shows a visitor what they wrote, where the pool says so.
+    pub(super) async fn wait_for_replica<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &Visit<'_>,
+        place: usize,
+    ) {
+        let Some(pool) = config.pools.get(place) else { return };
+        if pool.replicas.wait == 0 || !pool.is_replicated() || !visit.head.is_safe() {
+            return;
+        }
+        let written = self.written(config, visit, pool);
+        if written.is_none() {
+            return;
+        }
+        let until = platform.now() + pool.replicas.wait;
+        loop {
+            let now = platform.now();
+            let there = self.crews.of(place).is_some_and(|crew| {
+                let crew = crew.borrow();
+                let mut origins = pool.origins.iter().enumerate();
+                origins.any(|(origin, said)| said.replica && crew.may_read(pool, origin, written, visit.stamped, now))
+            });
+            if there || now >= until {
+                return;
+            }
+            platform.pause(LOOK.min(until - now)).await;
+        }
+    }
+
+    /// The origin that a visitor stays with, as their cookie says.
+    pub(super) fn stays(&self, config: &Config, visit: &Visit<'_>, pool: &Pool) -> Option<usize> {
+        let said = self.hinted(config, visit, pool, Kind::Origin)?;
+        pool.origins.iter().position(|origin| origin.name == said)
+    }
+
+    /// What a visitor wrote last, as their cookie says.
+    pub(super) fn written(&self, config: &Config, visit: &Visit<'_>, pool: &Pool) -> Option<Written> {
+        Written::read(&self.hinted(config, visit, pool, Kind::Written)?)
+    }
+
+    /// From when on what is stored may show this visitor what they wrote: to any of the route's pools.
+    pub(super) fn shows_from(&self, config: &Config, visit: &Visit<'_>, route: &Route) -> Millis {
+        if visit.head.fields.get("cookie").is_none() {
+            return 0;
+        }
+        let pools = config.pools_of(route).into_iter().filter_map(|place| config.pools.get(place));
+        let wrote = |pool: &Pool| Some(self.written(config, visit, pool)?.shown_from(&pool.replicas));
+        pools.filter(|pool| pool.is_replicated()).filter_map(wrote).max().unwrap_or(0)
+    }
+
+    fn hinted(&self, config: &Config, visit: &Visit<'_>, pool: &Pool, kind: Kind) -> Option<String> {
+        let name = session::cookie_name(&hint::name(&config.session.cookie, kind, &pool.name), visit.is_https());
+        let value = session::cookie(visit.head.fields.get("cookie"), &name)?;
+        hint::opened(&self.cookie_key, kind, &pool.name, value)
+    }
+}
+
+/// What decides where hashing does.
+fn hash_key(pool: &Pool, visit: &Visit<'_>) -> Option<u64> {
+    let head = visit.head;
+    let by = match pool.balance {
+        Balance::IpHash => &HashBy::Ip,
+        Balance::Hash => &pool.hash,
+        _ => return None,
+    };
+    let text = match by {
+        HashBy::Ip => return visit.visitor.network().map(|network| rendezvous::hash(&network)),
+        HashBy::User => visit.identity.record().map(|record| record.user.as_str()),
+        HashBy::Path => Some(head.url.path),
+        HashBy::Cookie(name) => session::cookie(head.fields.get("cookie"), name),
+        HashBy::Header(name) => head.fields.get(name),
+    };
+    text.map(rendezvous::hash)
+}
