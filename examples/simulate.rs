@@ -24,10 +24,7 @@ use std::fmt::Write as _;
 use std::{fs, io};
 use usher::balance::{self, Turns, mix};
 use usher::config::{Balance, Pool, source};
-use usher::health::{
-    Fleet, Outcome,
-    roster::{Letter, Roster},
-};
+use usher::health::{Fleet, Outcome, letter::Letter, roster::Roster};
 
 const ORIGINS: usize = 10;
 const WORKERS: usize = 8;

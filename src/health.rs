@@ -4,25 +4,22 @@
 //! An origin gets nothing while the operator drains it, while probes find it down, while it is
 //! ejected for failing, or while it asked to be left alone (`Retry-After`). It comes back slowly.
 
+mod exchange;
+mod gauge;
+pub mod letter;
 pub mod roster;
 
 use crate::balance::{View, WHOLE, mix, orca::Load, rendezvous};
 use crate::config::{Millis, Pool};
 use crate::replica::Position;
-use roster::{Digest, Report};
+use gauge::{Flights, Peak};
 
-/// Weight of what is new falls by e in so many milliseconds (peak EWMA, as in Finagle).
-const DECAY: f64 = 10_000.0;
 /// What the prober said counts for this long without news of it.
 const CREDIBLE: Millis = 60_000;
 /// The least share of one that is coming back, in thousandths.
 const LEAST: u32 = 50;
 /// Ejections are forgotten one by one, each after so long without failure.
 const FORGIVEN: Millis = 300_000;
-/// How far one exchange shifts the odds: all the way would be 1.
-const LEAN: f64 = 0.2;
-/// An origin gets so many times more than its weight at most, or less.
-const FURTHEST: f64 = 8.0;
 /// Latencies that are remembered to find the slow ones.
 const SAMPLES: usize = 128;
 
@@ -148,25 +145,6 @@ impl Fleet {
     #[must_use]
     pub fn everywhere(&self, place: usize) -> u32 {
         self.in_flight(place) + self.origins.get(place).map_or(0, |origin| origin.verdict.others)
-    }
-
-    /// Shifts the odds towards origins that have fewer requests for their weight than the mean, a
-    /// little at each exchange: so isolates find out together how quick each origin is, and none of
-    /// them runs after news that is seconds old.
-    fn lean(&mut self) {
-        let queue =
-            |fleet: &Self, place: usize| f64::from(fleet.everywhere(place) + 1) / f64::from(fleet.weight(place).max(1));
-        let fit: Vec<usize> = (0..self.origins.len()).filter(|place| self.share(*place) == WHOLE).collect();
-        if fit.len() < 2 {
-            return;
-        }
-        let mean = fit.iter().map(|place| queue(self, *place)).sum::<f64>() / fit.len() as f64;
-        for place in fit {
-            let shift = (mean / queue(self, place)).powf(LEAN);
-            if let Some(origin) = self.origins.get_mut(place) {
-                origin.bias = (origin.bias * shift).clamp(1.0 / FURTHEST, FURTHEST);
-            }
-        }
     }
 
     /// The same a moment later: what has passed is let go. As a rule there is nothing, and origins are
@@ -330,58 +308,6 @@ impl Fleet {
         sorted.sort_unstable();
         (sorted.len() >= 20).then(|| sorted.get(sorted.len() * 95 / 100).map(|took| Millis::from(*took)))?
     }
-
-    /// What this isolate tells the prober.
-    #[must_use]
-    pub fn digest(&self, pool: &Pool) -> Vec<Digest> {
-        let digest = |(origin, standing): (&crate::config::Origin, &Standing)| Digest {
-            name: origin.name.clone(),
-            in_flight: standing.flights.count(),
-            latency: standing.latency.now(self.now).map(|ms| ms.round() as u32),
-            load: standing.load.and_then(|load| load.now(self.now)),
-            position: standing.position,
-        };
-        pool.origins.iter().zip(&self.origins).map(digest).collect()
-    }
-
-    /// Takes the prober's word, which was asked for at `asked`.
-    pub fn learn(&mut self, pool: &Pool, report: &Report, asked: Millis) {
-        (self.heard, self.believed) = (asked, true);
-        let now = self.now;
-        for (origin, standing) in pool.origins.iter().zip(&mut self.origins) {
-            let Some(said) = report.origins.iter().find(|said| said.name == origin.name) else { continue };
-            let was_out = standing.verdict.down || standing.verdict.drained;
-            let down = said.up == Some(false);
-            if was_out && !down && !said.drained {
-                standing.back = Some(now);
-            }
-            // A good probe after it was left alone speaks for it.
-            let alone = now < standing.ejected_until || now < standing.resting_until;
-            if said.up == Some(true) && said.probed > standing.judged && alone {
-                (standing.ejected_until, standing.resting_until) = (now, now);
-                standing.back = Some(now);
-                standing.failures = 0;
-            }
-            standing.verdict = Verdict {
-                down,
-                drained: said.drained,
-                weight: said.weight,
-                others: said.in_flight,
-                reason: said.reason.clone(),
-            };
-            if let Some(latency) = said.latency {
-                standing.latency.heard(f64::from(latency), now);
-            }
-            if let Some(load) = said.load {
-                let own = standing.load.filter(|load| load.now(now).is_some());
-                standing.load = own.or(Some(Load::told(None, load, now)));
-            }
-            standing.position = Position::later(standing.position, said.position);
-            standing.lag = said.lag.map(|lag| (lag, said.probed)).or(standing.lag);
-        }
-        self.lean();
-        self.weigh();
-    }
 }
 
 impl View for Fleet {
@@ -427,58 +353,6 @@ impl View for Fleet {
 
     fn seed(&self, place: usize) -> u64 {
         self.origins.get(place).map_or(0, |origin| origin.seed)
-    }
-}
-
-/// Requests on their way, each with the moment when it is over at the latest: one whose end is never
-/// told (its visitor left) does not count for ever.
-#[derive(Debug, Default)]
-struct Flights(Vec<Millis>);
-
-impl Flights {
-    /// Those with the same end are the same.
-    fn remove(&mut self, end: Millis) {
-        if let Some(at) = self.0.iter().position(|known| *known == end) {
-            self.0.swap_remove(at);
-        }
-    }
-
-    fn count(&self) -> u32 {
-        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
-    }
-}
-
-/// A latency that rises at once and falls slowly.
-#[derive(Debug, Default, Clone, Copy)]
-struct Peak {
-    value: Option<f64>,
-    at: Millis,
-}
-
-impl Peak {
-    fn observe(&mut self, took: f64, now: Millis) {
-        let kept = self.kept(now);
-        self.value = Some(match self.value {
-            Some(known) if took < known => known * kept + took * (1.0 - kept),
-            _ => took,
-        });
-        self.at = now;
-    }
-
-    /// Others measured it, which counts only where nothing newer is known here.
-    fn heard(&mut self, took: f64, now: Millis) {
-        if self.value.is_none() || now.saturating_sub(self.at) as f64 > DECAY {
-            *self = Self { value: Some(took), at: now };
-        }
-    }
-
-    /// It sinks while nothing is heard, so that the slow are tried again.
-    fn now(&self, now: Millis) -> Option<f64> {
-        Some(self.value? * self.kept(now).max(0.05))
-    }
-
-    fn kept(&self, now: Millis) -> f64 {
-        (-(now.saturating_sub(self.at) as f64) / DECAY).exp()
     }
 }
 

@@ -198,7 +198,7 @@ pub trait Platform {
     /// Waits.
     fn pause(&self, time: Millis) -> impl Future<Output = ()>;
 
-    /// Says something to a pool's prober ([`crate::health::roster::Letter`] as JSON), and hears JSON.
+    /// Says something to a pool's prober ([`crate::health::letter::Letter`] as JSON), and hears JSON.
     fn prober(&self, pool: &str, letter: &str, deadline: Millis) -> impl Future<Output = Result<String, Down>>;
 
     /// A static file, by path.

@@ -2,7 +2,8 @@
 
 use super::fetched::{Errand, Fetched, Miss};
 use super::forward::{Got, Passage};
-use super::{Gateway, dress, made, visit::Visit};
+use super::said::{dress, made};
+use super::{Gateway, visit::Visit};
 use crate::cache::control::Wanted;
 use crate::cache::range::{self, Part};
 use crate::cache::status::{Forward, Level};

@@ -3,7 +3,8 @@
 use super::{Gateway, join::all};
 use crate::balance::{self, Turns, View, WHOLE};
 use crate::config::{Config, Millis, Pool, Route};
-use crate::health::{Fitness, Fleet, roster::Letter, roster::Report};
+use crate::health::letter::{Letter, Report};
+use crate::health::{Fitness, Fleet};
 use crate::observe;
 use crate::platform::{After, Down, Platform};
 use crate::replica::{self, Written};

@@ -5,7 +5,7 @@ use crate::balance::View;
 use crate::config::{Config, Millis, Pool};
 use crate::error::Error;
 use crate::head::Fields;
-use crate::health::roster::{Action, Letter, Order, Report};
+use crate::health::letter::{Action, Letter, Order, Report};
 use crate::platform::Platform;
 use crate::respond::Generated;
 use serde::Deserialize;

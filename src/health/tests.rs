@@ -1,3 +1,4 @@
+use super::letter::Report;
 use super::*;
 use crate::balance::{Turns, pick};
 use crate::config::{Balance, Config, source};
@@ -81,8 +82,8 @@ fn whoever_comes_back_starts_slowly() {
     }
 }
 
-fn said(name: &str) -> roster::Said {
-    roster::Said { name: name.into(), ..roster::Said::default() }
+fn said(name: &str) -> letter::Said {
+    letter::Said { name: name.into(), ..letter::Said::default() }
 }
 
 #[test]
@@ -91,9 +92,9 @@ fn what_the_prober_says_holds_and_expires() {
     let mut fleet = Fleet::new(&pool);
     fleet.at(1_000_000);
     let origins = vec![
-        roster::Said { up: Some(false), reason: "status 500".into(), ..said("o0") },
-        roster::Said { drained: true, ..said("o1") },
-        roster::Said { up: Some(true), weight: Some(7), in_flight: 9, ..said("o2") },
+        letter::Said { up: Some(false), reason: "status 500".into(), ..said("o0") },
+        letter::Said { drained: true, ..said("o1") },
+        letter::Said { up: Some(true), weight: Some(7), in_flight: 9, ..said("o2") },
     ];
     fleet.learn(&pool, &Report { origins, ..Report::default() }, 1_000_000);
     assert_eq!([0, 1, 2].map(|place| fleet.fitness(place)), [Fitness::Down, Fitness::Drained, Fitness::Fit]);
@@ -110,7 +111,7 @@ fn a_good_probe_after_it_was_ejected_lets_it_back() {
     fleet.at(1_000_000);
     fail(&mut fleet, &pool, 0, 5);
     let up =
-        |probed| Report { origins: vec![roster::Said { up: Some(true), probed, ..said("o0") }], ..Report::default() };
+        |probed| Report { origins: vec![letter::Said { up: Some(true), probed, ..said("o0") }], ..Report::default() };
     fleet.at(1_001_000);
     fleet.learn(&pool, &up(999_999), 1_001_000);
     assert_eq!(fleet.fitness(0), Fitness::Ejected, "that probe was before");
@@ -125,7 +126,7 @@ fn exchanges_shift_the_odds_to_whoever_has_fewer_requests_and_not_without_end() 
     fleet.at(1_000_000);
     let queue = |in_flight: [u32; 3]| {
         let origins =
-            in_flight.iter().enumerate().map(|(n, count)| roster::Said { in_flight: *count, ..said(&format!("o{n}")) });
+            in_flight.iter().enumerate().map(|(n, count)| letter::Said { in_flight: *count, ..said(&format!("o{n}")) });
         Report { origins: origins.collect(), ..Report::default() }
     };
     fleet.learn(&pool, &queue([9, 9, 39]), 1_000_000);

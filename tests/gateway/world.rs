@@ -13,7 +13,8 @@ use usher::config::Millis;
 use usher::config::{Config, Spoken, raw::Raw, source};
 use usher::gateway::{Built, Gateway};
 use usher::head::{self, Head};
-use usher::health::roster::{Letter, Roster};
+use usher::health::letter::Letter;
+use usher::health::roster::Roster;
 use usher::ledger::{Entry, Page, Stamp};
 use usher::platform::{
     After, Answer, Ask, Carry, Content, Down, Failure, Joined, Notes, Platform, Proof, Question, Reply, Store,

@@ -1,0 +1,84 @@
+//! What isolates tell one another of a pool, through its prober, and what becomes of it.
+
+use super::letter::{Digest, Report};
+use super::{Fleet, Standing, Verdict};
+use crate::balance::{View, WHOLE, orca::Load};
+use crate::config::{Millis, Pool};
+use crate::replica::Position;
+
+/// How far one exchange shifts the odds: all the way would be 1.
+const LEAN: f64 = 0.2;
+/// An origin gets so many times more than its weight at most, or less.
+const FURTHEST: f64 = 8.0;
+impl Fleet {
+    /// What this isolate tells the prober.
+    #[must_use]
+    pub fn digest(&self, pool: &Pool) -> Vec<Digest> {
+        let digest = |(origin, standing): (&crate::config::Origin, &Standing)| Digest {
+            name: origin.name.clone(),
+            in_flight: standing.flights.count(),
+            latency: standing.latency.now(self.now).map(|ms| ms.round() as u32),
+            load: standing.load.and_then(|load| load.now(self.now)),
+            position: standing.position,
+        };
+        pool.origins.iter().zip(&self.origins).map(digest).collect()
+    }
+
+    /// Takes the prober's word, which was asked for at `asked`.
+    pub fn learn(&mut self, pool: &Pool, report: &Report, asked: Millis) {
+        (self.heard, self.believed) = (asked, true);
+        let now = self.now;
+        for (origin, standing) in pool.origins.iter().zip(&mut self.origins) {
+            let Some(said) = report.origins.iter().find(|said| said.name == origin.name) else { continue };
+            let was_out = standing.verdict.down || standing.verdict.drained;
+            let down = said.up == Some(false);
+            if was_out && !down && !said.drained {
+                standing.back = Some(now);
+            }
+            // A good probe after it was left alone speaks for it.
+            let alone = now < standing.ejected_until || now < standing.resting_until;
+            if said.up == Some(true) && said.probed > standing.judged && alone {
+                (standing.ejected_until, standing.resting_until) = (now, now);
+                standing.back = Some(now);
+                standing.failures = 0;
+            }
+            standing.verdict = Verdict {
+                down,
+                drained: said.drained,
+                weight: said.weight,
+                others: said.in_flight,
+                reason: said.reason.clone(),
+            };
+            if let Some(latency) = said.latency {
+                standing.latency.heard(f64::from(latency), now);
+            }
+            if let Some(load) = said.load {
+                let own = standing.load.filter(|load| load.now(now).is_some());
+                standing.load = own.or(Some(Load::told(None, load, now)));
+            }
+            standing.position = Position::later(standing.position, said.position);
+            standing.lag = said.lag.map(|lag| (lag, said.probed)).or(standing.lag);
+        }
+        self.lean();
+        self.weigh();
+    }
+
+    /// Shifts the odds towards origins that have fewer requests for their weight than the mean, a
+    /// little at each exchange: so isolates find out together how quick each origin is, and none of
+    /// them runs after news that is seconds old.
+    fn lean(&mut self) {
+        let queue =
+            |fleet: &Self, place: usize| f64::from(fleet.everywhere(place) + 1) / f64::from(fleet.weight(place).max(1));
+        let fit: Vec<usize> = (0..self.origins.len()).filter(|place| self.share(*place) == WHOLE).collect();
+        if fit.len() < 2 {
+            return;
+        }
+        let mean = fit.iter().map(|place| queue(self, *place)).sum::<f64>() / fit.len() as f64;
+        for place in fit {
+            let shift = (mean / queue(self, place)).powf(LEAN);
+            if let Some(origin) = self.origins.get_mut(place) {
+                origin.bias = (origin.bias * shift).clamp(1.0 / FURTHEST, FURTHEST);
+            }
+        }
+    }
+}
