@@ -280,7 +280,7 @@ fn picture(found: &[(&str, &str, [Found; 4])]) -> String {
         let x = left + 150.0 * place as f64;
         let _ = writeln!(
             svg,
-            "<rect x=\"{x}\" y=\"10\" width=\"12\" height=\"12\" fill=\"{}\"/><text x=\"{}\" y=\"20\">{isolates} isolates</text>",
+            "<rect x=\"{x}\" y=\"10\" width=\"12\" height=\"12\" fill=\"{}\"/><text x=\"{}\" y=\"20\">{isolates} isolate{}</text>",
             colours[place],
             x + 18.0
         );

@@ -1,6 +1,6 @@
 //! Asking one of several origins, until one answers or there is no more time.
 
-use super::choose::Next;
+use super::choose::{Next, writer};
 use super::crew::{Choice, Crew, is_plain};
 use super::forward::unreached;
 use super::{Gateway, visit::Visit};
@@ -15,6 +15,7 @@ use crate::platform::{Answer, Ask, Carry, Failure, Platform};
 use crate::replica::{self, Position, Written};
 use crate::retry::{self, Body};
 use std::cell::RefCell;
+use std::rc::Rc;
 
 /// What an origin is told: in so many milliseconds nobody waits any more.
 const DEADLINE: &str = "x-usher-deadline-ms";
@@ -353,6 +354,9 @@ impl Gateway {
         let position = position.and_then(|position| Position::later(known, Some(position)));
         let wrote = Written::new(position, now);
         let wrote = self.written(config, visit, pool).map_or(wrote, |before| before.then(wrote));
+        if let Some(writer) = writer(visit, pool) {
+            self.crews.writers.borrow_mut().put(&writer, Rc::new(wrote), now);
+        }
         self.hint(config, visit, pool, Kind::Written, &wrote.text(), replica::REMEMBERED);
     }
 

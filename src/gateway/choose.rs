@@ -163,14 +163,19 @@ impl Gateway {
         pool.origins.iter().position(|origin| origin.name == said)
     }
 
-    /// What a visitor wrote last, as their cookie says.
+    /// What a visitor wrote last: as their cookie says, and as this isolate remembers of who is signed in.
     pub(super) fn written(&self, config: &Config, visit: &Visit<'_>, pool: &Pool) -> Option<Written> {
-        Written::read(&self.hinted(config, visit, pool, Kind::Written)?)
+        let said = self.hinted(config, visit, pool, Kind::Written).and_then(|said| Written::read(&said));
+        let known = writer(visit, pool).and_then(|writer| self.crews.writers.borrow().get(&writer, visit.started));
+        match (said, known) {
+            (Some(said), Some(known)) => Some(known.then(said)),
+            (said, known) => said.or(known.as_deref().copied()),
+        }
     }
 
     /// From when on what is stored may show this visitor what they wrote: to any of the route's pools.
     pub(super) fn shows_from(&self, config: &Config, visit: &Visit<'_>, route: &Route) -> Millis {
-        if visit.head.fields.get("cookie").is_none() {
+        if !config.pools.iter().any(Pool::is_replicated) {
             return 0;
         }
         let pools = config.pools_of(route).into_iter().filter_map(|place| config.pools.get(place));
@@ -183,6 +188,11 @@ impl Gateway {
         let value = session::cookie(visit.head.fields.get("cookie"), &name)?;
         hint::opened(&self.cookie_key, kind, &pool.name, value)
     }
+}
+
+/// What a signed-in visitor is remembered by as one who wrote.
+pub(super) fn writer(visit: &Visit<'_>, pool: &Pool) -> Option<String> {
+    visit.identity.record().map(|record| format!("{}\0{}", pool.name, record.user))
 }
 
 /// What decides where hashing does.

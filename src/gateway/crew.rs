@@ -7,12 +7,15 @@ use crate::health::letter::{Letter, Report};
 use crate::health::{Fitness, Fleet};
 use crate::observe;
 use crate::platform::{After, Down, Platform};
-use crate::replica::{self, Written};
+use crate::replica::{self, REMEMBERED, Written};
 use crate::retry::Budget;
+use crate::session::Memo;
 use crate::shard::Heat;
 use crate::trial::Trial;
 use std::cell::{Cell, RefCell};
 
+/// Users whose last writes are remembered at one time.
+const WRITERS: usize = 10_000;
 /// How long a prober may take to answer.
 const DEADLINE: Millis = 2_000;
 
@@ -25,7 +28,6 @@ pub(super) struct Crew {
 }
 
 /// Everything that an isolate knows of origins.
-#[derive(Default)]
 pub(super) struct Crews {
     /// By the places of [`Config::pools`].
     pools: Vec<RefCell<Crew>>,
@@ -33,8 +35,22 @@ pub(super) struct Crews {
     pub(super) heats: Vec<RefCell<Heat>>,
     /// Of routes with a canary, by their places.
     pub(super) trials: Vec<RefCell<Trial>>,
+    /// What those who are signed in wrote last, by pool and user: programs that keep no cookies.
+    pub(super) writers: RefCell<Memo<Written>>,
     /// What this isolate calls itself.
     isolate: Cell<Option<u64>>,
+}
+
+impl Default for Crews {
+    fn default() -> Self {
+        Self {
+            pools: Vec::new(),
+            heats: Vec::new(),
+            trials: Vec::new(),
+            writers: RefCell::new(Memo::new(WRITERS, REMEMBERED)),
+            isolate: Cell::new(None),
+        }
+    }
 }
 
 /// An origin: places of the pool and of the origin in it.
@@ -138,7 +154,7 @@ impl Crews {
             pools: config.pools.iter().map(crew).collect(),
             heats: config.shards.iter().map(|_| RefCell::default()).collect(),
             trials: config.routes.iter().map(|_| RefCell::default()).collect(),
-            isolate: Cell::new(None),
+            ..Self::default()
         }
     }
 

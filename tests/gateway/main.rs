@@ -20,11 +20,14 @@ use world::{Isolate, Message, World};
 
 const EVERY_ROUTE: &str = include_str!("../e2e/usher.toml");
 const SHIPPED: &str = include_str!("../../usher.toml");
+const LAB: &str = include_str!("../../lab/usher.toml");
 const HOST: &str = "https://www.example.com";
 
 fn world() -> Rc<World> {
     let world = World::new();
-    for name in ["A_URL", "B_URL", "DEAD_URL", "ORIGIN_URL", "O1_URL", "O2_URL", "O3_URL"] {
+    let own = ["A_URL", "B_URL", "DEAD_URL", "ORIGIN_URL", "O1_URL", "O2_URL", "O3_URL"];
+    let lab = ["FAST_URL", "SLOW_URL", "FLAKY_URL", "PRIMARY_URL", "REPLICA_URL", "SHARD1_URL", "SHARD2_URL"];
+    for name in own.into_iter().chain(lab) {
         world
             .vars
             .borrow_mut()
@@ -397,7 +400,7 @@ fn the_header_contract_holds_on_every_route_and_every_error_path() {
             ))
         },
     ];
-    for toml in [EVERY_ROUTE, SHIPPED] {
+    for toml in [EVERY_ROUTE, SHIPPED, LAB] {
         for failure in failures {
             let isolate = Isolate::new(&world(), toml);
             let user = sign_in(&isolate, r#"{"user":"ada","roles":["a"]}"#);
@@ -441,7 +444,7 @@ fn the_header_contract_holds_on_every_route_and_every_error_path() {
 
 #[test]
 fn no_visitor_is_given_anothers_answer_on_any_route_of_any_configuration() {
-    for toml in [EVERY_ROUTE, SHIPPED] {
+    for toml in [EVERY_ROUTE, SHIPPED, LAB] {
         let isolate = Isolate::new(&world(), toml);
         isolate.world.origin(|told| {
             let who = format!(

@@ -396,6 +396,16 @@ fn who_wrote_is_shown_it_also_where_answers_are_stored() {
 }
 
 #[test]
+fn who_is_signed_in_and_keeps_no_other_cookies_is_remembered_by_the_isolate() {
+    let isolate = replicated([2_000, 2_000]);
+    let url = format!("{HOST}/data/own");
+    let (ada, bob) = (crate::sign_in(&isolate, r#"{"user":"ada"}"#), crate::sign_in(&isolate, r#"{"user":"bob"}"#));
+    isolate.ask("POST", &url, &[("cookie", &ada), ("content-length", "1")], "1");
+    assert_eq!(isolate.get(&url, &[("cookie", &ada)]).body, "1");
+    assert_eq!(isolate.get(&url, &[("cookie", &bob)]).body, "0");
+}
+
+#[test]
 fn a_write_that_failed_may_have_been_done_all_the_same() {
     let isolate = isolate();
     isolate.world.origin(|_| Err(Failure::Timeout));
