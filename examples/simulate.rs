@@ -282,7 +282,8 @@ fn picture(found: &[(&str, &str, [Found; 4])]) -> String {
             svg,
             "<rect x=\"{x}\" y=\"10\" width=\"12\" height=\"12\" fill=\"{}\"/><text x=\"{}\" y=\"20\">{isolates} isolate{}</text>",
             colours[place],
-            x + 18.0
+            x + 18.0,
+            if *isolates == 1 { "" } else { "s" }
         );
     }
     for (number, (scene, ..)) in SCENES.iter().enumerate() {

@@ -74,6 +74,8 @@ pub struct Standing {
     load: Option<Load>,
     /// Failures one after the other.
     failures: u32,
+    /// The share of its last answers that were failures, smoothed.
+    flaws: f64,
     ejected_until: Millis,
     ejections: u32,
     /// When it was last ejected or last forgiven.
@@ -226,6 +228,7 @@ impl Fleet {
         let now = self.now;
         let room = outcome == Outcome::Bad && self.has_room();
         let Some(origin) = self.origins.get_mut(place) else { return false };
+        origin.flaws += (f64::from(u8::from(outcome == Outcome::Bad)) - origin.flaws) * 0.05;
         if outcome == Outcome::Good {
             origin.failures = 0;
             origin.latency.observe(took as f64, now);

@@ -10,6 +10,9 @@ use crate::replica::Position;
 const LEAN: f64 = 0.2;
 /// An origin gets so many times more than its weight at most, or less.
 const FURTHEST: f64 = 8.0;
+/// How many times busier an origin seems all of whose answers are failures.
+const FLAWED: f64 = 10.0;
+
 impl Fleet {
     /// What this isolate tells the prober.
     #[must_use]
@@ -67,17 +70,25 @@ impl Fleet {
     /// little at each exchange: so isolates find out together how quick each origin is, and none of
     /// them runs after news that is seconds old.
     fn lean(&mut self) {
-        let queue =
-            |fleet: &Self, place: usize| f64::from(fleet.everywhere(place) + 1) / f64::from(fleet.weight(place).max(1));
-        let fit: Vec<usize> = (0..self.origins.len()).filter(|place| self.share(*place) == WHOLE).collect();
+        let fit: Vec<usize> =
+            (0..self.origins.len()).filter(|place| self.share(*place) == WHOLE && self.weight(*place) > 0).collect();
         if fit.len() < 2 {
             return;
         }
-        let mean = fit.iter().map(|place| queue(self, *place)).sum::<f64>() / fit.len() as f64;
-        for place in fit {
-            let shift = (mean / queue(self, place)).powf(LEAN);
+        let count = fit.len() as f64;
+        let usual = fit.iter().map(|place| f64::from(self.weight(*place))).sum::<f64>() / count;
+        // One more for each, or quiet origins would be told apart by chance. Whoever fails is quick at it,
+        // and must not seem idle for that.
+        let queue = |place: usize| {
+            let flaws = self.origins.get(place).map_or(0.0, |origin| origin.flaws);
+            let load = f64::from(self.everywhere(place)) * usual / f64::from(self.weight(place));
+            (load + 1.0) * (1.0 + FLAWED * flaws)
+        };
+        let queues: Vec<f64> = fit.iter().map(|place| queue(*place)).collect();
+        let mean = queues.iter().sum::<f64>() / count;
+        for (place, queue) in fit.into_iter().zip(queues) {
             if let Some(origin) = self.origins.get_mut(place) {
-                origin.bias = (origin.bias * shift).clamp(1.0 / FURTHEST, FURTHEST);
+                origin.bias = (origin.bias * (mean / queue).powf(LEAN)).clamp(1.0 / FURTHEST, FURTHEST);
             }
         }
     }

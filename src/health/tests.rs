@@ -137,6 +137,22 @@ fn exchanges_shift_the_odds_to_whoever_has_fewer_requests_and_not_without_end() 
 }
 
 #[test]
+fn weights_alone_and_quick_failures_draw_no_traffic() {
+    let mut pool = pool("", 3);
+    pool.origins[0].weight = 5;
+    let mut fleet = Fleet::new(&pool);
+    fleet.at(1_000_000);
+    let quiet = Report { origins: ["o0", "o1", "o2"].map(said).into(), ..Report::default() };
+    (0..100).for_each(|_| fleet.learn(&pool, &quiet, 1_000_000));
+    assert_eq!([0, 1, 2].map(|place| fleet.bias(place)), [1.0; 3], "nobody has anything to do");
+    for turn in 0..300 {
+        fleet.went(&pool, 2, if turn % 3 == 0 { Outcome::Bad } else { Outcome::Good }, 1, 0);
+    }
+    (0..10).for_each(|_| fleet.learn(&pool, &quiet, 1_000_000));
+    assert!(fleet.bias(2) < 0.5 && fleet.bias(1) > 1.0, "{}", fleet.bias(2));
+}
+
+#[test]
 fn an_origin_that_asks_for_it_is_left_alone() {
     let pool = pool("", 2);
     let mut fleet = Fleet::new(&pool);
