@@ -3,6 +3,7 @@
 // Each origin is a server of its own here; the page shows what each gets and how Usher sees it, and
 // has the switches. A few requests a second come by themselves, so that there is something to see.
 import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { Agent, createServer, request } from "node:http";
@@ -18,7 +19,7 @@ The page it names shows what each gets, and has the switches. By hand:
   curl localhost:8787/fleet/x                             the fast, the slow or the flaky one
   curl -c jar -b jar -d 7 localhost:8787/data/x           writes; then, without -d, reads it at once
   curl localhost:8787/customers/ada                       the shard that has ada
-  curl -H "authorization: Bearer lab" localhost:8787/.usher/origins`);
+  curl -H "authorization: Bearer $TOKEN" localhost:8787/.usher/origins     with the token it prints`);
   process.exit(0);
 }
 
@@ -26,7 +27,7 @@ setup();
 const at = process.argv.indexOf("--port");
 const port = at < 0 ? 8787 : Number(process.argv[at + 1]);
 const usher = `http://127.0.0.1:${port}`;
-const token = "lab";
+const token = randomBytes(16).toString("hex");
 
 /** Writes: when, and what. The primary has them at once, a replica so many milliseconds later. */
 const writes = [];
@@ -45,9 +46,12 @@ function answer(origin, asked, response, body) {
   response.end(`${origin.name}: ${failing ? "failed" : had.at(-1)?.value ?? "hello"}\n`);
 }
 
+/** A server that a request which breaks off, or cannot be understood, does not end. */
+const serving = (answer) => createServer((asked, response) => answer(asked, response).catch(() => response.destroy()));
+
 async function start(name) {
   const origin = { name, down: false, delay: name === "slow" ? 300 : 10, fails: name === "flaky" ? 30 : 0, lag: name === "replica" ? 3_000 : 0, count: 0 };
-  const server = createServer(async (asked, response) => {
+  const server = serving(async (asked, response) => {
     // A server that is down says nothing, and hangs up.
     if (origin.down) return asked.socket.destroy();
     let body = "";
@@ -84,10 +88,10 @@ async function traffic() {
 
 /** The page's server: `/` is the page, `/state` what it shows, `/switch` what its buttons do. */
 async function control() {
-  const server = createServer(async (asked, response) => {
-    const url = new URL(asked.url, "http://lab.invalid");
+  const server = serving(async (asked, response) => {
     // Other sites' pages in the same browser have no business here.
     if (!/^(127\.0\.0\.1|localhost):\d+$/.test(asked.headers.host ?? "")) return response.writeHead(403).end();
+    const url = new URL(`http://lab.invalid${asked.url}`);
     if (url.pathname === "/switch" && asked.method === "POST") {
       if (asked.headers["sec-fetch-site"] !== undefined && asked.headers["sec-fetch-site"] !== "same-origin") return response.writeHead(403).end();
       const origin = origins.get(url.searchParams.get("origin"));
@@ -124,8 +128,9 @@ const server = spawn(node(), [wrangler, "dev", "--port", String(port), "--ip", "
   env: { ...quiet, ...process.env, USHER_CONFIG: "lab/usher.toml" },
 });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => server.kill(signal));
+process.on("exit", () => server.kill());
 server.on("exit", (code) => process.exit(code ?? 0));
 console.log("usher: building the laboratory's gateway (two minutes the first time) ...");
 while ((await ask("/.usher/origins", { authorization: `Bearer ${token}` })).status !== 200) await new Promise((resolve) => setTimeout(resolve, 200));
-console.log(`usher: the laboratory is open\n  what happens, and the switches:  ${page}\n  Usher:                           http://localhost:${port}/fleet/x (and npm run lab -- --help)`);
+console.log(`usher: the laboratory is open\n  what happens, and the switches:  ${page}\n  Usher:                           http://localhost:${port}/fleet/x (and npm run lab -- --help)\n  the operator's token:            ${token}`);
 traffic();

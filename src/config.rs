@@ -202,6 +202,15 @@ impl Config {
         pools
     }
 
+    /// A route that wants Workers Cache to stand before a Worker that is bound.
+    fn cached_before_a_worker(&self) -> Option<&Route> {
+        let bound = |pool: &Pool| pool.origins.iter().any(|origin| origin.url.text().starts_with("service:"));
+        let asks =
+            |route: &Route| self.pools_of(route).into_iter().filter_map(|place| self.pools.get(place)).any(bound);
+        let through = |route: &&Route| route.cache.as_ref().is_some_and(|cache| cache.workers_cache) && asks(route);
+        self.routes.iter().find(through)
+    }
+
     /// Checks the file as written.
     ///
     /// # Errors
@@ -230,6 +239,9 @@ impl Config {
         }
         for canary in self.routes.iter_mut().filter_map(|route| route.canary.as_mut()) {
             canary.percent.resolve(&var, identity::percent)?;
+        }
+        if let Some(route) = self.cached_before_a_worker() {
+            return Err(Unset::Bound(route.name.clone()));
         }
         for issuer in &mut self.issuers {
             issuer.resolve(&var)?;

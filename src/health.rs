@@ -62,6 +62,9 @@ pub enum Outcome {
     Good,
     /// An answer that says it does not, or none.
     Bad,
+    /// An answer that turns the visitor away: nothing is held against the origin, but it is not idle for
+    /// being quick at that.
+    Refused,
 }
 
 /// What an isolate knows of one origin.
@@ -69,6 +72,7 @@ pub enum Outcome {
 pub struct Standing {
     seed: u64,
     weight: u32,
+    replica: bool,
     flights: Flights,
     latency: Peak,
     load: Option<Load>,
@@ -108,6 +112,7 @@ struct Verdict {
 pub struct Fleet {
     origins: Vec<Standing>,
     slow_start: Millis,
+    sync: Millis,
     heaviest: f64,
     now: Millis,
     /// Whether that word still counts.
@@ -122,6 +127,14 @@ pub struct Fleet {
     next_sample: usize,
 }
 
+impl Standing {
+    /// It is back from `at` on: slowly, and nothing of its former odds counts.
+    fn returns(&mut self, at: Millis) {
+        self.back = Some(at);
+        self.bias = 1.0;
+    }
+}
+
 impl Fleet {
     /// Nothing is known yet, and nothing held against anybody.
     #[must_use]
@@ -129,11 +142,12 @@ impl Fleet {
         let standing = |origin: &crate::config::Origin| Standing {
             seed: rendezvous::hash(&origin.name),
             weight: origin.weight,
+            replica: origin.replica,
             bias: 1.0,
             ..Standing::default()
         };
         let origins = pool.origins.iter().map(standing).collect();
-        let mut fleet = Self { origins, slow_start: pool.slow_start, ..Self::default() };
+        let mut fleet = Self { origins, slow_start: pool.slow_start, sync: pool.sync, ..Self::default() };
         fleet.weigh();
         fleet
     }
@@ -146,7 +160,9 @@ impl Fleet {
     /// Requests that an origin is at, of this isolate and, as they told, of all others.
     #[must_use]
     pub fn everywhere(&self, place: usize) -> u32 {
-        self.in_flight(place) + self.origins.get(place).map_or(0, |origin| origin.verdict.others)
+        // What others told a while ago says nothing of now.
+        let told = self.now.saturating_sub(self.heard) < 3 * self.sync;
+        self.in_flight(place) + self.origins.get(place).filter(|_| told).map_or(0, |origin| origin.verdict.others)
     }
 
     /// The same a moment later: what has passed is let go. As a rule there is nothing, and origins are
@@ -156,8 +172,9 @@ impl Fleet {
         if self.believed && now.saturating_sub(self.heard) >= CREDIBLE {
             self.believed = false;
             for origin in &mut self.origins {
-                origin.verdict.down = false;
-                origin.verdict.others = 0;
+                if std::mem::take(&mut origin.verdict.down) {
+                    origin.returns(now);
+                }
             }
         }
         if now >= self.soonest {
@@ -226,9 +243,12 @@ impl Fleet {
     /// How an attempt went that took `took` milliseconds; ejects one that failed too often, and says so.
     pub fn went(&mut self, pool: &Pool, place: usize, outcome: Outcome, took: Millis, dice: u64) -> bool {
         let now = self.now;
-        let room = outcome == Outcome::Bad && self.has_room();
+        let room = outcome == Outcome::Bad && self.has_room(place);
         let Some(origin) = self.origins.get_mut(place) else { return false };
-        origin.flaws += (f64::from(u8::from(outcome == Outcome::Bad)) - origin.flaws) * 0.05;
+        origin.flaws += (f64::from(u8::from(outcome != Outcome::Good)) - origin.flaws) * 0.05;
+        if outcome == Outcome::Refused {
+            return false;
+        }
         if outcome == Outcome::Good {
             origin.failures = 0;
             origin.latency.observe(took as f64, now);
@@ -251,22 +271,26 @@ impl Fleet {
         // A tenth more or less, so that isolates do not all come back at once.
         let long = long * 9 / 10 + mix(dice) % (long / 5).max(1);
         origin.ejected_until = now + long;
-        origin.back = Some(origin.ejected_until);
+        origin.returns(origin.ejected_until);
         true
     }
 
-    /// Whether one more may be left alone for what it did: never more than half of the pool.
-    fn has_room(&self) -> bool {
+    /// Whether this one may be left alone for what it did: never more than half of the pool, and never
+    /// the last of its role that gets anything.
+    fn has_room(&self, place: usize) -> bool {
         let alone = |origin: &&Standing| self.now < origin.ejected_until || self.now < origin.resting_until;
-        self.origins.iter().filter(alone).count() < self.origins.len() / 2
+        let role = |place: usize| self.origins.get(place).map(|origin| origin.replica);
+        let other = |other: usize| other != place && role(other) == role(place) && self.share(other) > 0;
+        self.origins.iter().filter(alone).count() < self.origins.len() / 2 && (0..self.origins.len()).any(other)
     }
 
     /// Leaves an origin alone until a moment, because it asked for it.
     pub fn rests(&mut self, place: usize, until: Millis) {
-        let (room, now) = (self.has_room(), self.now);
+        let (room, now) = (self.has_room(place), self.now);
         if let Some(origin) = self.origins.get_mut(place).filter(|origin| room || now < origin.resting_until) {
             origin.resting_until = origin.resting_until.max(until);
             origin.judged = now;
+            origin.returns(origin.resting_until);
         }
     }
 

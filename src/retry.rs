@@ -87,6 +87,11 @@ impl Budget {
         self.tokens = if share == 0 { 0.0 } else { (self.tokens + each).min(EACH_SECOND * SAVED) };
     }
 
+    /// One that was not needed after all.
+    pub fn give_back(&mut self) {
+        self.tokens += 1.0;
+    }
+
     /// Whether one more is allowed; then it is spent.
     pub fn spend(&mut self) -> bool {
         let enough = self.tokens >= 1.0;

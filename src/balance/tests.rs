@@ -265,6 +265,17 @@ fn whoever_comes_back_gets_a_part_of_its_share() {
 }
 
 #[test]
+fn whoever_comes_back_is_not_run_to_for_having_nothing_to_do() {
+    let mut view = equal(4);
+    view.0.iter_mut().for_each(|one| one.in_flight = 2);
+    (view.0[1].share, view.0[1].in_flight) = (WHOLE / 10, 0);
+    for algorithm in [Balance::LeastConnections, Balance::LeastResponseTime, Balance::RandomTwo] {
+        let counts = counted(algorithm, &view, 10_000);
+        assert!(counts[1] < 1_300, "{algorithm:?}: {counts:?}");
+    }
+}
+
+#[test]
 fn without_a_key_hashing_picks_at_random() {
     let view = equal(4);
     let mut counts = [0; 4];

@@ -142,8 +142,11 @@ impl Prober {
 
     /// Begins to probe, unless it goes on already. What was found before it slept is long ago.
     async fn wake(&self, name: &str, roster: &RefCell<Roster>) -> Result<()> {
-        if !self.awake.get() && probed(name).is_some() {
-            if self.storage.get_alarm().await?.is_none() {
+        if let Some((_, probe)) = probed(name).filter(|_| !self.awake.get()) {
+            let alarm = self.storage.get_alarm().await?;
+            // One that was set when the pool was probed less often would come too late.
+            let late = |at: i64| at as f64 > now() as f64 + 1.2 * probe.every as f64;
+            if alarm.is_none_or(late) {
                 if now().saturating_sub(self.heard.get()) > IDLE {
                     roster.borrow_mut().forget();
                 }

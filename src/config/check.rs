@@ -8,7 +8,7 @@ mod shards;
 
 use super::{
     Config, Coordinates, Issuer, Ledger, Locales, Matcher, Memory, Millis, Pool, Problem, Region, Route, Session,
-    Setting, Shards, raw, units,
+    Setting, Shards, Unset, raw, units,
 };
 use identity::issuers;
 use pools::pools;
@@ -145,7 +145,7 @@ pub(super) fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
         object: problems.size("cache.memory_object", &raw.cache.memory_object, 1 << 20),
     };
     if problems.0.is_empty() {
-        Ok(Config {
+        let config = Config {
             session,
             ledger,
             memory,
@@ -158,10 +158,15 @@ pub(super) fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
             pools,
             shards,
             routes,
-        })
-    } else {
-        Err(problems.0)
+        };
+        match config.cached_before_a_worker() {
+            None => return Ok(config),
+            Some(route) => {
+                problems.add("route", format!("found {}", Unset::Bound(route.name.clone())));
+            }
+        }
     }
+    Err(problems.0)
 }
 
 fn session(raw: &raw::Session, problems: &mut Problems) -> Session {

@@ -79,6 +79,11 @@ pub enum Unset {
         "pool {0:?} hands visitors signed cookies (`affinity`, replicas), but the secret COOKIE_KEY is not set or has less than 32 characters: run `wrangler secret put COOKIE_KEY` with random text"
     )]
     NoCookieKey(String),
+    /// Workers Cache cannot stand before a Worker that is bound.
+    #[error(
+        "route {0:?} with `workers_cache` before an origin that is a Worker (\"service:\"), which Workers Cache cannot stand before: take one of the two away"
+    )]
+    Bound(String),
     /// It is empty.
     #[error("the var or secret {0} is empty")]
     Empty(String),

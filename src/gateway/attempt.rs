@@ -79,7 +79,8 @@ impl Gateway {
         let attempts = retry::attempts(head, &first.retry);
         let carry = match retry::body(head, first.retry.max_body) {
             Body::None => Carry::Fields,
-            Body::Held if attempts > 1 || parcel.hold => Carry::Held,
+            // What is held can be sent again, and how it goes is the origin's doing, not its sender's.
+            Body::Held if attempts > 1 || parcel.hold || !is_plain(first) => Carry::Held,
             Body::Held | Body::Streamed => Carry::Everything,
         };
         // The visitor's own slowness is no origin's.
@@ -89,20 +90,23 @@ impl Gateway {
         if attempts > 1 || first.retry.hedge {
             crew.borrow_mut().budget.earn(first.retry.budget, platform.now());
         }
+        self.wait_for_replica(platform, config, visit, nearest).await;
         let mut course = Course { pools: pools.to_vec(), tried: Vec::new(), carry };
         let mut last: Option<(Choice, Heard<P::Body>)> = None;
-        for attempt in 0..attempts {
+        let (mut attempt, mut behind) = (0, false);
+        while attempt < attempts {
             let now = platform.now();
-            if attempt > 0 && now >= parcel.until {
+            if !course.tried.is_empty() && now >= parcel.until {
                 break;
             }
             let next = self.next(config, visit, &mut course.pools, &course.tried, now);
             let (choice, why) = match self.decided(platform, config, visit, pools, next) {
                 Ok(found) => found,
-                Err(error) if attempt == 0 => return Err(error),
+                Err(error) if course.tried.is_empty() => return Err(error),
                 Err(_) => break,
             };
-            if attempt > 0 && !crew.borrow_mut().budget.spend() {
+            // To ask another for what a replica does not have yet is no retry.
+            if attempt > 0 && !behind && !crew.borrow_mut().budget.spend() {
                 self.counters.borrow_mut().origin("budget", &first.name);
                 break;
             }
@@ -117,6 +121,12 @@ impl Gateway {
                         platform.discard(answer.body);
                         Err(error)
                     }
+                    None if self.is_behind(config, visit, choice, &head::answer(&answer.packed).1, platform.now()) => {
+                        platform.discard(answer.body);
+                        behind = true;
+                        last = Some((choice, Err(Error::OriginUnreachable)));
+                        continue;
+                    }
                     None => Ok(answer),
                 },
                 Err(Failure::Unreachable) => Err(Error::OriginUnreachable),
@@ -128,6 +138,7 @@ impl Gateway {
                 (canary && status >= 500)
                     || config.pools.get(choice.pool).is_some_and(|pool| pool.retry.on.contains(&status))
             };
+            (attempt, behind) = (attempt + 1, false);
             let done = result.as_ref().is_ok_and(|answer| !again(head::answer(&answer.packed).0));
             last = Some((choice, result));
             if done {
@@ -147,6 +158,16 @@ impl Gateway {
             Err(_) => self.wrote(config, visit, choice, None, platform.now()),
         }
         result
+    }
+
+    /// Whether an answer says of its replica that it is not far enough for this visitor.
+    fn is_behind(&self, config: &Config, visit: &Visit<'_>, choice: Choice, fields: &Fields<'_>, now: Millis) -> bool {
+        let Some(pool) = config.pools.get(choice.pool).filter(|pool| pool.is_replicated()) else { return false };
+        let Some(crew) = self.crews.of(choice.pool) else { return false };
+        self.heard_of(choice, fields, now);
+        let replica = pool.origins.get(choice.origin).is_some_and(|origin| origin.replica);
+        let written = self.written(config, visit, pool);
+        replica && !crew.borrow().may_read(pool, choice.origin, written, visit.stamped, now)
     }
 
     /// What comes of whom to ask next; a pool's policy is counted and logged where it takes hold.
@@ -213,6 +234,15 @@ impl Gateway {
             let (others, result) = platform.hedge(&first, after, &second).await;
             drop(flights);
             let took = platform.now().saturating_sub(asked);
+            if took < after {
+                // Nobody else was asked.
+                if let Some(crew) = self.crews.of(choice.pool) {
+                    crew.borrow_mut().budget.give_back();
+                }
+            } else {
+                course.tried.push(other);
+                visit.attempts += 1;
+            }
             if !others {
                 self.went(platform, config, choice, &result, took, visit.dice);
                 return (choice, result);
@@ -222,8 +252,6 @@ impl Gateway {
                 crew.borrow_mut().fleet.waited(choice.origin, took);
             }
             self.went(platform, config, other, &result, took.saturating_sub(after), visit.dice);
-            course.tried.push(other);
-            visit.attempts += 1;
             visit.origin = Some(base);
             visit.steered = Some("hedged");
             self.counters.borrow_mut().origin("hedge_won", &pool.name);
@@ -256,10 +284,9 @@ impl Gateway {
         }
         let crew = self.crews.of(choice.pool)?;
         let after = crew.borrow().fleet.p95()?.max(1);
-        match self.next(config, visit, &mut vec![choice.pool], &course.tried, now) {
-            Next::One(other, _) => crew.borrow_mut().budget.spend().then_some((after, other)),
-            _ => None,
-        }
+        let (pool, origin) = *self.order(config, visit, &[choice.pool], &course.tried, 1, now).first()?;
+        let other = Choice { pool, origin };
+        crew.borrow_mut().budget.spend().then_some((after, other))
     }
 
     /// A request goes to an origin; it counts until what is given back is dropped, or until `deadline`.
@@ -290,13 +317,17 @@ impl Gateway {
             }
             Err(_) => (0, None),
         };
-        let bad = matches!(status, 0 | 500 | 502..=504 | 520..=527 | 530 | 600..);
-        self.counters.borrow_mut().attempted(&pool.name, if bad { "failed" } else { "answered" });
+        let outcome = match status {
+            0 | 500 | 502..=504 | 520..=527 | 530 | 600.. => Outcome::Bad,
+            429 => Outcome::Refused,
+            _ => Outcome::Good,
+        };
+        let word = if outcome == Outcome::Bad { "failed" } else { "answered" };
+        self.counters.borrow_mut().attempted(&pool.name, word);
         let Some(crew) = self.crews.of(choice.pool).filter(|_| !is_plain(pool)) else { return };
         let fleet = &mut crew.borrow_mut().fleet;
         let now = platform.now();
         fleet.at(now);
-        let outcome = if bad { Outcome::Bad } else { Outcome::Good };
         if fleet.went(pool, choice.origin, outcome, took, dice) {
             let name = pool.origins.get(choice.origin).map_or("", |origin| origin.name.as_str());
             self.counters.borrow_mut().origin("ejected", &pool.name);
@@ -322,24 +353,27 @@ impl Gateway {
         now: Millis,
     ) {
         let Some(pool) = config.pools.get(choice.pool).filter(|pool| !is_plain(pool)) else { return };
-        let Some(crew) = self.crews.of(choice.pool) else { return };
-        let position = fields.get(replica::POSITION).and_then(Position::parse);
-        let lag = fields.get(replica::LAG).and_then(|lag| lag.trim().parse().ok());
-        {
-            let fleet = &mut crew.borrow_mut().fleet;
-            fleet.at(now);
-            if let Some(load) = fields.get(orca::FIELD).and_then(orca::utilization) {
-                fleet.loaded(choice.origin, load);
-            }
-            fleet.reached(choice.origin, position, lag);
-        }
+        self.heard_of(choice, fields, now);
         if !(400..500).contains(&status) {
+            let position = fields.get(replica::POSITION).and_then(Position::parse);
             self.wrote(config, visit, choice, position, now);
         }
         if pool.affinity && self.stays(config, visit, pool) != Some(choice.origin) {
             let origin = pool.origins.get(choice.origin).map_or("", |origin| origin.name.as_str());
             self.hint(config, visit, pool, Kind::Origin, origin, STAYS);
         }
+    }
+
+    /// Notes what an origin's answer says of its load and its place in the primary's history.
+    fn heard_of(&self, choice: Choice, fields: &Fields<'_>, now: Millis) {
+        let Some(crew) = self.crews.of(choice.pool) else { return };
+        let fleet = &mut crew.borrow_mut().fleet;
+        fleet.at(now);
+        if let Some(load) = fields.get(orca::FIELD).and_then(orca::utilization) {
+            fleet.loaded(choice.origin, load);
+        }
+        let position = fields.get(replica::POSITION).and_then(Position::parse);
+        fleet.reached(choice.origin, position, fields.get(replica::LAG).and_then(|lag| lag.trim().parse().ok()));
     }
 
     /// Lets a visitor remember that they wrote, where replicas are read.

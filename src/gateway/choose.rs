@@ -26,8 +26,8 @@ pub(super) enum Next {
 }
 
 impl Gateway {
-    /// Whom to ask next. The third attempt goes to the next pool first, for what stands together often
-    /// falls together; the second one already, where the first pool is a canary's.
+    /// Whom to ask next. The third attempt goes to the next pool first, or to a fallback, for what stands
+    /// together often falls together; the second one already, where the first pool is a canary's.
     pub(super) fn next(
         &self,
         config: &Config,
@@ -36,6 +36,9 @@ impl Gateway {
         tried: &[Choice],
         now: Millis,
     ) -> Next {
+        if tried.len() >= 2 {
+            fall_back(config, pools);
+        }
         let patience = if visit.canary { 1 } else { 2 };
         let start = usize::from(tried.len() >= patience && pools.len() > 1);
         let mut full = false;
@@ -57,42 +60,48 @@ impl Gateway {
             Picked::Full => Err(Error::Busy),
             Picked::None => Err(Error::PoolDown),
         };
-        // Whoever was asked has failed: the fallback is for that as well, and nothing else is.
-        if let Some(other) = pool.fallback.filter(|other| !pools.contains(other)) {
-            pools.push(other);
+        // Whoever was asked has failed: the fallback is for that as well.
+        if let Some(other) = fall_back(config, pools) {
             let opens = config.pools.get(other).is_some_and(|pool| pool.down == Down::FailOpen);
-            return Next::Down(
-                "fallback",
-                from(other, false).or_else(|error| if opens { from(other, true) } else { Err(error) }),
-            );
-        }
-        if !tried.is_empty() {
-            return Next::Nobody;
+            let found = from(other, false).or_else(|error| if opens { from(other, true) } else { Err(error) });
+            return Next::Down("fallback", found);
         }
         match pool.down {
-            Down::FailOpen => Next::Down("fail_open", from(place, true)),
-            Down::FailClosed => Next::Down("fail_closed", Err(Error::PoolDown)),
-            Down::Stale => Next::Down("stale", Err(Error::PoolDown)),
+            // All are taken for fit, and so is whoever is asked after the first.
+            Down::FailOpen if tried.is_empty() => Next::Down("fail_open", from(place, true)),
+            Down::FailOpen if visit.steered == Some("fail_open") => {
+                from(place, true).map_or(Next::Nobody, |choice| Next::One(choice, Some("fail_open")))
+            }
+            Down::FailClosed if tried.is_empty() => Next::Down("fail_closed", Err(Error::PoolDown)),
+            Down::Stale if tried.is_empty() => Next::Down("stale", Err(Error::PoolDown)),
+            _ => Next::Nobody,
         }
     }
 
-    /// The first `most` who would be asked now: places of pools and of origins in them.
+    /// The first `most` of these pools who would be asked after those who were: places of pools and of
+    /// origins in them. It is nobody's turn for that.
     pub(super) fn order(
         &self,
         config: &Config,
         visit: &Visit<'_>,
         pools: &[usize],
+        tried: &[Choice],
         most: usize,
         now: Millis,
     ) -> Vec<(usize, usize)> {
-        let (mut pools, mut tried) = (pools.to_vec(), Vec::new());
-        while tried.len() < most {
-            match self.next(config, visit, &mut pools, &tried, now) {
-                Next::One(choice, _) | Next::Down(_, Ok(choice)) => tried.push(choice),
-                _ => break,
+        let mut tried = tried.to_vec();
+        let before = tried.len();
+        for place in pools {
+            let Some(crew) = self.crews.of(*place) else { continue };
+            let turns = crew.borrow().turns.clone();
+            while tried.len() - before < most
+                && let Picked::One(origin, _) = self.picked(config, visit, *place, &tried, now, false)
+            {
+                tried.push(Choice { pool: *place, origin });
             }
+            crew.borrow_mut().turns = turns;
         }
-        tried.into_iter().map(|Choice { pool, origin }| (pool, origin)).collect()
+        tried.iter().skip(before).map(|choice| (choice.pool, choice.origin)).collect()
     }
 
     /// Whom of one pool.
@@ -188,6 +197,14 @@ impl Gateway {
         let value = session::cookie(visit.head.fields.get("cookie"), &name)?;
         hint::opened(&self.cookie_key, kind, &pool.name, value)
     }
+}
+
+/// Adds the next fallback there is of pools that are asked.
+fn fall_back(config: &Config, pools: &mut Vec<usize>) -> Option<usize> {
+    let fallback = |place: &usize| config.pools.get(*place)?.fallback;
+    let other = pools.iter().filter_map(fallback).find(|other| !pools.contains(other))?;
+    pools.push(other);
+    Some(other)
 }
 
 /// What a signed-in visitor is remembered by as one who wrote.

@@ -24,7 +24,7 @@ const DEADLINE: Millis = 2_000;
 pub(super) struct Crew {
     pub(super) fleet: Fleet,
     pub(super) budget: Budget,
-    turns: Turns,
+    pub(super) turns: Turns,
 }
 
 /// Everything that an isolate knows of origins.

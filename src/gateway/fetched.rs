@@ -10,7 +10,7 @@ use crate::cache::store::{Received, Unstored};
 use crate::cache::stored::{Lookup, Stored, names};
 use crate::cache::vary::{self, Variants};
 use crate::cache::{Key, Partition, validate};
-use crate::config::{Cache, Config, LONGEST_STORED, Millis};
+use crate::config::{Cache, Config, LONGEST_STORED, Millis, Pool};
 use crate::error::Error;
 use crate::head::{self, Edits, Fields};
 use crate::headers;
@@ -157,7 +157,7 @@ impl Gateway {
         claim: Option<&str>,
     ) -> Result<Reply<P::Body>, Error> {
         let (nothing, mut conditions) = (Edits::default(), Edits::default());
-        let through = self.through(errand);
+        let through = self.through(config, errand);
         let mut passage = Passage {
             place: errand.place,
             query: &errand.key.query,
@@ -265,7 +265,12 @@ impl Gateway {
     /// What keys the answer in Cloudflare's Workers Cache, where the route uses it: all that is in our
     /// key, and the newest moment at which it may have become invalid, so that no copy from before a
     /// purge can be met. The ledger forgets a stamp when nothing stored can be as old; so does the key.
-    fn through(&self, errand: &Errand<'_, '_>) -> Option<String> {
+    fn through(&self, config: &Config, errand: &Errand<'_, '_>) -> Option<String> {
+        // Who wrote could be shown what it has from before.
+        let replicated = |place: usize| config.pools.get(place).is_some_and(Pool::is_replicated);
+        if config.pools_of(errand.place.route).into_iter().any(replicated) {
+            return None;
+        }
         if !errand.policy.workers_cache || errand.authorized || errand.ranged {
             return None;
         }

@@ -105,9 +105,6 @@ impl Gateway {
             }
             Target::Pools(pools) => {
                 let pools = self.pools(config, visit, place.route, pools);
-                if let Some(nearest) = pools.first() {
-                    self.wait_for_replica(platform, config, visit, *nearest).await;
-                }
                 self.tested(platform, config, visit, place, pools, &parcel, &mut edits).await?
             }
             _ => return Err(Error::Internal),

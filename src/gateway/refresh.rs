@@ -37,7 +37,7 @@ impl Gateway {
             pools.truncate(1);
         }
         visit.stamped = self.newest(errand.key);
-        let origins = self.order(config, visit, &pools, 2, platform.now());
+        let origins = self.order(config, visit, &pools, &[], 2, platform.now());
         let mut edits = visit.to_origin(config, errand.place, Some(errand.partition));
         for name in OWN.into_iter().chain([config.api_key.as_str()]) {
             edits.remove(name);

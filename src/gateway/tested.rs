@@ -71,7 +71,11 @@ impl Gateway {
             visit.steered = Some("not-canary");
         }
         let good = own && result.as_ref().is_ok_and(|answer| head::answer(&answer.packed).0 < 500);
-        self.judge_canary(platform, config, place.route, canary, good, platform.now().saturating_sub(asked));
+        // How long a body takes, and whether it comes, is its sender's doing.
+        if !visit.head.has_body {
+            let took = if own { platform.now().saturating_sub(asked) } else { 0 };
+            self.judge_canary(platform, config, place.route, canary, good, took);
+        }
         result
     }
 
@@ -106,7 +110,7 @@ impl Gateway {
         if !safe || mix(visit.dice ^ 0x5ad0) % 100 >= u64::from(percent) {
             return;
         }
-        let Some(origin) = self.order(config, visit, &[pool], 1, platform.now()).pop() else { return };
+        let Some(origin) = self.order(config, visit, &[pool], &[], 1, platform.now()).pop() else { return };
         let mut edits = edits.clone();
         edits.set("x-usher-shadow", "1");
         visit.after.push(After::Shadow(Box::new(Shadow {

@@ -36,13 +36,13 @@ impl Fleet {
             let was_out = standing.verdict.down || standing.verdict.drained;
             let down = said.up == Some(false);
             if was_out && !down && !said.drained {
-                standing.back = Some(now);
+                standing.returns(now);
             }
             // A good probe after it was left alone speaks for it.
             let alone = now < standing.ejected_until || now < standing.resting_until;
             if said.up == Some(true) && said.probed > standing.judged && alone {
                 (standing.ejected_until, standing.resting_until) = (now, now);
-                standing.back = Some(now);
+                standing.returns(now);
                 standing.failures = 0;
             }
             standing.verdict = Verdict {
@@ -60,7 +60,8 @@ impl Fleet {
                 standing.load = own.or(Some(Load::told(None, load, now)));
             }
             standing.position = Position::later(standing.position, said.position);
-            standing.lag = said.lag.map(|lag| (lag, said.probed)).or(standing.lag);
+            let newer = |at: Millis| standing.lag.is_none_or(|(_, known)| at > known);
+            standing.lag = said.lag.map(|lag| (lag, said.probed)).filter(|(_, at)| newer(*at)).or(standing.lag);
         }
         self.lean();
         self.weigh();
@@ -70,24 +71,34 @@ impl Fleet {
     /// little at each exchange: so isolates find out together how quick each origin is, and none of
     /// them runs after news that is seconds old.
     fn lean(&mut self) {
-        let fit: Vec<usize> =
-            (0..self.origins.len()).filter(|place| self.share(*place) == WHOLE && self.weight(*place) > 0).collect();
-        if fit.len() < 2 {
-            return;
+        // Origins compete with their equals only: replicas with replicas.
+        for replicas in [false, true] {
+            let fit = |place: &usize| {
+                let role = self.origins.get(*place).is_some_and(|origin| origin.replica == replicas);
+                role && self.share(*place) == WHOLE && self.weight(*place) > 0
+            };
+            let fit: Vec<usize> = (0..self.origins.len()).filter(fit).collect();
+            if fit.len() > 1 {
+                self.lean_among(&fit);
+            }
         }
+    }
+
+    fn lean_among(&mut self, fit: &[usize]) {
         let count = fit.len() as f64;
         let usual = fit.iter().map(|place| f64::from(self.weight(*place))).sum::<f64>() / count;
         // One more for each, or quiet origins would be told apart by chance. Whoever fails is quick at it,
         // and must not seem idle for that.
-        let queue = |place: usize| {
-            let flaws = self.origins.get(place).map_or(0.0, |origin| origin.flaws);
-            let load = f64::from(self.everywhere(place)) * usual / f64::from(self.weight(place));
+        let queue = |place: &usize| {
+            let flaws = self.origins.get(*place).map_or(0.0, |origin| origin.flaws);
+            let load = f64::from(self.everywhere(*place)) * usual / f64::from(self.weight(*place));
             (load + 1.0) * (1.0 + FLAWED * flaws)
         };
-        let queues: Vec<f64> = fit.iter().map(|place| queue(*place)).collect();
-        let mean = queues.iter().sum::<f64>() / count;
-        for (place, queue) in fit.into_iter().zip(queues) {
-            if let Some(origin) = self.origins.get_mut(place) {
+        let queues: Vec<f64> = fit.iter().map(queue).collect();
+        // The geometric mean: what some gain others lose, and all together do not drift.
+        let mean = (queues.iter().map(|queue| queue.ln()).sum::<f64>() / count).exp();
+        for (place, queue) in fit.iter().zip(queues) {
+            if let Some(origin) = self.origins.get_mut(*place) {
                 origin.bias = (origin.bias * (mean / queue).powf(LEAN)).clamp(1.0 / FURTHEST, FURTHEST);
             }
         }

@@ -65,10 +65,13 @@ impl Roster {
             (entry.lag, entry.load) = (lag, load);
             entry.reason.clone_from(&reason);
             if entry.up == Some(good) {
+                changed |= entry.streak > 0;
                 entry.streak = 0;
                 continue;
             }
+            // To be stored as well: the object may be gone before the next probe.
             entry.streak += 1;
+            changed = true;
             // Of whom nothing is known, the first word is taken when it is good.
             let needed = match (entry.up, good) {
                 (None, true) => 1,
@@ -78,7 +81,6 @@ impl Roster {
             if entry.streak >= needed {
                 let first = entry.up.is_none() && good;
                 (entry.up, entry.streak, entry.since) = (Some(good), 0, now);
-                changed = true;
                 if !first {
                     let what = if good { "up" } else { "down" };
                     self.note(now, &name, format!("{what}: {reason}"));

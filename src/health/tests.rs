@@ -86,6 +86,22 @@ fn said(name: &str) -> letter::Said {
     letter::Said { name: name.into(), ..letter::Said::default() }
 }
 
+fn roster_said(n: u32, in_flight: [u32; 3]) -> letter::Said {
+    letter::Said { in_flight: in_flight[n as usize], ..said(&format!("o{n}")) }
+}
+
+#[test]
+fn the_last_one_of_its_role_that_gets_anything_is_not_left_alone() {
+    let mut pool = pool("", 4);
+    (1..4).for_each(|place| pool.origins[place].replica = true);
+    let mut fleet = Fleet::new(&pool);
+    fleet.at(1_000_000);
+    assert!(!fail(&mut fleet, &pool, 0, 20), "nobody else takes writes");
+    let drained = ["o2", "o3"].map(|name| letter::Said { drained: true, ..said(name) });
+    fleet.learn(&pool, &Report { origins: drained.into(), ..Report::default() }, 1_000_000);
+    assert!(!fail(&mut fleet, &pool, 1, 20), "the other replicas are drained");
+}
+
 #[test]
 fn what_the_prober_says_holds_and_expires() {
     let pool = pool("", 3);
@@ -100,7 +116,11 @@ fn what_the_prober_says_holds_and_expires() {
     assert_eq!([0, 1, 2].map(|place| fleet.fitness(place)), [Fitness::Down, Fitness::Drained, Fitness::Fit]);
     assert_eq!((fleet.reason(0), fleet.weight(2), fleet.everywhere(2)), ("status 500", 7, 9));
     fleet.at(1_060_000);
-    assert_eq!([0, 1].map(|place| fleet.fitness(place)), [Fitness::Fit, Fitness::Drained], "an order does not expire");
+    assert_eq!(
+        [0, 1].map(|place| fleet.fitness(place)),
+        [Fitness::Returning, Fitness::Drained],
+        "an order does not expire"
+    );
     assert_eq!(fleet.everywhere(2), 0);
 }
 
@@ -129,11 +149,23 @@ fn exchanges_shift_the_odds_to_whoever_has_fewer_requests_and_not_without_end() 
             in_flight.iter().enumerate().map(|(n, count)| letter::Said { in_flight: *count, ..said(&format!("o{n}")) });
         Report { origins: origins.collect(), ..Report::default() }
     };
-    fleet.learn(&pool, &queue([9, 9, 39]), 1_000_000);
-    // 10, 10 and 40 with one more each: the mean is 20, and a fifth of the way is (20 / 10) ^ 0.2.
+    fleet.learn(&pool, &queue([9, 19, 39]), 1_000_000);
+    // 10, 20 and 40 with one more each: the geometric mean is 20, and a fifth of the way (20 / 10) ^ 0.2.
     assert!((fleet.bias(0) - 2_f64.powf(0.2)).abs() < 1e-9 && (fleet.bias(2) - 0.5_f64.powf(0.2)).abs() < 1e-9);
     (0..200).for_each(|_| fleet.learn(&pool, &queue([0, 0, 1_000]), 1_000_000));
     assert_eq!((fleet.bias(0), fleet.bias(2), fleet.heaviest()), (8.0, 0.125, 8.0));
+}
+
+#[test]
+fn odds_are_shifted_among_equals_and_do_not_drift() {
+    let mut pool = pool("", 3);
+    (pool.origins[1].replica, pool.origins[2].replica) = (true, true);
+    let mut fleet = Fleet::new(&pool);
+    fleet.at(1_000_000);
+    let busy = |n: u32| roster_said(n, [0, 9, 9]);
+    let report = Report { origins: (0..3).map(busy).collect(), ..Report::default() };
+    (0..100).for_each(|_| fleet.learn(&pool, &report, 1_000_000));
+    assert_eq!([0, 1, 2].map(|place| fleet.bias(place)), [1.0; 3], "a primary is no replica's equal");
 }
 
 #[test]
@@ -160,7 +192,7 @@ fn an_origin_that_asks_for_it_is_left_alone() {
     fleet.rests(0, 1_007_000);
     assert_eq!(fleet.fitness(0), Fitness::Resting);
     fleet.at(1_007_000);
-    assert_eq!(fleet.fitness(0), Fitness::Fit);
+    assert_eq!(fleet.fitness(0), Fitness::Returning);
 }
 
 #[test]

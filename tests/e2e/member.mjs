@@ -9,8 +9,8 @@ const [, , port, file, name, dies] = process.argv;
 let posts = 0;
 
 createServer(async (asked, response) => {
-  for await (const _ of asked);
   appendFileSync(file, `${asked.method} ${asked.url} ${asked.headers["x-id"] ?? ""}\n`);
+  for await (const _ of asked);
   if (asked.method === "POST" && dies !== undefined) {
     posts += 1;
     if (posts % Number(dies) === 0) {

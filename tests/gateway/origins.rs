@@ -5,6 +5,7 @@ use crate::{EVERY_ROUTE, HOST, OPERATOR, world};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use usher::health::letter::Finding;
 use usher::platform::Failure;
 
 /// An isolate whose origins `dead` says are dead, with what each origin is asked.
@@ -116,7 +117,8 @@ fn an_origin_that_says_retry_after_is_left_alone_for_so_long() {
         assert_eq!(isolate.get(&format!("{HOST}/trio/x"), &[]).status, 200);
     }
     assert_eq!(asked(&isolate.world)["o1-url"], 1);
-    isolate.world.pass(20_000);
+    // So long, and until it has its whole share again.
+    isolate.world.pass(23_000);
     for _ in 0..3 {
         isolate.get(&format!("{HOST}/trio/x"), &[]);
     }
@@ -266,25 +268,6 @@ fn a_visitor_stays_with_an_origin_until_it_is_gone() {
     assert!(!asked(&isolate.world).contains_key(&stays));
 }
 
-#[test]
-fn requests_beyond_what_an_origin_may_have_are_shed() {
-    let isolate = isolate();
-    let (door, seen) = (Rc::new(RefCell::new(None)), Rc::new(RefCell::new(Vec::new())));
-    // Each request, while it is at the origin, lets another one come: three are never there at once.
-    let (inner, statuses) = (Rc::clone(&door), Rc::clone(&seen));
-    isolate.world.origin(move |_| {
-        let next: Option<Isolate> = inner.borrow_mut().take();
-        if let Some(next) = next {
-            let url = format!("{HOST}/narrow/x");
-            let answers: Vec<u16> = (0..2).map(|_| next.get(&url, &[]).status).collect();
-            statuses.borrow_mut().extend(answers);
-        }
-        Ok(Message::new(200, &[], "hello"))
-    });
-    assert_eq!(isolate.get(&format!("{HOST}/narrow/x"), &[]).status, 200);
-    assert!(seen.borrow().is_empty() && door.borrow().is_none());
-}
-
 /// A primary and two replicas: what each has, by moments of the world's clock.
 fn replicated(lag: [u64; 2]) -> Isolate {
     let isolate = isolate();
@@ -388,11 +371,29 @@ fn who_wrote_is_shown_it_also_where_answers_are_stored() {
     let read = isolate.get(&url, &[("cookie", &cookie)]);
     assert_eq!((read.body.as_str(), read.field("cache-status")), ("1", Some("usher; fwd=bypass; detail=wrote")));
     assert_eq!(isolate.get(&url, &[]).body, "0", "who did not write has what is stored");
-    // What is stored long enough after the write serves them as well.
-    isolate.world.pass(61_000);
-    assert_eq!(isolate.get(&url, &[]).body, "1");
+    // Also when what they wrote is long ago enough to be stored, but what is stored is older.
+    isolate.world.pass(11_000);
+    let read = isolate.get(&url, &[("cookie", &cookie)]);
+    assert_eq!((read.body.as_str(), read.field("cache-status")), ("1", Some("usher; fwd=miss; stored; detail=wrote")));
     isolate.world.heard.take();
     assert!(isolate.get(&url, &[("cookie", &cookie)]).field("cache-status").unwrap().starts_with("usher; hit"));
+}
+
+#[test]
+fn a_replica_that_says_it_is_behind_is_not_believed_but_the_primary_asked() {
+    // Nothing is known of the replicas yet, no positions are told, and the window is over.
+    let isolate = isolate();
+    let url = format!("{HOST}/data/x");
+    let wrote = isolate.ask("POST", &url, &[("content-length", "1")], "1");
+    let cookie = wrote.field("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    isolate.world.pass(4_000);
+    isolate.world.origin(|heard| {
+        let lag = if host(&heard.url) == "o1-url" { "0" } else { "9000" };
+        Ok(Message::new(200, &[("x-usher-lag-ms", lag)], lag))
+    });
+    isolate.world.heard.take();
+    assert_eq!(isolate.get(&url, &[("cookie", &cookie)]).body, "0");
+    assert_eq!(asked(&isolate.world).values().sum::<usize>(), 3, "both replicas say so, and the primary answers");
 }
 
 #[test]
@@ -607,6 +608,28 @@ fn the_fallback_is_also_for_a_pool_that_has_just_failed() {
     assert_eq!(asked(&isolate.world), BTreeMap::from([("dead-url".into(), 1), ("a-url".into(), 1)]));
     assert_eq!(isolate.ask("POST", &format!("{HOST}/backed/x"), &[("content-length", "1")], "1").status, 502);
     assert_eq!(asked(&isolate.world).len(), 1);
+}
+
+#[test]
+fn where_all_are_taken_for_fit_those_who_fail_are_still_asked_after() {
+    let isolate = isolate();
+    isolate.get(&format!("{HOST}/trio/x"), &[]);
+    let probe = usher::config::source::read(EVERY_ROUTE, "t").unwrap().1.pools;
+    let probe = probe.iter().find(|pool| pool.name == "trio").unwrap().probe.clone().unwrap();
+    for _ in 0..2 {
+        let findings = ["one", "two", "three"].map(|name| Finding { name: name.into(), ..Finding::default() });
+        isolate.world.rosters.borrow_mut().get_mut("trio").unwrap().found(
+            &probe,
+            findings.into(),
+            isolate.world.now.get(),
+        );
+    }
+    syncs(&isolate, "/trio/x");
+    dead(&isolate.world, &["o1-url", "o2-url"]);
+    for _ in 0..10 {
+        assert_eq!(isolate.get(&format!("{HOST}/trio/x"), &[]).status, 200);
+        assert_eq!(last_line(&isolate)["steered"], "fail_open");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::super::super::path;
 use super::super::identity::is_percent;
 use super::super::{
-    Cache, Canary, Host, LONGEST_STORED, Millis, Pattern, Pool, Route, Segment, Setting, ShardKey, TRACKERS, Target,
+    Cache, Canary, Host, LONGEST_STORED, Millis, Pattern, Route, Segment, Setting, ShardKey, TRACKERS, Target,
     base_url, raw,
 };
 use super::identity::{Guard, guard};
@@ -56,16 +56,6 @@ pub(super) fn route(raw: &raw::Route, at: &str, around: &Around<'_>, problems: &
         problems.add(key("tags"), format!("found {tag:?}; allowed: 1 to 256 visible ASCII characters without ','"));
     }
     let target = target(raw, at, &path, around, problems);
-    if let (Some(cache), Target::Pools(places)) = (&raw.cache, &target) {
-        let pools = || places.iter().filter_map(|place| around.pools.get(*place));
-        let bound = |pool: &&Pool| pool.origins.iter().any(|origin| origin.url.text().starts_with("service:"));
-        if cache.workers_cache && pools().any(|pool| bound(&pool)) {
-            problems.add(
-                key("cache.workers_cache"),
-                "found true where an origin is a Worker that is bound, which Workers Cache does not stand before; allowed: with URLs only",
-            );
-        }
-    }
     let Guard { issuers, max_auth_age, fail, cors } = guard(raw, at, around, problems);
     if raw.sessions && !matches!(target, Target::Pools(_) | Target::Shards(_)) {
         problems.add(
