@@ -197,15 +197,26 @@ fn busy(view: &impl View, place: usize) -> f64 {
 /// The least busy; among equals one at random, by strength. What others told is no part of being busy: it
 /// is seconds old, and all who heard it would run to the same origin at once.
 fn least_connections(view: &impl View, dice: u64) -> Option<usize> {
-    // Whoever comes back has nothing to do, and would get everything: it takes part now and then.
-    let part = |place: usize| {
-        let whole = view.share(place) >= WHOLE || takes(view, place, mix(dice ^ place as u64));
-        if whole { strength(view, place) } else { 0.0 }
-    };
-    let places = || (0..view.len()).filter(|place| part(*place) > 0.0);
-    let least = places().map(|place| busy(view, place)).fold(f64::INFINITY, f64::min);
-    let tied = |place: usize| if busy(view, place) <= least { part(place) } else { 0.0 };
-    by_lot(view.len(), tied, dice).or_else(|| anywhere(view, dice))
+    let mut least = f64::INFINITY;
+    let (mut best, mut tied) = (None, 0.0);
+    for place in 0..view.len() {
+        let strength = strength(view, place);
+        let lot = mix(dice ^ place as u64);
+        // Whoever comes back has nothing to do, and would get everything: it takes part now and then.
+        if strength <= 0.0 || (view.share(place) < WHOLE && !takes(view, place, lot)) {
+            continue;
+        }
+        let busy = f64::from(view.in_flight(place)) / strength;
+        if busy < least {
+            (least, best, tied) = (busy, Some(place), strength);
+        } else if busy <= least {
+            tied += strength;
+            if fraction(lot) * tied < strength {
+                best = Some(place);
+            }
+        }
+    }
+    best.or_else(|| anywhere(view, dice))
 }
 
 /// Two drawn by strength for their latency, and of these the less busy. Whoever has not answered yet is
