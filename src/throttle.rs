@@ -5,8 +5,8 @@
 
 use crate::config::Millis;
 use crate::session::digest;
+use crate::visitor::network;
 use std::collections::HashMap;
-use std::net::IpAddr;
 
 /// Failures are counted for so long, and whoever had too many waits for so long.
 pub const WINDOW: Millis = 15 * 60_000;
@@ -54,11 +54,7 @@ pub fn account(user: &str) -> String {
 /// What an address is counted as: of IPv6 the network of 64 bits that one household has.
 #[must_use]
 pub fn address(ip: &str) -> String {
-    let network = match ip.parse() {
-        Ok(IpAddr::V6(ip)) => format!("{:x}::/64", u128::from(ip) >> 64),
-        _ => ip.to_owned(),
-    };
-    digest(&format!("address {network}"))
+    digest(&format!("address {}", network(ip).as_deref().unwrap_or(ip)))
 }
 
 #[cfg(test)]

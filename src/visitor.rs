@@ -2,6 +2,7 @@
 
 use crate::config::Coordinates;
 use crate::head::Head;
+use std::net::IpAddr;
 
 /// What the network knows of whoever is asking. Only well-formed facts get in.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +32,7 @@ impl<'a> Visitor<'a> {
             _ => None,
         };
         Self {
-            ip: head.fields.get("cf-connecting-ip").filter(|ip| ip.parse::<std::net::IpAddr>().is_ok()),
+            ip: head.fields.get("cf-connecting-ip").filter(|ip| ip.parse::<IpAddr>().is_ok()),
             country: letters(edge.country, 2).filter(|country| *country != "XX"),
             continent: letters(edge.continent, 2),
             coordinates,
@@ -45,10 +46,16 @@ impl Visitor<'_> {
     /// change their address as they like.
     #[must_use]
     pub fn network(&self) -> Option<String> {
-        match self.ip?.parse().ok()? {
-            std::net::IpAddr::V4(ip) => Some(ip.to_string()),
-            std::net::IpAddr::V6(ip) => Some(format!("{:x}/64", u128::from(ip) >> 64)),
-        }
+        network(self.ip?)
+    }
+}
+
+/// See [`Visitor::network`]; `None` when it is no address.
+#[must_use]
+pub fn network(ip: &str) -> Option<String> {
+    match ip.parse().ok()? {
+        IpAddr::V4(ip) => Some(ip.to_string()),
+        IpAddr::V6(ip) => Some(format!("{:x}::/64", u128::from(ip) >> 64)),
     }
 }
 

@@ -164,7 +164,7 @@ impl Crews {
 }
 
 impl Crew {
-    /// Picks an origin. `nearer` ranks replicas by how far they are.
+    /// Picks an origin. `rank` says how far from the visitor each is: the less the nearer.
     pub(super) fn pick(
         &mut self,
         pool: &Pool,

@@ -69,7 +69,12 @@ async fn probe<P: Platform>(platform: &P, pool: &crate::config::Pool) -> Map<Str
             idle: 0,
             through: None,
         };
-        let word = match platform.fetch(&ask).await.map(|answer| head::answer(&answer.packed).0) {
+        let status = platform.fetch(&ask).await.map(|answer| {
+            let status = head::answer(&answer.packed).0;
+            platform.discard(answer.body);
+            status
+        });
+        let word = match status {
             Ok(200..500) => "ok",
             Ok(_) => "failing",
             Err(_) => "down",

@@ -85,7 +85,13 @@ impl Gateway {
                 visit.shard = Some(&shard.name);
                 edits.set("x-shard", &shard.name);
                 let asked = platform.now();
-                let answer = self.tries(platform, config, visit, &[shard.pool], parcel, edits).await?;
+                let answer = match self.tries(platform, config, visit, &[shard.pool], parcel, edits).await {
+                    Ok(answer) => answer,
+                    Err(error) => {
+                        missing.into_iter().for_each(|(answer, _)| platform.discard(answer.body));
+                        return Err(error);
+                    }
+                };
                 if let Some(heat) = self.crews.heats.get(shards) {
                     heat.borrow_mut().felt(&shard.name, &key, platform.now().saturating_sub(asked));
                 }
@@ -96,9 +102,7 @@ impl Gateway {
                     continue;
                 }
                 if status != MISDIRECTED {
-                    if let Some((missing, _)) = missing {
-                        platform.discard(missing.body);
-                    }
+                    missing.into_iter().for_each(|(answer, _)| platform.discard(answer.body));
                     return Ok(answer);
                 }
                 platform.discard(answer.body);
