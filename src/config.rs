@@ -177,10 +177,8 @@ impl Config {
         idle + self.ledger.max_delay + self.ledger.max_outage + 3_600_000
     }
 
-    /// The pools that a route's requests may go to, those of canary, shadow and fallback too: places in
-    /// [`Config::pools`], each once.
-    #[must_use]
-    pub fn pools_of(&self, route: &Route) -> Vec<usize> {
+    /// See [`Route::pools`].
+    fn pools_of(&self, route: &Route) -> Vec<usize> {
         let mut pools = match &route.target {
             Target::Pools(pools) => pools.clone(),
             Target::Shards(place) => {
@@ -205,8 +203,7 @@ impl Config {
     /// A route that wants Workers Cache to stand before a Worker that is bound.
     fn cached_before_a_worker(&self) -> Option<&Route> {
         let bound = |pool: &Pool| pool.origins.iter().any(|origin| origin.url.text().starts_with("service:"));
-        let asks =
-            |route: &Route| self.pools_of(route).into_iter().filter_map(|place| self.pools.get(place)).any(bound);
+        let asks = |route: &Route| route.pools.iter().filter_map(|place| self.pools.get(*place)).any(bound);
         let through = |route: &&Route| route.cache.as_ref().is_some_and(|cache| cache.workers_cache) && asks(route);
         self.routes.iter().find(through)
     }

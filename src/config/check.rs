@@ -145,7 +145,7 @@ pub(super) fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
         object: problems.size("cache.memory_object", &raw.cache.memory_object, 1 << 20),
     };
     if problems.0.is_empty() {
-        let config = Config {
+        let mut config = Config {
             session,
             ledger,
             memory,
@@ -159,6 +159,10 @@ pub(super) fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
             shards,
             routes,
         };
+        let pools: Vec<Vec<usize>> = config.routes.iter().map(|route| config.pools_of(route)).collect();
+        for (route, pools) in config.routes.iter_mut().zip(pools) {
+            route.pools = pools;
+        }
         match config.cached_before_a_worker() {
             None => return Ok(config),
             Some(route) => {

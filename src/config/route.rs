@@ -36,6 +36,9 @@ pub struct Route {
     pub throttle: bool,
     /// Where its requests go.
     pub target: Target,
+    /// The pools that its requests may go to, those of canary, shadow and fallback too: places in
+    /// [`super::Config::pools`], each once.
+    pub pools: Vec<usize>,
     /// Who gets another pool.
     pub canary: Option<Canary>,
     /// Which pool is shown a share of the safe requests: a place in [`Config::pools`], in a hundred.

@@ -184,10 +184,7 @@ impl Gateway {
 
     /// From when on what is stored may show this visitor what they wrote: to any of the route's pools.
     pub(super) fn shows_from(&self, config: &Config, visit: &Visit<'_>, route: &Route) -> Millis {
-        if !config.pools.iter().any(Pool::is_replicated) {
-            return 0;
-        }
-        let pools = config.pools_of(route).into_iter().filter_map(|place| config.pools.get(place));
+        let pools = route.pools.iter().filter_map(|place| config.pools.get(*place));
         let wrote = |pool: &Pool| Some(self.written(config, visit, pool)?.shown_from(&pool.replicas));
         pools.filter(|pool| pool.is_replicated()).filter_map(wrote).max().unwrap_or(0)
     }

@@ -263,7 +263,7 @@ impl Gateway {
     /// it is time.
     pub(super) fn exchange_later(&self, config: &Config, route: &Route, now: Millis) -> Option<After> {
         let mut due = Vec::new();
-        for place in config.pools_of(route) {
+        for place in route.pools.iter().copied() {
             let Some(pool) = config.pools.get(place).filter(|pool| pool.is_watched()) else { continue };
             let Some(crew) = self.crews.of(place) else { continue };
             let fleet = &mut crew.borrow_mut().fleet;

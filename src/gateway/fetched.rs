@@ -267,8 +267,8 @@ impl Gateway {
     /// purge can be met. The ledger forgets a stamp when nothing stored can be as old; so does the key.
     fn through(&self, config: &Config, errand: &Errand<'_, '_>) -> Option<String> {
         // Who wrote could be shown what it has from before.
-        let replicated = |place: usize| config.pools.get(place).is_some_and(Pool::is_replicated);
-        if config.pools_of(errand.place.route).into_iter().any(replicated) {
+        let replicated = |place: &usize| config.pools.get(*place).is_some_and(Pool::is_replicated);
+        if errand.place.route.pools.iter().any(replicated) {
             return None;
         }
         if !errand.policy.workers_cache || errand.authorized || errand.ranged {

@@ -125,17 +125,18 @@ impl Gateway {
         if !matches!(place.route.target, Target::Pools(_) | Target::Shards(_)) {
             return None;
         }
-        let service = |pool: usize| config.pools.get(pool).map(|pool| pool.service.as_str());
+        let signer = self.signer.as_ref()?;
+        let service = |pool: &usize| config.pools.get(*pool).map(|pool| pool.service.as_str());
         let facts = Facts {
             issuer: &config.assertion,
-            services: config.pools_of(place.route).into_iter().filter_map(service).collect(),
+            services: place.route.pools.iter().filter_map(service).collect(),
             method,
             path,
             request_id: &visit.request_id,
             record: visit.identity.record(),
             shared,
         };
-        self.signer.as_ref()?.oath(&facts, platform.now())
+        signer.oath(&facts, platform.now())
     }
 
     /// The keys that origins verify it with.

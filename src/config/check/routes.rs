@@ -96,6 +96,7 @@ pub(super) fn route(raw: &raw::Route, at: &str, around: &Around<'_>, problems: &
         path,
         methods: raw.methods.clone(),
         auth: raw.auth,
+        pools: Vec::new(),
         canary: canary(raw, at, &target, around, problems),
         shadow: shadow(raw, at, &target, around, problems),
         target,
