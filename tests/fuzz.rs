@@ -348,9 +348,9 @@ fn hints_and_keys_of_visitors() {
 #[test]
 fn letters_to_a_prober() {
     let words = [
-        "{\"kind\":\"sync\",\"isolate\":\"x\",\"origins\":[{\"name\":\"a\",\"in_flight\":1}]}",
-        "{\"kind\":\"order\",\"version\":0,\"order\":{\"origin\":\"a\",\"action\":\"drain\"}}",
-        "{\"kind\":\"show\"}",
+        "{\"sync\":{\"isolate\":\"x\",\"origins\":[{\"name\":\"a\",\"in_flight\":1}]}}",
+        "{\"order\":{\"version\":0,\"order\":{\"origin\":\"a\",\"action\":\"drain\"}}}",
+        "\"show\"",
         "{",
         "}",
         "\"in_flight\":4294967295",

@@ -172,7 +172,8 @@ impl Platform for Edge {
     }
 
     async fn hold(&self, deadline: Millis) -> Result<(), Unreadable> {
-        done(&wait(host::hold(&self.request, timer(deadline))).await).map_err(|Down| Unreadable::Broken)
+        let held = host::hold(&self.request, timer(deadline)).map_err(|_| Unreadable::Broken)?;
+        done(&wait(held).await).map_err(|Down| Unreadable::Broken)
     }
 
     fn discard(&self, body: JsValue) {

@@ -180,8 +180,7 @@ export function look(pool, location, letter, deadline) {
 async function watch(pool, location, letter) {
   const name = location === undefined ? pool : `${pool}@${location}`;
   const prober = env.PROBER.get(env.PROBER.idFromName(name), location === undefined ? {} : { locationHint: location });
-  const url = `https://prober.invalid/?pool=${encodeURIComponent(pool)}`;
-  const response = await prober.fetch(url, { method: "POST", body: letter });
+  const response = await prober.fetch("https://prober.invalid/", { method: "POST", headers: { "x-pool": pool }, body: letter });
   const text = await response.text();
   return response.ok ? text : failed("PROBER", `${response.status} ${text}`);
 }

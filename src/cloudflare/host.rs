@@ -31,9 +31,10 @@ extern "C" {
         other: &str,
         other_deadline: f64,
     ) -> Promise;
-    pub(super) fn hold(request: &JsValue, deadline: f64) -> Promise;
-    pub(super) fn discard(answer: &JsValue);
     // With `catch`, or the glue would import the whole module a second time.
+    #[wasm_bindgen(catch)]
+    pub(super) fn hold(request: &JsValue, deadline: f64) -> Result<Promise, JsValue>;
+    pub(super) fn discard(answer: &JsValue);
     #[wasm_bindgen(catch)]
     pub(super) fn pause(time: f64) -> Result<Promise, JsValue>;
     pub(super) fn prober(pool: &str, letter: &str, deadline: f64) -> Promise;

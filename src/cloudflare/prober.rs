@@ -81,9 +81,7 @@ impl DurableObject for Prober {
 
     /// Takes a [`Letter`] as JSON, answers with a report as JSON; to [`Letter::Look`] with findings.
     async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let url = request.url()?;
-        let name =
-            url.query_pairs().find(|(key, _)| key == "pool").map(|(_, name)| name.into_owned()).unwrap_or_default();
+        let name = request.headers().get("x-pool")?.unwrap_or_default();
         let letter: Letter = request.json().await?;
         if let Letter::Look = letter {
             let Some((pool, probe)) = probed(&name) else { return Response::from_json(&Vec::<Finding>::new()) };

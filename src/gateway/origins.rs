@@ -16,10 +16,15 @@ const DEADLINE: Millis = 5_000;
 
 /// What is sent to `/.usher/origins`.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Wish {
     pool: String,
-    #[serde(flatten)]
-    order: Value,
+    origin: String,
+    action: Action,
+    #[serde(default)]
+    weight: Option<u32>,
+    #[serde(default)]
+    seconds: Option<u64>,
 }
 
 impl Gateway {
@@ -104,10 +109,8 @@ impl Gateway {
         body: &str,
     ) -> Result<Generated, Error> {
         let bad = |sentence: String| Err(Error::Malformed(sentence));
-        let Wish { pool: name, order } = read(body)?;
-        let order: Order = serde_json::from_value(order).map_err(|why| {
-            Error::Malformed(format!("{why}: say {{\"pool\": ..., \"origin\": ..., \"action\": \"drain\" | \"undrain\" | \"weight\"}}, with \"seconds\" or \"weight\""))
-        })?;
+        let Wish { pool: name, origin, action, weight, seconds } = read(body)?;
+        let order = Order { origin, action, weight, seconds };
         let Some((place, pool)) = config.pools.iter().enumerate().find(|(_, pool)| pool.name == name) else {
             return bad(format!("\"pool\": there is no {name:?}"));
         };

@@ -24,7 +24,7 @@ pub struct Digest {
 
 /// What is said to a prober.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Letter {
     /// An isolate tells what it knows, and wants to know what is known.
     Sync {
