@@ -36,6 +36,7 @@ mod sharded;
 mod sign_in;
 mod tested;
 mod throttled;
+mod told;
 mod visit;
 
 use crate::assertion::Signer;

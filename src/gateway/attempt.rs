@@ -1,27 +1,20 @@
 //! Asking one of several origins, until one answers or there is no more time.
 
-use super::choose::{Next, writer};
+use super::choose::Next;
 use super::crew::{Choice, Crew, is_plain};
 use super::forward::unreached;
 use super::{Gateway, visit::Visit};
-use crate::balance::orca;
 use crate::config::{Config, Millis, Pool};
 use crate::error::Error;
-use crate::head::{self, Edits, Fields};
+use crate::head::{self, Edits};
 use crate::health::Outcome;
-use crate::hint::{self, Kind};
 use crate::observe;
 use crate::platform::{Answer, Ask, Carry, Failure, Platform};
-use crate::replica::{self, Position, Written};
 use crate::retry::{self, Body};
 use std::cell::RefCell;
-use std::rc::Rc;
 
 /// What an origin is told: in so many milliseconds nobody waits any more.
 const DEADLINE: &str = "x-usher-deadline-ms";
-/// How long a visitor stays with an origin unless they come again.
-const STAYS: Millis = 86_400_000;
-
 /// What is sent, whoever gets it.
 pub(super) struct Parcel<'p> {
     /// Path and query.
@@ -158,16 +151,6 @@ impl Gateway {
             Err(_) => self.wrote(config, visit, choice, None, platform.now()),
         }
         result
-    }
-
-    /// Whether an answer says of its replica that it is not far enough for this visitor.
-    fn is_behind(&self, config: &Config, visit: &Visit<'_>, choice: Choice, fields: &Fields<'_>, now: Millis) -> bool {
-        let Some(pool) = config.pools.get(choice.pool).filter(|pool| pool.is_replicated()) else { return false };
-        let Some(crew) = self.crews.of(choice.pool) else { return false };
-        self.heard_of(choice, fields, now);
-        let replica = pool.origins.get(choice.origin).is_some_and(|origin| origin.replica);
-        let written = self.written(config, visit, pool);
-        replica && !crew.borrow().may_read(pool, choice.origin, written, visit.stamped, now)
     }
 
     /// What comes of whom to ask next; a pool's policy is counted and logged where it takes hold.
@@ -340,64 +323,6 @@ impl Gateway {
         if let Some(rest) = retry::rest(rest.as_deref(), now) {
             fleet.rests(choice.origin, now + rest);
         }
-    }
-
-    /// Reads what an origin's answer tells of the origin, and what its visitor is to remember.
-    fn told(
-        &self,
-        config: &Config,
-        visit: &mut Visit<'_>,
-        choice: Choice,
-        status: u16,
-        fields: &Fields<'_>,
-        now: Millis,
-    ) {
-        let Some(pool) = config.pools.get(choice.pool).filter(|pool| !is_plain(pool)) else { return };
-        self.heard_of(choice, fields, now);
-        if !(400..500).contains(&status) {
-            let position = fields.get(replica::POSITION).and_then(Position::parse);
-            self.wrote(config, visit, choice, position, now);
-        }
-        if pool.affinity && self.stays(config, visit, pool) != Some(choice.origin) {
-            let origin = pool.origins.get(choice.origin).map_or("", |origin| origin.name.as_str());
-            self.hint(config, visit, pool, Kind::Origin, origin, STAYS);
-        }
-    }
-
-    /// Notes what an origin's answer says of its load and its place in the primary's history.
-    fn heard_of(&self, choice: Choice, fields: &Fields<'_>, now: Millis) {
-        let Some(crew) = self.crews.of(choice.pool) else { return };
-        let fleet = &mut crew.borrow_mut().fleet;
-        fleet.at(now);
-        if let Some(load) = fields.get(orca::FIELD).and_then(orca::utilization) {
-            fleet.loaded(choice.origin, load);
-        }
-        let position = fields.get(replica::POSITION).and_then(Position::parse);
-        fleet.reached(choice.origin, position, fields.get(replica::LAG).and_then(|lag| lag.trim().parse().ok()));
-    }
-
-    /// Lets a visitor remember that they wrote, where replicas are read.
-    fn wrote(&self, config: &Config, visit: &mut Visit<'_>, choice: Choice, position: Option<Position>, now: Millis) {
-        let Some(pool) = config.pools.get(choice.pool).filter(|pool| pool.is_replicated()) else { return };
-        if visit.head.is_safe() && !visit.head.is_websocket() {
-            return;
-        }
-        // Of two answers under way at once the browser may keep the earlier one's cookie: it says how far
-        // the primary is known to be by now.
-        let known = self.crews.of(choice.pool).and_then(|crew| crew.borrow().fleet.position(choice.origin));
-        let position = position.and_then(|position| Position::later(known, Some(position)));
-        let wrote = Written::new(position, now);
-        let wrote = self.written(config, visit, pool).map_or(wrote, |before| before.then(wrote));
-        if let Some(writer) = writer(visit, pool) {
-            self.crews.writers.borrow_mut().put(&writer, Rc::new(wrote), now);
-        }
-        self.hint(config, visit, pool, Kind::Written, &wrote.text(), replica::REMEMBERED);
-    }
-
-    fn hint(&self, config: &Config, visit: &mut Visit<'_>, pool: &Pool, kind: Kind, said: &str, lifetime: Millis) {
-        let name = hint::name(&config.session.cookie, kind, &pool.name);
-        let value = hint::sealed(&self.cookie_key, kind, &pool.name, said);
-        visit.hints.push(crate::session::attributes(&name, &value, lifetime / 1_000, visit.is_https()));
     }
 }
 
