@@ -98,48 +98,11 @@ fn round_robin(view: &impl View, turns: &mut Turns, dice: u64) -> Option<usize> 
     }
     let place = within(turns.next, view.len());
     turns.next = turns.next.wrapping_add(1);
-    if takes(view, place, mix(dice)) && view.weight(place) > 0 { Some(place) } else { drawn(&Alike(view), mix(dice)) }
-}
-
-/// The same origins, all of one weight.
-struct Alike<'v, V>(&'v V);
-
-impl<V: View> View for Alike<'_, V> {
-    fn len(&self) -> usize {
-        self.0.len()
+    if takes(view, place, mix(dice)) && view.weight(place) > 0 {
+        return Some(place);
     }
-
-    fn share(&self, place: usize) -> u32 {
-        self.0.share(place)
-    }
-
-    fn weight(&self, place: usize) -> u32 {
-        self.0.weight(place).min(1)
-    }
-
-    fn bias(&self, _: usize) -> f64 {
-        1.0
-    }
-
-    fn heaviest(&self) -> f64 {
-        1.0
-    }
-
-    fn in_flight(&self, place: usize) -> u32 {
-        self.0.in_flight(place)
-    }
-
-    fn latency(&self, place: usize) -> Option<f64> {
-        self.0.latency(place)
-    }
-
-    fn load(&self, place: usize) -> Option<u32> {
-        self.0.load(place)
-    }
-
-    fn seed(&self, place: usize) -> u64 {
-        self.0.seed(place)
-    }
+    let alike = |place: usize| f64::from(view.weight(place).min(1)) * f64::from(view.share(place)) / f64::from(WHOLE);
+    lot(view, 1.0, alike, mix(dice))
 }
 
 /// Smooth weighted round robin: each saves up its weight, whoever has most is picked and pays what all
@@ -267,18 +230,23 @@ fn by_lot(len: usize, chance: impl Fn(usize) -> f64, dice: u64) -> Option<usize>
     last
 }
 
-/// One at random by strength, as a rule without asking all: thrown again while the dice are against it.
+/// One at random by strength.
 fn drawn(view: &impl View, dice: u64) -> Option<usize> {
-    let heaviest = view.heaviest();
+    lot(view, view.heaviest(), |place| strength(view, place), dice)
+}
+
+/// One at random, each with its own chance of which none is above `most`; as a rule without asking all:
+/// thrown again while the dice are against it.
+fn lot(view: &impl View, most: f64, chance: impl Fn(usize) -> f64, dice: u64) -> Option<usize> {
     let mut dice = dice;
     for _ in 0..DRAWS {
         dice = mix(dice);
         let place = within(dice >> 16, view.len());
-        if fraction(mix(dice)) * heaviest < strength(view, place) {
+        if fraction(mix(dice)) * most < chance(place) {
             return Some(place);
         }
     }
-    by_lot(view.len(), |place| strength(view, place), dice).or_else(|| anywhere(view, dice))
+    by_lot(view.len(), chance, dice).or_else(|| anywhere(view, dice))
 }
 
 /// The first from a random place on that may be picked at all: one with a weight if there is any.

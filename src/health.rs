@@ -69,7 +69,7 @@ pub enum Outcome {
 
 /// What an isolate knows of one origin.
 #[derive(Debug, Default)]
-pub struct Standing {
+struct Standing {
     seed: u64,
     weight: u32,
     replica: bool,
@@ -91,7 +91,7 @@ pub struct Standing {
     bias: f64,
     verdict: Verdict,
     /// The furthest it is known to have come.
-    pub position: Option<Position>,
+    position: Option<Position>,
     /// How far it was behind when it last said, in milliseconds, and when that was.
     lag: Option<(Millis, Millis)>,
 }
@@ -115,12 +115,12 @@ pub struct Fleet {
     sync: Millis,
     heaviest: f64,
     now: Millis,
-    /// Whether that word still counts.
-    believed: bool,
     /// When the first of all requests on their way is over at the latest.
     soonest: Millis,
     /// When the prober's last word was asked for.
     pub heard: Millis,
+    /// Whether that word still counts.
+    believed: bool,
     /// Until when nobody else asks it.
     pub busy_until: Millis,
     samples: Vec<u32>,
@@ -182,12 +182,6 @@ impl Fleet {
             let ends = self.origins.iter().flat_map(|origin| origin.flights.0.iter().copied());
             self.soonest = ends.min().unwrap_or(Millis::MAX);
         }
-    }
-
-    /// One origin.
-    #[must_use]
-    pub fn origin(&self, place: usize) -> Option<&Standing> {
-        self.origins.get(place)
     }
 
     /// How far an origin is known to have come.

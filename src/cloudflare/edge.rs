@@ -187,7 +187,7 @@ impl Platform for Edge {
     }
 
     async fn prober(&self, pool: &str, letter: &str, deadline: Millis) -> Result<String, Down> {
-        wait(host::prober(pool, letter, timer(deadline))).await.as_string().ok_or(Down)
+        wait(host::prober(pool, None, letter, timer(deadline))).await.as_string().ok_or(Down)
     }
 
     async fn file(&self, path: &str) -> Result<Answer<JsValue>, Failure> {

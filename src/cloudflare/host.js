@@ -167,13 +167,8 @@ export function pause(time) {
   return new Promise((resolve) => setTimeout(resolve, time));
 }
 
-/** Says something to a pool's prober, and hears JSON: see src/health/roster.rs. */
-export function prober(pool, letter, deadline) {
-  return within("PROBER", watch(pool, undefined, letter), deadline);
-}
-
-/** The same, to the prober of a pool in one location; it may take as long as its probes do. */
-export function look(pool, location, letter, deadline) {
+/** Says something to a pool's prober, or to its prober in one location, and hears JSON: see src/health/letter.rs. */
+export function prober(pool, location, letter, deadline) {
   return within("PROBER", watch(pool, location, letter), deadline);
 }
 

@@ -37,8 +37,7 @@ extern "C" {
     pub(super) fn discard(answer: &JsValue);
     #[wasm_bindgen(catch)]
     pub(super) fn pause(time: f64) -> Result<Promise, JsValue>;
-    pub(super) fn prober(pool: &str, letter: &str, deadline: f64) -> Promise;
-    pub(super) fn look(pool: &str, location: &str, letter: &str, deadline: f64) -> Promise;
+    pub(super) fn prober(pool: &str, location: Option<&str>, letter: &str, deadline: f64) -> Promise;
     pub(super) fn probe(url: &str, method: &str, edits: &str, deadline: f64, most: u32) -> Promise;
     pub(super) fn file(path: &str) -> Promise;
     #[wasm_bindgen(js_name = recordRead)]

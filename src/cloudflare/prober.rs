@@ -213,7 +213,7 @@ async fn from_everywhere(pool: &Pool, probe: &Probe) -> Vec<Finding> {
     let rounds = pool.origins.len().div_ceil(AT_ONCE) as u64;
     let patience = (rounds * probe.timeout + 2_000) as f64;
     let asked: Vec<Promise> =
-        probe.locations.iter().map(|location| host::look(&pool.name, location, &letter, patience)).collect();
+        probe.locations.iter().map(|location| host::prober(&pool.name, Some(location), &letter, patience)).collect();
     let mut seen: Vec<Vec<Finding>> = Vec::with_capacity(asked.len());
     for promise in asked {
         let text = JsFuture::from(promise).await.ok().and_then(|answer| answer.as_string());

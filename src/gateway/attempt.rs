@@ -6,7 +6,7 @@ use super::forward::unreached;
 use super::{Gateway, visit::Visit};
 use crate::config::{Config, Millis, Pool};
 use crate::error::Error;
-use crate::head::{self, Edits};
+use crate::head::{self, Edits, Fields};
 use crate::health::Outcome;
 use crate::observe;
 use crate::platform::{Answer, Ask, Carry, Failure, Platform};
@@ -25,6 +25,13 @@ pub(super) struct Parcel<'p> {
     pub(super) until: Millis,
     /// Whether the body is held even where it is sent once at most.
     pub(super) hold: bool,
+}
+
+impl Parcel<'_> {
+    /// Whether an answer is the origin's own: what a cache on the way kept says nothing of now.
+    fn is_the_origins(&self, fields: &Fields<'_>) -> bool {
+        self.through.is_none() || fields.get("age").is_none()
+    }
 }
 
 /// A request at an origin: over when this is dropped.
@@ -108,13 +115,19 @@ impl Gateway {
             }
             visit.steered = why.or(visit.steered);
             let (choice, result) = self.send(platform, config, visit, &mut course, choice, parcel, edits).await;
+            if let Ok(answer) = &result {
+                let (_, fields) = head::answer(&answer.packed);
+                if parcel.is_the_origins(&fields) {
+                    self.heard_of(config, choice, &fields, platform.now());
+                }
+            }
             let result = match result {
                 Ok(answer) => match unreached(head::answer(&answer.packed).0) {
                     Some(error) => {
                         platform.discard(answer.body);
                         Err(error)
                     }
-                    None if self.is_behind(config, visit, choice, &head::answer(&answer.packed).1, platform.now()) => {
+                    None if self.is_behind(config, visit, choice, platform.now()) => {
                         platform.discard(answer.body);
                         behind = true;
                         last = Some((choice, Err(Error::OriginUnreachable)));
@@ -142,8 +155,7 @@ impl Gateway {
         match &result {
             Ok(answer) => {
                 let (status, fields) = head::answer(&answer.packed);
-                // What a cache on the way kept says nothing of now.
-                if parcel.through.is_none() || fields.get("age").is_none() {
+                if parcel.is_the_origins(&fields) {
                     self.told(config, visit, choice, status, &fields, platform.now());
                 }
             }

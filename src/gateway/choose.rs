@@ -116,8 +116,7 @@ impl Gateway {
     ) -> Picked {
         let (Some(pool), Some(crew)) = (config.pools.get(place), self.crews.of(place)) else { return Picked::None };
         let wanted = Wanted {
-            // What is written through a web socket is not to be written to a replica.
-            safe: visit.head.is_safe() && !visit.head.is_websocket(),
+            safe: only_reads(visit),
             written: if pool.is_replicated() { self.written(config, visit, pool) } else { None },
             stamped: visit.stamped,
             prefers: if pool.affinity { self.stays(config, visit, pool) } else { None },
@@ -144,7 +143,7 @@ impl Gateway {
         place: usize,
     ) {
         let Some(pool) = config.pools.get(place) else { return };
-        if pool.replicas.wait == 0 || !pool.is_replicated() || !visit.head.is_safe() {
+        if pool.replicas.wait == 0 || !pool.is_replicated() || !only_reads(visit) {
             return;
         }
         let written = self.written(config, visit, pool);
@@ -194,6 +193,11 @@ impl Gateway {
         let value = session::cookie(visit.head.fields.get("cookie"), &name)?;
         hint::opened(&self.cookie_key, kind, &pool.name, value)
     }
+}
+
+/// Whether a request may be a replica's. What is written through a web socket is not to be written there.
+pub(super) fn only_reads(visit: &Visit<'_>) -> bool {
+    visit.head.is_safe() && !visit.head.is_websocket()
 }
 
 /// Adds the next fallback there is of pools that are asked.

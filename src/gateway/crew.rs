@@ -227,9 +227,8 @@ impl Crew {
         stamped: Millis,
         now: Millis,
     ) -> bool {
-        let Some(replica) = self.fleet.origin(origin) else { return false };
-        let lag = self.fleet.lag(origin);
-        let may = |written| replica::may_read(&pool.replicas, replica.position, lag, written, now);
+        let (position, lag) = (self.fleet.position(origin), self.fleet.lag(origin));
+        let may = |written| replica::may_read(&pool.replicas, position, lag, written, now);
         may(written) && may(Some(Written::new(None, stamped)))
     }
 

@@ -2,12 +2,14 @@
 
 use super::{Gateway, admin::read, visit::Visit};
 use crate::balance::View;
-use crate::config::{Config, Millis, Pool};
+use crate::config::{Config, Millis, Pool, Route, Shards};
 use crate::error::Error;
 use crate::head::Fields;
 use crate::health::letter::{Action, Letter, Order, Report};
 use crate::platform::Platform;
 use crate::respond::Generated;
+use crate::shard::Heat;
+use crate::trial::Trial;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -39,19 +41,11 @@ impl Gateway {
             version = report.as_ref().map(|report| report.version);
             pools.push(self.described(platform, pool, place, report.as_ref()));
         }
-        let shards: Vec<Value> = config.shards.iter().zip(&self.crews.heats).map(|(shards, heat)| {
-            let heat = heat.borrow();
-            let map: Vec<Value> = heat.shards().into_iter().map(|(name, requests, time, mean)| {
-                json!({ "name": name, "requests": requests, "ms": time, "of_mean": mean as f64 / 100.0, "hot": mean >= 200 })
-            }).collect();
-            let keys: Vec<Value> = heat.keys().into_iter().map(|(key, count)| json!({ "sha256_64": key, "requests_at_most": count })).collect();
-            json!({ "name": shards.name, "version": shards.version, "phase": shards.phase().map(|phase| format!("{phase:?}")), "shards": map, "top_keys": keys })
-        }).collect();
-        let canaries: Vec<Value> = config.routes.iter().zip(&self.crews.trials).filter_map(|(route, trial)| {
-            let canary = route.canary.as_ref()?;
-            let pool = config.pools.get(canary.pool).map(|pool| pool.name.as_str());
-            Some(json!({ "route": route.name, "pool": pool, "percent": canary.percent.text(), "given_up": trial.borrow().why() }))
-        }).collect();
+        let heats = config.shards.iter().zip(&self.crews.heats);
+        let shards: Vec<Value> = heats.map(|(shards, heat)| heat_of(shards, &heat.borrow())).collect();
+        let trials = config.routes.iter().zip(&self.crews.trials);
+        let canaries: Vec<Value> =
+            trials.filter_map(|(route, trial)| canary_of(config, route, &trial.borrow())).collect();
         let mut answer = Generated::json(200, &json!({ "pools": pools, "shards": shards, "canaries": canaries }));
         if let Some(version) = version.filter(|_| only.is_some()) {
             answer.edits.set("etag", &format!("\"{version}\""));
@@ -151,4 +145,27 @@ impl Gateway {
         answer.edits.set("etag", &format!("\"{}\"", report.version));
         Ok(answer)
     }
+}
+
+/// How busy the shards of a map are here, and with which keys.
+fn heat_of(shards: &Shards, heat: &Heat) -> Value {
+    let shard = |(name, requests, ms, mean): (&str, u64, Millis, u64)| {
+        let of_mean = mean as f64 / 100.0;
+        json!({ "name": name, "requests": requests, "ms": ms, "of_mean": of_mean, "hot": mean >= 200 })
+    };
+    let key = |(key, count): (String, u64)| json!({ "sha256_64": key, "requests_at_most": count });
+    json!({
+        "name": shards.name,
+        "version": shards.version,
+        "phase": shards.phase().map(|phase| format!("{phase:?}")),
+        "shards": heat.shards().into_iter().map(shard).collect::<Vec<_>>(),
+        "top_keys": heat.keys().into_iter().map(key).collect::<Vec<_>>(),
+    })
+}
+
+/// How a route's canary does here, if it has one.
+fn canary_of(config: &Config, route: &Route, trial: &Trial) -> Option<Value> {
+    let canary = route.canary.as_ref()?;
+    let pool = config.pools.get(canary.pool).map(|pool| pool.name.as_str());
+    Some(json!({ "route": route.name, "pool": pool, "percent": canary.percent.text(), "given_up": trial.why() }))
 }

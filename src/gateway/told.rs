@@ -1,6 +1,6 @@
 //! What an origin's answer tells of the origin itself, and what its visitor is to remember of it.
 
-use super::choose::writer;
+use super::choose::{only_reads, writer};
 use super::crew::{Choice, is_plain};
 use super::{Gateway, visit::Visit};
 use crate::balance::orca;
@@ -15,24 +15,16 @@ use std::rc::Rc;
 const STAYS: Millis = 86_400_000;
 
 impl Gateway {
-    /// Whether an answer says of its replica that it is not far enough for this visitor.
-    pub(super) fn is_behind(
-        &self,
-        config: &Config,
-        visit: &Visit<'_>,
-        choice: Choice,
-        fields: &Fields<'_>,
-        now: Millis,
-    ) -> bool {
+    /// Whether a replica turns out, by what its answer says, not to be far enough for this visitor.
+    pub(super) fn is_behind(&self, config: &Config, visit: &Visit<'_>, choice: Choice, now: Millis) -> bool {
         let Some(pool) = config.pools.get(choice.pool).filter(|pool| pool.is_replicated()) else { return false };
         let Some(crew) = self.crews.of(choice.pool) else { return false };
-        self.heard_of(choice, fields, now);
         let replica = pool.origins.get(choice.origin).is_some_and(|origin| origin.replica);
         let written = self.written(config, visit, pool);
         replica && !crew.borrow().may_read(pool, choice.origin, written, visit.stamped, now)
     }
 
-    /// Reads what an origin's answer tells of the origin, and what its visitor is to remember.
+    /// Lets a visitor remember what they are to, of the answer they get.
     pub(super) fn told(
         &self,
         config: &Config,
@@ -43,7 +35,6 @@ impl Gateway {
         now: Millis,
     ) {
         let Some(pool) = config.pools.get(choice.pool).filter(|pool| !is_plain(pool)) else { return };
-        self.heard_of(choice, fields, now);
         if !(400..500).contains(&status) {
             let position = fields.get(replica::POSITION).and_then(Position::parse);
             self.wrote(config, visit, choice, position, now);
@@ -55,7 +46,10 @@ impl Gateway {
     }
 
     /// Notes what an origin's answer says of its load and its place in the primary's history.
-    fn heard_of(&self, choice: Choice, fields: &Fields<'_>, now: Millis) {
+    pub(super) fn heard_of(&self, config: &Config, choice: Choice, fields: &Fields<'_>, now: Millis) {
+        if config.pools.get(choice.pool).is_none_or(is_plain) {
+            return;
+        }
         let Some(crew) = self.crews.of(choice.pool) else { return };
         let fleet = &mut crew.borrow_mut().fleet;
         fleet.at(now);
@@ -76,7 +70,7 @@ impl Gateway {
         now: Millis,
     ) {
         let Some(pool) = config.pools.get(choice.pool).filter(|pool| pool.is_replicated()) else { return };
-        if visit.head.is_safe() && !visit.head.is_websocket() {
+        if only_reads(visit) {
             return;
         }
         // Of two answers under way at once the browser may keep the earlier one's cookie: it says how far
