@@ -208,17 +208,29 @@ impl Edits {
 
     /// Takes a field away.
     pub fn remove(&mut self, name: &str) {
-        self.line('-', name, None);
+        self.0.push('-');
+        self.0.push_str(name);
+        self.0.push('\n');
     }
 
     /// Gives a field this one value.
     pub fn set(&mut self, name: &str, value: &str) {
-        self.line('=', name, Some(value));
+        self.put('=', name, value, |c| (' '..='~').contains(&c));
+    }
+
+    /// Gives a field this one value as it is: what is not ASCII stays so, as UTF-8.
+    pub fn set_text(&mut self, name: &str, value: &str) {
+        self.put('=', name, value, |c| !c.is_control());
+    }
+
+    /// Adds a line to a field, as [`Edits::set_text`] does.
+    pub fn append_text(&mut self, name: &str, value: &str) {
+        self.put('+', name, value, |c| !c.is_control());
     }
 
     /// Adds a line to a field.
     pub fn append(&mut self, name: &str, value: &str) {
-        self.line('+', name, Some(value));
+        self.put('+', name, value, |c| (' '..='~').contains(&c));
     }
 
     /// Makes these changes as well, after those there are.
@@ -226,22 +238,19 @@ impl Edits {
         self.0.push_str(&others.0);
     }
 
-    /// A value can never begin a line of its own: whatever is not printable ASCII is
-    /// percent-encoded as UTF-8.
-    fn line(&mut self, mark: char, name: &str, value: Option<&str>) {
+    /// A value can never begin a line of its own: whatever is not `plain` is percent-encoded as UTF-8.
+    fn put(&mut self, mark: char, name: &str, value: &str, plain: impl Fn(char) -> bool) {
         self.0.push(mark);
         self.0.push_str(name);
-        if let Some(value) = value {
-            self.0.push(':');
-            if value.bytes().all(|b| (0x20..0x7f).contains(&b)) {
-                self.0.push_str(value);
-            } else {
-                for c in value.chars() {
-                    if (' '..='~').contains(&c) {
-                        self.0.push(c);
-                    } else {
-                        self.0.push_str(&super::path::encode(c.encode_utf8(&mut [0; 4])));
-                    }
+        self.0.push(':');
+        if value.chars().all(&plain) {
+            self.0.push_str(value);
+        } else {
+            for c in value.chars() {
+                if plain(c) {
+                    self.0.push(c);
+                } else {
+                    self.0.push_str(&super::path::encode(c.encode_utf8(&mut [0; 4])));
                 }
             }
         }
@@ -356,6 +365,9 @@ mod tests {
             edits.set("x", &value);
             prop_assert_eq!(edits.packed().lines().count(), 1);
             prop_assert!(edits.packed().trim_end().bytes().all(|b| (0x20..0x7f).contains(&b)));
+            let mut edits = Edits::new();
+            edits.set_text("x", &value);
+            prop_assert!(edits.packed().matches(char::is_control).eq(["\n"]));
         }
     }
 }

@@ -165,7 +165,7 @@ pub fn to_origin(head: &Head<'_>, told: &Told<'_>) -> Edits {
         } else if name == "cookie" {
             match session::without_token(value, told.cookie) {
                 Some(left) if left == value => {}
-                Some(left) => edits.set(name, &left),
+                Some(left) => edits.set_text(name, &left),
                 None => edits.remove(name),
             }
         }
@@ -287,7 +287,7 @@ pub fn sets_session(fields: &Fields<'_>, cookie: &str, edits: &mut Edits) -> boo
     }
     edits.remove("set-cookie");
     for line in lines().filter(|line| !ours(line)) {
-        edits.append("set-cookie", line);
+        edits.append_text("set-cookie", line);
     }
     true
 }

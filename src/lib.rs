@@ -7,6 +7,7 @@ pub mod path;
 pub mod error;
 pub mod config;
 pub mod head;
+pub mod cookie;
 pub mod visitor;
 pub mod route;
 pub mod cross_site;

@@ -12,6 +12,7 @@ pub use memo::Memo;
 pub use own::{API_KEY, Device, Note};
 
 use crate::config::{self, Millis};
+use crate::cookie::{self, Found};
 use crate::hint;
 use crate::jwt::{self, encode};
 use crate::ledger::{self, Validity, View};
@@ -231,41 +232,14 @@ pub fn cookie_name(name: &str, https: bool) -> String {
 
 /// Finds the session's token in a `Cookie` field.
 ///
-/// Lines are separated by `;`. Two `Cookie` lines may arrive joined by a comma, so a name after a
-/// comma counts as a duplicate, but is never taken: another cookie's value could have put it there.
-///
 /// # Errors
 /// Why there is none to use.
 pub fn token(cookies: Option<&str>, name: &str) -> Result<Token, Absence> {
-    let mut found = None;
-    let mut count = 0;
-    for pair in cookies.unwrap_or_default().split(';') {
-        for (place, piece) in pair.split(',').enumerate() {
-            if let Some(value) = named(piece, name) {
-                count += 1;
-                if place == 0 {
-                    found = Some(value);
-                }
-            }
-        }
+    match cookie::find(cookies, name) {
+        Found::None => Err(Absence::NoCookie),
+        Found::One(value) => Token::parse(value).ok_or(Absence::Malformed),
+        Found::Several => Err(Absence::Duplicated),
     }
-    match (count, found) {
-        (0, _) => Err(Absence::NoCookie),
-        (1, Some(value)) => Token::parse(value).ok_or(Absence::Malformed),
-        (1, None) => Err(Absence::Malformed),
-        _ => Err(Absence::Duplicated),
-    }
-}
-
-fn named<'a>(piece: &'a str, name: &str) -> Option<&'a str> {
-    let (found, value) = piece.trim_matches([' ', '\t']).split_once('=')?;
-    (found == name).then_some(value)
-}
-
-/// The first value of a cookie that is no secret.
-#[must_use]
-pub fn cookie<'a>(cookies: Option<&'a str>, name: &str) -> Option<&'a str> {
-    cookies?.split([';', ',']).find_map(|piece| named(piece, name))
 }
 
 /// Whether this is the cookie of a visitor who is at an identity provider, on http or https.
@@ -279,23 +253,10 @@ pub fn is_of_sign_in(found: &str, cookie: &str) -> bool {
 #[must_use]
 pub fn without_token(cookies: &str, name: &str) -> Option<String> {
     let host = cookie_name(name, true);
-    let ours = |piece: &str| {
-        let found = piece.split('=').next().unwrap_or_default().trim_matches([' ', '\t']);
-        found == name || found == host || is_of_sign_in(found, name) || hint::is_ours(found, name)
-    };
-    let mut kept = String::with_capacity(cookies.len());
-    for pair in cookies.split(';') {
-        let pieces: Vec<&str> = pair.split(',').filter(|piece| !ours(piece)).collect();
-        let pair = pieces.join(",");
-        let pair = pair.trim_matches([' ', '\t']);
-        if !pair.is_empty() {
-            if !kept.is_empty() {
-                kept.push_str("; ");
-            }
-            kept.push_str(pair);
-        }
-    }
-    (!kept.is_empty()).then_some(kept)
+    let token = |found: &str| found == name || found == host;
+    let hinted = |found: &str| is_of_sign_in(found, name) || hint::is_ours(found, name);
+    let secret = |found: &str, value: &str| value.len() >= TOKEN_LENGTH && (token(found) || hinted(found));
+    cookie::without(cookies, |found| token(found) || hinted(found), secret)
 }
 
 /// A `Set-Cookie` value that hands a session's token to the browser.

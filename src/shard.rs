@@ -8,8 +8,8 @@
 
 use crate::balance::rendezvous;
 use crate::config::{Millis, Phase, Shard, ShardBy, ShardKey, Shards};
+use crate::cookie;
 use crate::head::Head;
-use crate::session;
 use crate::visitor::Visitor;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -64,7 +64,7 @@ pub fn key<'a>(of: &ShardKey, source: &Source<'a>) -> Result<Cow<'a, str>, Lost>
         }
         ShardKey::Query(name) => source.head.url.parameter(name).map(|value| Cow::Owned(crate::path::decode(value))),
         ShardKey::Header(name) => source.head.fields.get(name).map(Cow::Borrowed),
-        ShardKey::Cookie(name) => session::cookie(source.head.fields.get("cookie"), name).map(Cow::Borrowed),
+        ShardKey::Cookie(name) => cookie::find(source.head.fields.get("cookie"), name).one().map(Cow::Borrowed),
         ShardKey::User => source.user.map(Cow::Borrowed),
         ShardKey::Claim(name) => match source.claims.and_then(|claims| claims.get(name)) {
             Some(Value::String(text)) => Some(Cow::Borrowed(text.as_str())),

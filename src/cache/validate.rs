@@ -59,7 +59,7 @@ const OF_THE_BODY: [&str; 4] = ["content-encoding", "content-length", "content-r
 pub fn update(fresh: &Fields<'_>, edits: &mut Edits) {
     for (name, value) in fresh.iter().filter(|(name, _)| !OF_THE_BODY.contains(name)) {
         match name {
-            "set-cookie" => edits.append(name, value),
+            "set-cookie" => edits.append_text(name, value),
             // The runtime tells no more of such a value than that it is not ASCII.
             _ if value.is_ascii() => edits.set(name, value),
             _ => {}

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::hint::{self, Kind};
 use crate::platform::Platform;
 use crate::replica::Written;
-use crate::{session, steer};
+use crate::{cookie, session, steer};
 
 /// How often a read looks again whether a replica has come up.
 const LOOK: Millis = 10;
@@ -190,7 +190,7 @@ impl Gateway {
 
     fn hinted(&self, config: &Config, visit: &Visit<'_>, pool: &Pool, kind: Kind) -> Option<String> {
         let name = session::cookie_name(&hint::name(&config.session.cookie, kind, &pool.name), visit.is_https());
-        let value = session::cookie(visit.head.fields.get("cookie"), &name)?;
+        let value = cookie::find(visit.head.fields.get("cookie"), &name).one()?;
         hint::opened(&self.cookie_key, kind, &pool.name, value)
     }
 }
@@ -225,7 +225,7 @@ fn hash_key(pool: &Pool, visit: &Visit<'_>) -> Option<u64> {
         HashBy::Ip => return visit.visitor.network().map(|network| rendezvous::hash(&network)),
         HashBy::User => visit.identity.record().map(|record| record.user.as_str()),
         HashBy::Path => Some(head.url.path),
-        HashBy::Cookie(name) => session::cookie(head.fields.get("cookie"), name),
+        HashBy::Cookie(name) => cookie::find(head.fields.get("cookie"), name).one(),
         HashBy::Header(name) => head.fields.get(name),
     };
     text.map(rendezvous::hash)

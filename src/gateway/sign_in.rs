@@ -12,7 +12,7 @@ use crate::platform::{Platform, Question};
 use crate::respond::Generated;
 use crate::route::Place;
 use crate::session::{self, Absence, Draft, Instruction, is_word};
-use crate::{observe, path};
+use crate::{cookie, observe, path};
 
 /// How long a used `state` is remembered, in milliseconds: longer than a visitor may take.
 const USED: u64 = 3_600_000;
@@ -80,7 +80,7 @@ impl Gateway {
         let state = parameter("state").unwrap_or_default();
         let name = Pending::cookie_name(&config.session.cookie, &state);
         let name = session::cookie_name(&name, visit.is_https());
-        let sent = session::cookie(visit.head.fields.get("cookie"), &name);
+        let sent = cookie::find(visit.head.fields.get("cookie"), &name).one();
         let pending = Pending::back(sent, &issuer.name, &state, platform.now())
             .ok_or(Error::SignInFailed("this browser did not begin it, or too long ago: begin again"))?;
         if oidc::is_mixed_up(parameter("iss").as_deref(), provider, issuer) {

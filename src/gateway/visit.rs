@@ -3,6 +3,7 @@
 use super::identify;
 use crate::cache;
 use crate::config::{Auth, Authenticator, Config, Millis, Route};
+use crate::cookie;
 use crate::error::{Blame, Error};
 use crate::head::Head;
 use crate::headers::{self, Told, trace::Trace};
@@ -12,7 +13,7 @@ use crate::locale::{self, Choice, Wishes};
 use crate::observe::{self, Line};
 use crate::platform::{After, Platform};
 use crate::route::Place;
-use crate::session::{self, Absence, Note};
+use crate::session::{Absence, Note};
 use crate::steer;
 use crate::visitor::Visitor;
 
@@ -216,7 +217,7 @@ pub(super) fn negotiate(
     let wishes = Wishes {
         path: prefix,
         query: head.url.parameter(&config.locales.query),
-        cookie: session::cookie(head.fields.get("cookie"), &config.locales.cookie),
+        cookie: cookie::find(head.fields.get("cookie"), &config.locales.cookie).one(),
         session,
         header: head.fields.get("accept-language"),
         country: visitor.country,
