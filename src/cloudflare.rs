@@ -34,6 +34,7 @@ thread_local! {
         let gateway = Gateway::new(&built, host::variable);
         let memory = gateway.memory();
         host::remembers(memory.all as f64, memory.object as f64);
+        host::waits(gateway.store_deadline() as f64);
         Rc::new(gateway)
     };
 }

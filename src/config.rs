@@ -91,6 +91,8 @@ pub struct Session {
     pub memo: Millis,
     /// How many records are remembered.
     pub memo_entries: usize,
+    /// How long the token that a session had before its rights changed stands.
+    pub grace: Millis,
     /// How long the store may take.
     pub deadline: Millis,
     /// The sign-in page's path.

@@ -60,9 +60,11 @@ pub fn without(field: &str, is_ours: impl Fn(&str) -> bool, is_secret: impl Fn(&
     for member in field.split(';') {
         let mut pieces: Vec<&str> = Vec::new();
         for piece in member.split(',') {
-            let goes = pair(piece).is_some_and(|(name, value)| {
-                if pieces.is_empty() { is_ours(name) } else { is_secret(name, value) }
-            });
+            let goes = pair(piece).is_some_and(
+                |(name, value)| {
+                    if pieces.is_empty() { is_ours(name) } else { is_secret(name, value) }
+                },
+            );
             if !goes {
                 pieces.push(piece);
             }

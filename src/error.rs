@@ -30,8 +30,13 @@ pub enum Error {
     #[error("too many failed sign-ins: again in {0} s")]
     TooManyAttempts(u64),
     /// The identity provider refused a sign-in, or what it said does not hold.
-    #[error("the sign-in failed: {0}")]
-    SignInFailed(&'static str),
+    #[error("the sign-in failed: {why}")]
+    SignInFailed {
+        /// What went wrong.
+        why: &'static str,
+        /// Where it begins again: a path on this host.
+        again: String,
+    },
     /// The bearer token of the operator is asked for.
     #[error("the operator's bearer token is required")]
     NotTheOperator,
@@ -114,7 +119,7 @@ impl Error {
             Self::Malformed(_) | Self::AmbiguousPath | Self::NoShard(_) => 400,
             Self::Unauthenticated | Self::NotTheOperator => 401,
             Self::TokenWanted | Self::BadCredential(_) | Self::StepUp(_) => 401,
-            Self::SignInFailed(_) => 400,
+            Self::SignInFailed { .. } => 400,
             Self::CrossSite | Self::Forbidden(_) => 403,
             Self::TooManyAttempts(_) => 429,
             Self::NotFound => 404,
@@ -183,7 +188,7 @@ mod tests {
             Error::Forbidden(String::new()),
             Error::StepUp(1),
             Error::TooManyAttempts(1),
-            Error::SignInFailed("state"),
+            Error::SignInFailed { why: "state", again: "/in".into() },
             Error::CrossSite,
             Error::NotFound,
             Error::MethodNotAllowed(vec![]),

@@ -175,6 +175,12 @@ impl Gateway {
         self.config.as_ref().map_or(Memory { all: 0, object: 0 }, |config| config.memory)
     }
 
+    /// How long the store of sessions may take.
+    #[must_use]
+    pub fn store_deadline(&self) -> Millis {
+        self.config.as_ref().map_or(0, |config| config.session.deadline)
+    }
+
     /// A pool as it is configured, for its prober.
     #[must_use]
     pub fn pool(&self, name: &str) -> Option<&Pool> {
@@ -185,7 +191,8 @@ impl Gateway {
     pub async fn serve<P: Platform>(&self, platform: &P, packed: &str) -> Reply<P::Body> {
         let Some(head) = Head::parse(packed) else {
             let words = self.spoken.english();
-            let asker = Asker { page: false, words, request_id: "", at: platform.now(), home: "/", sign_in: None };
+            let (page, navigates) = (false, false);
+            let asker = Asker { page, navigates, words, request_id: "", at: platform.now(), home: "/", sign_in: None };
             return made(respond::error(&Error::Malformed("the request's URL is none".into()), &asker));
         };
         let mut visit = Visit::new(platform, &head);
@@ -200,7 +207,8 @@ impl Gateway {
                 platform.log(&observe::event("error", sentence));
                 let (page, request_id) = (respond::wants_page(&head.fields), visit.request_id.as_str());
                 let words = self.spoken.english();
-                let asker = Asker { page, words, request_id, at: visit.started, home: "/", sign_in: None };
+                let (navigates, at) = (false, visit.started);
+                let asker = Asker { page, navigates, words, request_id, at, home: "/", sign_in: None };
                 let mut answer = respond::error(&Error::Misconfigured, &asker);
                 answer.edits.set("x-request-id", request_id);
                 answer.edits.set("cache-status", &visit.cache.field(None));

@@ -158,7 +158,7 @@ pub fn to_origin(head: &Head<'_>, told: &Told<'_>) -> Edits {
         let unshared =
             told.shared.is_some() && (name == "cookie" || crate::cache::validate::CONDITIONS.contains(&name));
         let hop = is_nominated(name, nominated);
-        let forged = is_forgeable(name) && !(name == "tracestate" && told.trace.continued);
+        let forged = is_forgeable(name) && !(name == "tracestate" && told.trace.state() == Some(value));
         let spent = told.credentials.contains(&name);
         if unshared || forged || spent || (hop && !handshake) {
             edits.remove(name);
@@ -210,6 +210,9 @@ fn told_fields(head: &Head<'_>, told: &Told<'_>, edits: &mut Edits) {
     edits.set("x-forwarded-host", head.url.authority);
     edits.set("x-request-id", told.request_id);
     edits.set("traceparent", &told.trace.field());
+    if let Some(state) = told.trace.state().filter(|state| head.fields.get("tracestate") != Some(state)) {
+        edits.set("tracestate", state);
+    }
     edits.append("via", "1.1 usher");
     edits.append("cdn-loop", "usher");
 }

@@ -49,8 +49,8 @@ pub fn of_token(issuer: &Issuer, claims: Claims) -> Result<Record, Fault> {
         Some(serde_json::Value::Number(number)) if number.is_u64() && issuer.user != "sub" => number.to_string(),
         _ => String::new(),
     };
+    let named = !user.trim().is_empty();
     let user = format!("{}{user}", issuer.prefix);
-    let named = user.len() > issuer.prefix.len();
     if !named || (Draft { user: user.clone(), ..Draft::default() }).check().is_err() {
         return Err(Fault::Claims);
     }

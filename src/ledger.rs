@@ -44,6 +44,15 @@ pub mod subject {
         format!("session:{key}")
     }
 
+    /// What the names of changed sessions begin with.
+    pub const CHANGED: &str = "changed:";
+
+    /// The session under one key goes on under another: of several such stamps the first counts.
+    #[must_use]
+    pub fn changed(from: &str, to: &str) -> String {
+        format!("{CHANGED}{from}:{to}")
+    }
+
     /// Every session of this user.
     #[must_use]
     pub fn user(user: &str) -> String {
@@ -132,12 +141,22 @@ struct Since {
     until: Moment,
 }
 
+/// What became of a session whose rights changed.
+#[derive(Debug, Clone)]
+struct Successor {
+    key: String,
+    since: Moment,
+    until: Moment,
+}
+
 /// An isolate's copy of the book.
 #[derive(Debug, Default)]
 pub struct View {
     as_of: Moment,
     read: Option<config::Millis>,
     known: HashMap<String, Since>,
+    /// Under which key a session goes on: by the key that it had.
+    successors: HashMap<String, Successor>,
     /// The newest stamp of any tag.
     newest_tag: Moment,
     /// So many are known when those are next forgotten that nothing needs any more.
@@ -154,6 +173,15 @@ impl View {
     /// Takes in a page that was asked for at `asked` (this isolate's clock, milliseconds).
     pub fn learn(&mut self, page: &Page, asked: config::Millis) {
         for stamp in &page.stamps {
+            if let Some((from, to)) = stamp.subject.strip_prefix(subject::CHANGED).and_then(|keys| keys.split_once(':'))
+            {
+                let next = Successor { key: to.to_owned(), since: stamp.since, until: stamp.until };
+                let known = self.successors.entry(from.to_owned()).or_insert_with(|| next.clone());
+                if next.since < known.since {
+                    *known = next;
+                }
+                continue;
+            }
             let since = self.known.entry(stamp.subject.clone()).or_default();
             let place = if stamp.soft { &mut since.soft } else { &mut since.hard };
             *place = (*place).max(stamp.since);
@@ -163,9 +191,10 @@ impl View {
             }
         }
         // Now and then, so that a book of many stamps does not cost each new page a walk through it.
-        if self.known.len() >= self.sweep_at {
+        if self.known.len() + self.successors.len() >= self.sweep_at {
             self.known.retain(|_, since| since.until >= page.as_of);
-            self.sweep_at = 2 * self.known.len().max(512);
+            self.successors.retain(|_, next| next.until >= page.as_of);
+            self.sweep_at = 2 * (self.known.len() + self.successors.len()).max(512);
         }
         self.as_of = self.as_of.max(page.as_of);
         if !page.more {
@@ -197,6 +226,25 @@ impl View {
 
     fn age(&self, now: config::Millis) -> Option<config::Millis> {
         self.read.map(|read| now.saturating_sub(read))
+    }
+
+    /// The ledger's moment at `now` (this isolate's clock), as far as is known here.
+    #[must_use]
+    pub fn moment(&self, now: config::Millis) -> Moment {
+        self.as_of.saturating_add(self.age(now).unwrap_or(0))
+    }
+
+    /// Under which key a session goes on, and since when, once its rights have changed.
+    #[must_use]
+    pub fn successor(&self, key: &str) -> Option<(&str, Moment)> {
+        self.successors.get(key).map(|next| (next.key.as_str(), next.since))
+    }
+
+    /// The keys under which a session goes on after this one, from the next to the last.
+    pub fn lineage<'v>(&'v self, key: &str) -> impl Iterator<Item = &'v str> {
+        // Nobody changes a session so often while it lives; a circle would be somebody's mistake.
+        let next = |key: &&'v str| self.successors.get(*key).map(|next| next.key.as_str());
+        std::iter::successors(self.successors.get(key).map(|next| next.key.as_str()), next).take(64)
     }
 
     /// The newest moment at which something may have become invalid that has these names, and tags
@@ -311,6 +359,21 @@ mod tests {
         view.learn(&page(1_011, &[stamp("tag:other", 1_011, false)]), 0);
         assert_eq!(view.validity(0, ["tag:old"]), Validity::Valid);
         assert_eq!(view.validity(0, ["tag:new"]), Validity::Stale);
+    }
+
+    #[test]
+    fn of_two_changes_of_one_session_the_first_counts_in_whatever_order_they_are_learnt() {
+        let (a, b) = (stamp("changed:k:one", 10, false), stamp("changed:k:two", 11, false));
+        for stamps in [[a.clone(), b.clone()], [b, a]] {
+            let mut view = View::default();
+            view.learn(&page(20, &stamps), 0);
+            view.learn(&page(30, &[stamp("changed:one:three", 30, false)]), 5);
+            assert_eq!(view.successor("k"), Some(("one", 10)));
+            assert_eq!(view.lineage("k").collect::<Vec<_>>(), ["one", "three"]);
+            assert_eq!((view.successor("three"), view.lineage("x").count(), view.moment(8)), (None, 0, 33));
+            view.learn(&page(40, &[stamp("changed:three:k", 40, false)]), 5);
+            assert_eq!(view.lineage("k").count(), 64, "a circle ends");
+        }
     }
 
     proptest! {

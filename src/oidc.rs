@@ -6,15 +6,22 @@
 
 use crate::config::identity::is_secure;
 use crate::config::{Client, Issuer, Millis, Setting};
+use crate::cookie;
 use crate::jwt::{self, Claims, encode};
 use crate::path;
-use crate::session::digest;
+use crate::session::{self, digest};
 use ct_codecs::{Base64, Encoder};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 /// How long a visitor may take at the provider, in milliseconds.
 const PATIENCE: Millis = 600_000;
+/// Bytes of a cookie's name and value that browsers keep (RFC 6265bis 5.7).
+const LARGEST_COOKIE: usize = 4_096;
+/// Sign-ins that one browser may have begun at one time.
+const MOST_PENDING: usize = 4;
+/// Bytes of all their cookies together: many servers take no more than 8 KiB of a request's fields.
+const ROOM: usize = 6_144;
 
 /// What a provider says of itself (OpenID Connect Discovery 1.0, 3).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,10 +120,34 @@ impl Pending {
         format!("{cookie}-in-{which}")
     }
 
-    /// The cookie's value.
+    /// The cookie's value, beside a full name of so many bytes. Browsers drop a cookie of more than 4,096
+    /// bytes (RFC 6265bis 5.7): rather than lose the sign-in, a long way back is given up.
     #[must_use]
-    pub fn sealed(&self) -> String {
-        encode(serde_json::to_string(self).unwrap_or_default().as_bytes())
+    pub fn sealed(&self, name: usize) -> String {
+        let text = |pending: &Self| encode(serde_json::to_string(pending).unwrap_or_default().as_bytes());
+        match text(self) {
+            long if name + long.len() > LARGEST_COOKIE => text(&Self { back: "/".into(), ..self.clone() }),
+            text => text,
+        }
+    }
+
+    /// The full names of those among a request's cookies that abandoned sign-ins left, and that have to go
+    /// so that one more of `bytes` bytes does not make the field too long: the oldest.
+    #[must_use]
+    pub fn abandoned<'c>(cookies: Option<&'c str>, cookie: &str, bytes: usize) -> Vec<&'c str> {
+        let of_sign_in = cookie::pairs(cookies).filter(|(name, _)| session::is_of_sign_in(name, cookie));
+        let began = |value: &str| {
+            let pending = jwt::decode(value).and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok());
+            pending.map_or(0, |pending| pending.until)
+        };
+        let mut all: Vec<_> = of_sign_in.map(|(name, value)| (began(value), name, name.len() + value.len())).collect();
+        all.sort_by(|a, b| b.0.cmp(&a.0));
+        let (mut count, mut bytes) = (1, bytes);
+        let goes = |(_, _, size): &(Millis, &'c str, usize)| {
+            (count, bytes) = (count + 1, bytes + size);
+            count > MOST_PENDING || bytes > ROOM
+        };
+        all.into_iter().filter(goes).map(|(_, name, _)| name).collect()
     }
 
     /// The visitor who left for this issuer with this cookie and comes back with this `state`. A cookie
@@ -197,6 +228,10 @@ impl Pending {
         let party = claims.find("azp").map(|_| text("azp").unwrap_or_default());
         if party.map_or(several, |party| party != client.id.text()) {
             return Err("the ID token was made for another client");
+        }
+        // It is required (2), and without it nobody knows which of the provider's stamps it outlives.
+        if claims.moment("iat").ok().flatten().is_none() {
+            return Err("the ID token does not say when it was made");
         }
         if let Some(most) = self.max_age {
             let proven =
@@ -295,7 +330,7 @@ mod tests {
     fn only_the_same_browser_comes_back_and_only_in_time() {
         let random: [u8; 96] = std::array::from_fn(|place| place as u8);
         let pending = Pending::new(&random, "id", "/", None, 1_000);
-        let sealed = pending.sealed();
+        let sealed = pending.sealed(24);
         assert_eq!(Pending::back(Some(&sealed), "id", &pending.state, 600_999), Some(pending.clone()));
         assert_eq!(Pending::back(Some(&sealed), "id", &pending.state, 601_000), None);
         assert_eq!(Pending::back(Some(&sealed), "id", &pending.nonce, 1_000), None);
@@ -303,9 +338,39 @@ mod tests {
         assert_eq!(Pending::back(None, "id", &pending.state, 1_000), None);
         assert_eq!(Pending::back(Some(&sealed), "another", &pending.state, 1_000), None);
         let evil = Pending { back: "//evil.example".into(), ..pending.clone() };
-        assert_eq!(Pending::back(Some(&evil.sealed()), "id", &pending.state, 1_000), None);
+        assert_eq!(Pending::back(Some(&evil.sealed(24)), "id", &pending.state, 1_000), None);
         assert!(!format!("{pending:?}").contains(&pending.verifier));
         assert_eq!(Pending::back(Some("AAAA"), "id", &pending.state, 1_000), None);
+    }
+
+    #[test]
+    fn a_long_way_back_is_given_up_before_the_browser_drops_the_cookie() {
+        let name = Pending::cookie_name("__Host-usher", &"x".repeat(43)).len();
+        for (length, kept) in [(2_700, true), (2_900, false), (60_000, false)] {
+            let back = format!("/{}", "a".repeat(length));
+            let pending = Pending::new(&[7; 96], "id", &back, None, 1_000);
+            let sealed = pending.sealed(name);
+            assert!(name + sealed.len() <= 4_096, "{length}: {}", sealed.len());
+            let came = Pending::back(Some(&sealed), "id", &pending.state, 1_000).expect("the sign-in goes on");
+            assert_eq!(came.back == back, kept, "{length}");
+        }
+    }
+
+    #[test]
+    fn of_abandoned_sign_ins_the_oldest_go() {
+        let began = |second: u64, back: &str| {
+            let random: [u8; 96] = std::array::from_fn(|place| (place as u8).wrapping_mul(second as u8 + 1));
+            let pending = Pending::new(&random, "id", back, None, second * 1_000);
+            format!("{}={}", Pending::cookie_name("usher", &pending.state), pending.sealed(20))
+        };
+        let name = |cookie: &str| cookie.split('=').next().expect("a name").to_owned();
+        let all: Vec<String> = [3, 1, 4, 2, 5].map(|second| began(second, "/")).to_vec();
+        let field = format!("a=1; {}; usher-in-odd=x; usher=token", all.join("; "));
+        assert_eq!(Pending::abandoned(Some(&field), "usher", 300), [&name(&all[3]), &name(&all[1]), "usher-in-odd"]);
+        let long = began(9, &format!("/{}", "a".repeat(2_000)));
+        assert_eq!(Pending::abandoned(Some(&long), "usher", 3_000), Vec::<&str>::new());
+        assert_eq!(Pending::abandoned(Some(&long), "usher", 4_000), [&name(&long)]);
+        assert_eq!(Pending::abandoned(None, "usher", 300), Vec::<&str>::new());
     }
 
     #[test]
@@ -326,7 +391,10 @@ mod tests {
         let pending = Pending::new(&[7; 96], "id", "/", Some(60), 0);
         let nonce = pending.nonce.clone();
         let check = |claims: serde_json::Value| {
-            let claims = Claims::of(claims.as_object().cloned().expect("an object"));
+            let mut claims = claims.as_object().cloned().expect("an object");
+            claims.entry("iat").or_insert(json!(980));
+            claims.retain(|_, value| !value.is_null());
+            let claims = Claims::of(claims);
             pending.answered(&claims, &client(None), 1_000_000).is_ok()
         };
         for (claims, good) in [
@@ -334,6 +402,7 @@ mod tests {
             (json!({"nonce": nonce, "aud": ["us:er"], "auth_time": 911}), true),
             (json!({"nonce": nonce, "aud": "us:er", "auth_time": 909}), false),
             (json!({"nonce": nonce, "aud": "us:er"}), false),
+            (json!({"nonce": nonce, "aud": "us:er", "auth_time": 990, "iat": null}), false),
             (json!({"nonce": "x", "aud": "us:er", "auth_time": 990}), false),
             (json!({"aud": "us:er", "auth_time": 990}), false),
             (json!({"nonce": nonce, "aud": ["us:er", "b"], "auth_time": 990}), false),

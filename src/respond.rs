@@ -52,6 +52,8 @@ impl Generated {
 pub struct Asker<'a> {
     /// Whether a page is wanted rather than JSON.
     pub page: bool,
+    /// Whether a browser goes where it is sent: see [`navigates`].
+    pub navigates: bool,
     /// Usher's words in their language.
     pub words: &'a Words,
     /// The request's id.
@@ -60,25 +62,44 @@ pub struct Asker<'a> {
     pub at: Millis,
     /// The start page in their language.
     pub home: &'a str,
-    /// Where a browser may sign in, return path included.
+    /// Where they may sign in, return path included.
     pub sign_in: Option<&'a str>,
 }
 
-/// Whether HTML is wanted at least as much as JSON; API clients that say `*/*` or nothing get JSON.
+/// Whether HTML is wanted more than JSON (RFC 9110 12.5.1); who says `*/*` or nothing gets JSON.
 #[must_use]
 pub fn wants_page(fields: &Fields<'_>) -> bool {
     let accept = fields.get("accept").unwrap_or_default();
-    let weight = |media: &[&str]| {
-        let members = list(accept).filter_map(|member| {
+    // Of the ranges that fit a type the most specific one says its weight.
+    let weight = |media: &str| {
+        let kind = media.split('/').next().unwrap_or_default();
+        let fitting = list(accept).filter_map(|member| {
             let mut parts = member.split(';').map(str::trim);
             let name = parts.next()?.to_ascii_lowercase();
+            let specific = match name.as_str() {
+                "*/*" => 0,
+                name if name.strip_suffix("/*") == Some(kind) => 1,
+                name if name == media => 2,
+                _ => return None,
+            };
             let q = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
-            media.contains(&name.as_str()).then(|| q.map_or(1000, |q| thousandths(q).unwrap_or(0)))
+            Some((specific, q.map_or(1000, |q| thousandths(q).unwrap_or(0))))
         });
-        members.max().unwrap_or(0)
+        fitting.max_by_key(|(specific, _)| *specific).map_or(0, |(_, weight)| weight)
     };
-    let html = weight(&["text/html", "application/xhtml+xml"]);
-    html > 0 && html >= weight(&["application/json", "application/problem+json"])
+    let html = weight("text/html").max(weight("application/xhtml+xml"));
+    html > weight("application/json").max(weight("application/problem+json"))
+}
+
+/// Whether a browser asks in order to show the answer, and so may be sent elsewhere. It says so itself
+/// (Fetch Metadata, `Sec-Fetch-Mode`); where it does not, whoever wants a page is taken for one, but for a
+/// script that says it is one.
+#[must_use]
+pub fn navigates(fields: &Fields<'_>) -> bool {
+    match fields.get("sec-fetch-mode") {
+        Some(mode) => mode == "navigate",
+        None => fields.get("x-requested-with").is_none() && wants_page(fields),
+    }
 }
 
 /// The sign-in page with the way back: a path on this host, and nothing else.
@@ -89,8 +110,15 @@ pub fn sign_in_location(page: &str, prefix: Option<&str>, back: &str) -> String 
     format!("{}{page}{mark}return_to={}", prefix.unwrap_or_default(), path::encode(back))
 }
 
-/// Seconds until it is worth trying again.
-const RETRY_AFTER: u32 = 5;
+/// Seconds until it is worth trying again, where waiting helps (RFC 9110 10.2.3).
+fn retry_after(error: &Error) -> Option<u64> {
+    match error {
+        Error::TooManyAttempts(seconds) => Some(*seconds),
+        Error::Busy | Error::Moving => Some(1),
+        Error::IdentityDown | Error::LedgerDown | Error::StoreDown | Error::PoolDown | Error::Misconfigured => Some(5),
+        _ => None,
+    }
+}
 
 /// Writes numbers and times as the visitor's language does; browsers know how, and it costs no byte of
 /// wasm.
@@ -100,9 +128,11 @@ const SCRIPT: &str = "const l=document.documentElement.lang;for(const e of docum
 #[must_use]
 pub fn error(error: &Error, asker: &Asker<'_>) -> Generated {
     let mut answer = match (error, asker.sign_in) {
-        (Error::Unauthenticated | Error::StepUp(_), Some(location)) if asker.page => {
+        (Error::Unauthenticated | Error::StepUp(_), Some(location)) if asker.navigates => {
             return Generated::redirect(302, location);
         }
+        // A script that is to sign somebody in reads where.
+        (Error::Unauthenticated | Error::StepUp(_), Some(_)) => problem(error, asker),
         _ if asker.page => page(error, asker),
         _ => problem(error, asker),
     };
@@ -129,14 +159,11 @@ pub fn error(error: &Error, asker: &Asker<'_>) -> Generated {
                 &format!("Bearer realm=\"usher\", error=\"insufficient_user_authentication\", max_age={seconds}"),
             );
         }
-        Error::TooManyAttempts(seconds) => edits.set("retry-after", &seconds.to_string()),
         Error::MethodNotAllowed(allowed) => edits.set("allow", &allowed.join(", ")),
-        Error::IdentityDown | Error::LedgerDown | Error::StoreDown => {
-            edits.set("retry-after", &RETRY_AFTER.to_string());
-        }
-        Error::PoolDown => edits.set("retry-after", &RETRY_AFTER.to_string()),
-        Error::Busy | Error::Moving => edits.set("retry-after", "1"),
         _ => {}
+    }
+    if let Some(seconds) = retry_after(error) {
+        edits.set("retry-after", &seconds.to_string());
     }
     edits.set("proxy-status", &format!("usher; error={}", error.proxy_error()));
     answer
@@ -153,7 +180,7 @@ fn detail(error: &Error) -> Option<String> {
         | Error::LedgerDown
         | Error::StoreDown
         | Error::BadCredential(_)
-        | Error::SignInFailed(_)
+        | Error::SignInFailed { .. }
         | Error::TooManyAttempts(_) => Some(error.to_string()),
         _ => None,
     }
@@ -162,14 +189,17 @@ fn detail(error: &Error) -> Option<String> {
 fn problem(error: &Error, asker: &Asker<'_>) -> Generated {
     let words = asker.words;
     let (title, sentence) = words::say(words, error);
-    let sentence = sentence.replace("{seconds}", &RETRY_AFTER.to_string());
-    let body = serde_json::json!({
+    let sentence = sentence.replace("{seconds}", &retry_after(error).unwrap_or(1).to_string());
+    let mut body = serde_json::json!({
         "type": "about:blank",
         "title": title,
         "status": error.status(),
         "detail": detail(error).unwrap_or(sentence),
         "request_id": asker.request_id,
     });
+    if let Some((sign_in, members)) = asker.sign_in.zip(body.as_object_mut()) {
+        members.insert("sign_in".into(), sign_in.into());
+    }
     let mut answer = Generated::json(error.status(), &body);
     answer.edits.set("content-type", "application/problem+json");
     answer.edits.set("content-language", &words.tag);
@@ -179,10 +209,15 @@ fn problem(error: &Error, asker: &Asker<'_>) -> Generated {
 fn page(error: &Error, asker: &Asker<'_>) -> Generated {
     let (title, sentence) = words::say(asker.words, error);
     let (title, sentence) = (escape(title), escape(sentence));
-    let sentence = sentence.replace("{seconds}", &format!("<data value=\"{RETRY_AFTER}\">{RETRY_AFTER}</data>"));
-    let extra = detail(error)
+    let seconds = retry_after(error).unwrap_or(1);
+    let sentence = sentence.replace("{seconds}", &format!("<data value=\"{seconds}\">{seconds}</data>"));
+    let mut extra = detail(error)
         .map(|text| format!("<p lang=\"en\" dir=\"ltr\"><code>{}</code></p>", escape(&text)))
         .unwrap_or_default();
+    if let Some(sign_in) = asker.sign_in {
+        let label = escape(&asker.words.sign_in_title);
+        extra.push_str(&format!("<p><a href=\"{}\">{label}</a></p>\n", escape(sign_in)));
+    }
     let Words { tag, dir, reference, home, .. } = asker.words;
     let (reference, home, start) = (escape(reference), escape(home), escape(asker.home));
     let (status, id) = (error.status(), escape(asker.request_id));
@@ -239,7 +274,7 @@ mod tests {
             ["en", "de", "ar"].map(read).to_vec()
         });
         let words = WORDS.iter().find(|words| words.tag == language).expect("one of these");
-        Asker { page, words, request_id: "id-1", at: 0, home: "/", sign_in: None }
+        Asker { page, navigates: page, words, request_id: "id-1", at: 0, home: "/", sign_in: None }
     }
 
     fn fields(generated: &Generated) -> Vec<(String, String)> {
@@ -257,6 +292,10 @@ mod tests {
             ("text/html", true),
             ("application/json, text/html;q=0.5", false),
             ("application/json;q=0.4, TEXT/HTML;q=0.5", true),
+            ("application/json, text/html", false),
+            ("text/html, */*; q=0.01", true),
+            ("text/html, */*", false),
+            ("text/html;q=0.5, application/*", false),
             ("*/*", false),
             ("text/html;q=0", false),
             ("text/html;q=x", false),
@@ -295,6 +334,54 @@ mod tests {
         );
         let nowhere = error(&Error::Unauthenticated, &asker(true, "en"));
         assert_eq!(nowhere.status, 401);
+    }
+
+    #[test]
+    fn a_script_is_told_where_to_sign_in_and_only_a_browser_that_shows_the_answer_is_sent_there() {
+        for (said, sent) in [
+            ("accept:text/html\nsec-fetch-mode:navigate", true),
+            ("accept:*/*\nsec-fetch-mode:navigate", true),
+            ("accept:text/html\nsec-fetch-mode:cors", false),
+            ("accept:text/html, application/xhtml+xml\nsec-fetch-mode:same-origin", false),
+            ("accept:text/html", true),
+            ("accept:text/html, */*; q=0.01\nx-requested-with:XMLHttpRequest", false),
+            ("accept:application/json, text/html", false),
+            ("accept:*/*", false),
+        ] {
+            let packed = format!("200\n{said}\n");
+            assert_eq!(navigates(&answer(&packed).1), sent, "{said}");
+        }
+        let script = Asker { navigates: false, sign_in: Some("/in?return_to=%2Fa"), ..asker(true, "en") };
+        for refusal in [Error::Unauthenticated, Error::StepUp(60)] {
+            let said = error(&refusal, &script);
+            assert_eq!((said.status, value(&said, "content-type").as_deref()), (401, Some("application/problem+json")));
+            assert!(value(&said, "www-authenticate").is_some());
+            let body: serde_json::Value = serde_json::from_str(&said.body).expect("JSON");
+            assert_eq!(body["sign_in"].as_str(), Some("/in?return_to=%2Fa"));
+        }
+    }
+
+    #[test]
+    fn what_a_body_says_of_when_to_try_again_is_what_the_field_says() {
+        for failure in [Error::Busy, Error::Moving, Error::PoolDown, Error::IdentityDown, Error::Misconfigured] {
+            for page in [true, false] {
+                let said = error(&failure, &asker(page, "en"));
+                let seconds = value(&said, "retry-after").expect("when");
+                let named = format!(
+                    "in {} seconds",
+                    if page { format!("<data value=\"{seconds}\">{seconds}</data>") } else { seconds }
+                );
+                assert!(said.body.contains(&named), "{failure:?}: {}", said.body);
+            }
+        }
+    }
+
+    #[test]
+    fn a_failed_sign_in_leads_to_where_it_begins_again() {
+        let failed = Error::SignInFailed { why: "too late", again: "/in?return_to=%2Fa".into() };
+        let page = error(&failed, &Asker { sign_in: Some("/in?return_to=%2Fa"), ..asker(true, "en") });
+        assert_eq!(page.status, 400);
+        assert!(page.body.contains("<a href=\"/in?return_to=%2Fa\">Please sign in</a>"), "{}", page.body);
     }
 
     #[test]

@@ -169,15 +169,18 @@ impl Record {
         if now >= self.expires || now >= self.end(bounds) {
             return Err(Absence::Expired);
         }
-        if self.is_revoked(key, view) { Err(Absence::Revoked) } else { Ok(()) }
+        // It goes on under another key; what was on its way may come in still.
+        let over = view.successor(key).is_some_and(|(_, since)| view.moment(now) >= since.saturating_add(bounds.grace));
+        if over || self.is_revoked(key, view) { Err(Absence::Revoked) } else { Ok(()) }
     }
 
-    /// Whether a stamp on it, on its user or on everyone speaks against it.
+    /// Whether a stamp on it, on what it goes on as, on its user or on everyone speaks against it.
     #[must_use]
     pub fn is_revoked(&self, key: &str, view: &View) -> bool {
         let subjects =
             [ledger::subject::session(key), ledger::subject::user(&self.user), ledger::subject::EVERYONE.into()];
-        view.validity(self.created, subjects.iter().map(String::as_str)) != Validity::Valid
+        let later: Vec<String> = view.lineage(key).map(ledger::subject::session).collect();
+        view.validity(self.created, subjects.iter().chain(&later).map(String::as_str)) != Validity::Valid
     }
 
     /// Roles and scopes together: whoever has the same may be told the same.
@@ -208,12 +211,13 @@ impl Record {
     }
 
     /// The record to write back after a use at `now`: only when it would live a tenth of the idle
-    /// time longer, for the store takes one write a second.
+    /// time longer, for the store takes one write a second, or to its very end.
     #[must_use]
     pub fn renewed(&self, now: Millis, bounds: &config::Session) -> Option<Self> {
-        let idle = self.bounds(bounds).0;
-        let expires = now.saturating_add(idle).min(self.end(bounds));
-        (expires >= self.expires.saturating_add(idle / 10)).then(|| Self { expires, ..self.clone() })
+        let (idle, end) = (self.bounds(bounds).0, self.end(bounds));
+        let expires = now.saturating_add(idle).min(end);
+        let longer = expires >= self.expires.saturating_add(idle / 10) || (expires == end && expires > self.expires);
+        longer.then(|| Self { expires, ..self.clone() })
     }
 
     /// Seconds the store should keep it (it takes no less than 60).
@@ -259,10 +263,12 @@ pub fn without_token(cookies: &str, name: &str) -> Option<String> {
     cookie::without(cookies, |found| token(found) || hinted(found), secret)
 }
 
-/// A `Set-Cookie` value that hands a session's token to the browser.
+/// A `Set-Cookie` value that hands a session's token to the browser at `now`, which keeps it no longer
+/// than the session can live.
 #[must_use]
-pub fn set_cookie(token: &Token, record: &Record, bounds: &config::Session, https: bool) -> String {
-    attributes(&bounds.cookie, token.secret(), record.bounds(bounds).1 / 1_000, https)
+pub fn set_cookie(token: &Token, record: &Record, now: Millis, bounds: &config::Session, https: bool) -> String {
+    let left = record.end(bounds).saturating_sub(now).min(record.bounds(bounds).1);
+    attributes(&bounds.cookie, token.secret(), left / 1_000, https)
 }
 
 /// A `Set-Cookie` value that takes it away.

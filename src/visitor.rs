@@ -53,7 +53,8 @@ impl Visitor<'_> {
 /// See [`Visitor::network`]; `None` when it is no address.
 #[must_use]
 pub fn network(ip: &str) -> Option<String> {
-    match ip.parse().ok()? {
+    // `::ffff:192.0.2.1` is that address of IPv4 (RFC 4291 2.5.5.2).
+    match ip.parse::<IpAddr>().ok()?.to_canonical() {
         IpAddr::V4(ip) => Some(ip.to_string()),
         IpAddr::V6(ip) => Some(format!("{:x}::/64", u128::from(ip) >> 64)),
     }

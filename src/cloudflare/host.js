@@ -257,11 +257,15 @@ export function recordRead(key, deadline) {
   return shared(`session:${key}`, async () => env.SESSIONS.get(key), deadline);
 }
 
-/** How long writing and listing may take, in milliseconds. */
-const PATIENCE = 5_000;
+/** How long the store may take, in milliseconds: `[session] deadline`. */
+let patience = 5_000;
+
+export function waits(deadline) {
+  patience = deadline;
+}
 
 /** Does something with the store, in time: 0, or what it gives, or a failure. */
-const stored = (work) => within("SESSIONS", work().then((value) => value ?? 0), PATIENCE);
+const stored = (work) => within("SESSIONS", work().then((value) => value ?? 0), patience);
 
 export function recordWrite(key, value, seconds) {
   return stored(async () => env.SESSIONS.put(key, value, { expirationTtl: seconds }));
@@ -280,7 +284,9 @@ export function noteWrite(name, text, seconds) {
 export function notes(prefix, from) {
   return stored(async () => {
     const found = await env.SESSIONS.list({ prefix, cursor: from, limit: 1000 });
-    return JSON.stringify({ notes: found.keys.map(({ name, metadata }) => [name, metadata ?? ""]), next: found.cursor ?? null });
+    // A line of another shape is none; it must not take the others along.
+    const notes = found.keys.map(({ name, metadata }) => [name, typeof metadata === "string" ? metadata : ""]);
+    return JSON.stringify({ notes, next: found.cursor ?? null });
   });
 }
 

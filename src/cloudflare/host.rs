@@ -34,6 +34,7 @@ extern "C" {
     // With `catch`, or the glue would import the whole module a second time.
     #[wasm_bindgen(catch)]
     pub(super) fn hold(request: &JsValue, deadline: f64) -> Result<Promise, JsValue>;
+    pub(super) fn waits(deadline: f64);
     pub(super) fn discard(answer: &JsValue);
     #[wasm_bindgen(catch)]
     pub(super) fn pause(time: f64) -> Result<Promise, JsValue>;

@@ -202,8 +202,13 @@ fn session(raw: &raw::Session, problems: &mut Problems) -> Session {
     if !(3..=1_000).contains(&raw.attempts) {
         problems.add("session.attempts", format!("found {}; allowed: 3 to 1000", raw.attempts));
     }
+    let grace = problems.duration("session.grace", &raw.grace);
+    if grace > 300_000 {
+        problems.add("session.grace", format!("found {:?}; allowed: at most \"5m\"", raw.grace));
+    }
     Session {
         remember,
+        grace,
         attempts: raw.attempts,
         cookie: raw.cookie.clone(),
         idle,

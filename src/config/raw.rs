@@ -62,6 +62,8 @@ pub struct Session {
     pub memo_entries: usize,
     /// How long the session store may take to answer.
     pub deadline: String,
+    /// How long the token that a session had before its rights changed stands, for the session as it was.
+    pub grace: String,
     /// Path of the page a browser without a session is sent to.
     pub sign_in: Option<String>,
     /// How long a session lives, used or not, that was started with `remember`.
@@ -79,6 +81,7 @@ impl Default for Session {
             memo: "5s".into(),
             memo_entries: 1024,
             deadline: "2s".into(),
+            grace: "30s".into(),
             sign_in: None,
             remember: None,
             attempts: 10,

@@ -34,7 +34,7 @@ fn a_fault_names_file_line_key_what_was_found_and_what_is_allowed() {
     for (text, said) in [
         (
             "[session]\nidle = \"12h\"\ncookies = \"x\"\n",
-            "usher.toml:3: `session.cookies`: found an unknown key \"cookies\"; allowed: \"cookie\", \"idle\", \"absolute\", \"memo\", \"memo_entries\", \"deadline\", \"sign_in\", \"remember\", \"attempts\" (did you mean \"cookie\"?)\n",
+            "usher.toml:3: `session.cookies`: found an unknown key \"cookies\"; allowed: \"cookie\", \"idle\", \"absolute\", \"memo\", \"memo_entries\", \"deadline\", \"grace\", \"sign_in\", \"remember\", \"attempts\" (did you mean \"cookie\"?)\n",
         ),
         (
             "[[route]]\nname = \"a\"\npath = \"/\"\nauth = \"requird\"\n",

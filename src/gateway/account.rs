@@ -113,11 +113,12 @@ impl Gateway {
         if !alive || since != Validity::Valid {
             return Err(Error::Unauthenticated);
         }
-        let new = Change::default().made(&old, moment, platform.now(), &config.session);
+        let now = platform.now();
+        let new = Change::default().made(&old, &old, moment, now, &config.session);
         let (token, new) = self.kept(platform, visit, new).await?;
         visit.gone(Some(user), key);
         let mut answer = Generated::json(200, &receipt(config, platform.now(), moment, &[ended], false));
-        answer.edits.append("set-cookie", &session::set_cookie(&token, &new, &config.session, visit.is_https()));
+        answer.edits.append("set-cookie", &session::set_cookie(&token, &new, now, &config.session, visit.is_https()));
         Ok(answer)
     }
 
@@ -130,7 +131,10 @@ impl Gateway {
     ) -> Result<(String, String), Error> {
         visit.identity = self.by_session(platform, config, visit).await.unwrap_or_else(Identity::Anonymous);
         match &visit.identity {
-            Identity::User { record, key, .. } => Ok((record.user.clone(), key.clone())),
+            Identity::User { record, key, .. } => {
+                let last = self.view.borrow().lineage(key).last().unwrap_or(key).to_owned();
+                Ok((record.user.clone(), last))
+            }
             Identity::Anonymous(crate::session::Absence::Down) => Err(Error::IdentityDown),
             Identity::Anonymous(_) => Err(Error::Unauthenticated),
         }

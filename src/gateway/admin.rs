@@ -111,7 +111,7 @@ impl Gateway {
             &json!({
                 "token": token.secret(),
                 "session": token.key(),
-                "cookie": session::set_cookie(&token, &record, &config.session, https),
+                "cookie": session::set_cookie(&token, &record, platform.now(), &config.session, https),
                 "expires": record.expires,
             }),
         ))

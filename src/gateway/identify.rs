@@ -85,7 +85,9 @@ impl Gateway {
             self.memo.borrow_mut().forget(&key);
             return Err(absence);
         }
-        let record = match record.renewed(now, &config.session).filter(|_| source == Source::Store) {
+        // What goes on under another key is left to pass away.
+        let renews = source == Source::Store && self.view.borrow().successor(&key).is_none();
+        let record = match record.renewed(now, &config.session).filter(|_| renews) {
             None => record,
             Some(renewed) => {
                 let value = serde_json::to_string(&renewed).unwrap_or_default();
@@ -227,7 +229,7 @@ impl Gateway {
         if !unknown || !matches!(found, Err(Absence::Token(_))) {
             return found;
         }
-        match self.keys_again(platform, place, issuer, keys).await {
+        match self.keys_again(platform, place, issuer, keys, token.kid.as_deref()).await {
             Ok(keys) => self.signed_by_one(platform, &keys, token).await,
             Err(_) if token.kid.is_none() => found,
             Err(_) => Err(Absence::Down),
@@ -281,8 +283,14 @@ pub(super) fn bearer<'a>(fields: &Fields<'a>) -> Option<Result<&'a str, Fault>> 
     }
 }
 
-fn understood<P: Platform>(platform: &P, text: &str) -> Result<Record, Absence> {
-    serde_json::from_str(text).map_err(|error| {
+/// A stored record; one that names nobody is none.
+pub(super) fn understood<P: Platform>(platform: &P, text: &str) -> Result<Record, Absence> {
+    let record: Result<Record, _> = serde_json::from_str(text);
+    let record = match record {
+        Ok(record) if record.user.trim().is_empty() => Err("its user is blank".to_owned()),
+        record => record.map_err(|error| error.to_string()),
+    };
+    record.map_err(|error| {
         platform.log(&observe::event(
             "error",
             &format!("a session's record cannot be read and counts as unknown: {error}"),

@@ -13,6 +13,8 @@ use std::rc::Rc;
 
 /// An unknown key makes an issuer be asked again at most so often.
 const AGAIN: Millis = 30_000;
+/// Unknown keys that are remembered as asked for at one time.
+const MOST_WANTED: usize = 16;
 /// After a failure an issuer whose keys are not known is left alone for this long.
 const PAUSE: Millis = 2_000;
 /// How long an issuer may take to answer.
@@ -27,8 +29,10 @@ struct Ring {
     provider: Option<Rc<Provider>>,
     /// When the keys were asked for; 0 where they cannot change.
     read: Millis,
-    /// When they were last asked for because a token named an unknown one.
-    again: Option<Millis>,
+    /// When they were last asked for because a token named an unknown one, and which.
+    again: Option<(Millis, Vec<String>)>,
+    /// Keys that it had before, and no longer.
+    withdrawn: Vec<String>,
     /// When asking in the background began, or failed.
     tried: Option<Millis>,
     /// Whether it gave none when it was last asked.
@@ -127,14 +131,16 @@ impl Gateway {
         }
     }
 
-    /// The keys of an issuer whose token names one that is not among those known: asked for anew, if
-    /// that did not happen lately. While it is down nobody can say that there is no such key.
+    /// The keys of an issuer whose token names one (`kid`) that is not among those known: asked for anew,
+    /// if that did not happen lately. Nobody can say that there is no such key while the issuer is down,
+    /// nor when it was asked because of another and may have made this one since.
     pub(super) async fn keys_again<P: Platform>(
         &self,
         platform: &P,
         place: usize,
         issuer: &Issuer,
         known: Rc<Keys>,
+        kid: Option<&str>,
     ) -> Result<Rc<Keys>, Down> {
         let ring = self.keyrings.0.get(place).ok_or(Down)?;
         if matches!(issuer.keys, KeySource::Set(_) | KeySource::Secret(_)) {
@@ -143,19 +149,28 @@ impl Gateway {
         let now = platform.now();
         let (again, read, tried, failed) = {
             let ring = ring.borrow();
-            (ring.again, ring.read, ring.tried, ring.failed)
+            (ring.again.clone(), ring.read, ring.tried, ring.failed)
         };
-        match again.filter(|again| now.saturating_sub(*again) < AGAIN) {
+        // What the answer says of every key that was wanted when it was asked for.
+        let withdrawn = kid.is_some_and(|kid| ring.borrow().withdrawn.iter().any(|known| known == kid));
+        let known_of = |wanted: &[String]| withdrawn || kid.is_none_or(|kid| wanted.iter().any(|known| known == kid));
+        match again.filter(|(again, _)| now.saturating_sub(*again) < AGAIN) {
             None => {}
-            Some(again) if failed && tried.is_some_and(|tried| tried >= again) => return Err(Down),
+            Some((again, _)) if failed && tried.is_some_and(|tried| tried >= again) => return Err(Down),
             // It has answered since, or whoever asked is gone.
-            Some(again) if read >= again || now.saturating_sub(again) >= DEADLINE => {
-                return Ok(ring.borrow().keys.clone().unwrap_or(known));
+            Some((again, wanted)) if read >= again || now.saturating_sub(again) >= DEADLINE => {
+                let keys = ring.borrow().keys.clone().unwrap_or(known);
+                return if known_of(&wanted) { Ok(keys) } else { Err(Down) };
             }
             // It is being asked at this moment: the answer is shared.
-            Some(_) => return self.read_keys(platform, place, issuer).await,
+            Some((_, wanted)) => {
+                if let Some((_, wanted)) = ring.borrow_mut().again.as_mut().filter(|_| !known_of(&wanted)) {
+                    wanted.extend(kid.filter(|_| wanted.len() < MOST_WANTED).map(str::to_owned));
+                }
+                return self.read_keys(platform, place, issuer).await;
+            }
         }
-        ring.borrow_mut().again = Some(now);
+        ring.borrow_mut().again = Some((now, kid.map(str::to_owned).into_iter().collect()));
         self.read_keys(platform, place, issuer).await
     }
 
@@ -174,13 +189,8 @@ impl Gateway {
     async fn read_keys<P: Platform>(&self, platform: &P, place: usize, issuer: &Issuer) -> Result<Rc<Keys>, Down> {
         let asked = platform.now();
         let ring = self.keyrings.0.get(place).ok_or(Down)?;
+        // A page that cannot be read is an outage; a set that can be, and has none, withdraws them all.
         let read = self.asked_keys(platform, place, issuer).await;
-        // Where there were good ones, a set without any is a mistake; else it is all that there is.
-        let known = ring.borrow().keys.as_ref().is_some_and(|keys| keys.useless().is_none());
-        let read = read.and_then(|(keys, text)| match keys.useless().filter(|_| known) {
-            Some(why) => Err(why),
-            None => Ok((keys, text)),
-        });
         self.counters.borrow_mut().keys_read(&issuer.name, read.is_ok());
         match read {
             Ok((keys, text)) => {
@@ -191,7 +201,12 @@ impl Gateway {
                 let keys = Rc::new(keys);
                 {
                     let mut ring = ring.borrow_mut();
-                    ring.keys = Some(Rc::clone(&keys));
+                    let before = ring.keys.replace(Rc::clone(&keys));
+                    ring.withdrawn.retain(|kid| !keys.name(kid));
+                    let gone = before.iter().flat_map(|before| before.kids()).filter(|kid| !keys.name(kid));
+                    ring.withdrawn.extend(gone.map(str::to_owned));
+                    let much = ring.withdrawn.len().saturating_sub(MOST_WANTED);
+                    ring.withdrawn.drain(..much);
                     ring.read = asked;
                     ring.tried = None;
                     ring.failed = false;

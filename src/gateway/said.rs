@@ -3,7 +3,7 @@
 use super::visit::{Visit, negotiate};
 use crate::config::{Auth, Authenticator, Config, Spoken};
 use crate::error::Error;
-use crate::head::{Edits, Fields};
+use crate::head::{Edits, Fields, Head, Url};
 use crate::locale::Choice;
 use crate::platform::{Content, Reply};
 use crate::respond::{self, Asker, Generated};
@@ -29,20 +29,21 @@ pub(super) fn say<B>(config: &Config, spoken: &Spoken, error: Error, visit: &mut
     let Choice { locale, .. } =
         *visit.choice.get_or_insert_with(|| negotiate(config, head, &visit.visitor, None, prefix));
     let prefix = prefix.and_then(|place| config.locales.supported.get(place)).map(|tag| format!("/{tag}"));
-    let sign_in =
-        config.session.sign_in.as_deref().filter(|_| matches!(error, Error::Unauthenticated | Error::StepUp(_))).map(
-            |page| {
-                let back = if head.is_safe() { format!("{}{}", head.url.path, head.url.search()) } else { "/".into() };
-                let location = respond::sign_in_location(page, prefix.as_deref(), &back);
-                match error {
-                    Error::StepUp(seconds) => format!("{location}&max_age={seconds}"),
-                    _ => location,
-                }
-            },
-        );
+    let navigates = respond::navigates(&head.fields);
+    let page = || {
+        let page = config.session.sign_in.as_deref()?;
+        Some(respond::sign_in_location(page, prefix.as_deref(), &back(head, navigates)))
+    };
+    let sign_in = match &error {
+        Error::Unauthenticated => page(),
+        Error::StepUp(seconds) => page().map(|location| format!("{location}&max_age={seconds}")),
+        Error::SignInFailed { again, .. } => Some(again.clone()),
+        _ => None,
+    };
     let home = format!("{}/", prefix.as_deref().unwrap_or_default());
     let asker = Asker {
         page: respond::wants_page(&head.fields),
+        navigates,
         words: spoken.of(locale),
         request_id: &visit.request_id,
         at: visit.started,
@@ -57,6 +58,17 @@ pub(super) fn say<B>(config: &Config, spoken: &Spoken, error: Error, visit: &mut
     }
     visit.error = Some(error);
     made(answer)
+}
+
+/// Where a visitor goes once they have signed in: to what they asked for, or, where a script did, to the
+/// page that it runs on.
+fn back(head: &Head<'_>, navigates: bool) -> String {
+    if navigates && head.is_safe() {
+        return format!("{}{}", head.url.path, head.url.search());
+    }
+    let from = head.fields.get("referer").and_then(Url::parse);
+    let own = from.filter(|from| (from.scheme, from.authority) == (head.url.scheme, head.url.authority));
+    own.map_or_else(|| "/".into(), |page| format!("{}{}", page.path, page.search()))
 }
 
 /// Where a browser goes that asked for a page without saying its language in the path.

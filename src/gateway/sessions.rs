@@ -1,18 +1,20 @@
 //! Starting, changing and ending sessions.
 
-use super::identify::brought;
+use super::identify::{brought, understood};
 use super::{Gateway, join::join, visit::Visit};
 use crate::config::{Config, LONGEST_ENDED, Millis};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::ledger::{Moment, subject};
 use crate::observe;
-use crate::platform::{Down, Platform};
+use crate::platform::{After, Down, Platform};
 use crate::session::{self, Absence, Change, Draft, Instruction, Note, Record, Token};
 use std::rc::Rc;
 
 /// Stamps in a minute, by one isolate, for sessions that it does not know.
 const UNKNOWN_ENDED: u32 = 30;
+/// How often a change, or an end, is tried again because the session changed meanwhile.
+const TURNS: u32 = 4;
 
 impl Gateway {
     /// Does what an origin's answer asks; the result is a `Set-Cookie` value, if any.
@@ -28,15 +30,13 @@ impl Gateway {
         let (cookie, ended) = match (instruction, brought) {
             (Instruction::Start(draft), brought) => {
                 let (token, record) = self.start(platform, config, visit, draft).await?;
-                let cookie = session::set_cookie(&token, &record, &config.session, https);
+                let cookie = session::set_cookie(&token, &record, platform.now(), &config.session, https);
                 (Some(cookie), brought.map(|key| (subject::session(&key), key)))
             }
             // Of the session, whatever else the visitor is known by.
             (Instruction::Change(change), Some(key)) => match self.by_session(platform, config, visit).await {
                 Ok(Identity::User { record: old, .. }) => {
-                    let (token, record) = self.changed(platform, config, visit, (&old, &key), change).await?;
-                    let cookie = session::set_cookie(&token, &record, &config.session, https);
-                    (Some(cookie), Some((subject::session(&key), key)))
+                    (self.changed(platform, config, visit, (&old, &key), change).await?, None)
                 }
                 Err(Absence::Down) => return Err(Error::IdentityDown),
                 _ => return Err(Error::Unauthenticated),
@@ -67,7 +67,10 @@ impl Gateway {
             // Whoever is known by a token alone has no record.
             if !key.is_empty() {
                 let user = visit.identity.record().map(|record| record.user.clone());
-                visit.gone(user.as_deref(), &key);
+                let all: Vec<String> = self.view.borrow().lineage(&key).map(str::to_owned).collect();
+                for key in all.iter().chain([&key]) {
+                    visit.gone(user.as_deref(), key);
+                }
             }
         }
         Ok(cookie)
@@ -102,22 +105,105 @@ impl Gateway {
         self.kept(platform, visit, record).await
     }
 
-    /// Lets a session go on under a new token with other rights. What ended it until now ends it still:
-    /// the ledger is read to the present before the new one is made out from there.
+    /// Changes a session; where its rights become different it goes on under a new token, whose cookie is
+    /// given back. The old token stands a little longer for the session as it was, for what was on its way.
+    ///
+    /// Two may change one session at once, here or elsewhere. The ledger has one order: whoever stamps first
+    /// has made the successor, and the other change is made to that one. What ended the session until now
+    /// ends it still, for the ledger is read to the present before and after.
     async fn changed<P: Platform>(
         &self,
         platform: &P,
         config: &Config,
-        visit: &Visit<'_>,
+        visit: &mut Visit<'_>,
         (old, key): (&Record, &str),
         change: Change,
-    ) -> Result<(Token, Record), Error> {
-        let created = self.present(platform, config).await.map_err(|_| Error::LedgerDown)?;
-        let now = platform.now();
-        if old.check(key, now, &self.view.borrow(), &config.session).is_err() {
-            return Err(Error::Unauthenticated);
+    ) -> Result<Option<String>, Error> {
+        for _ in 0..TURNS {
+            let created = self.present(platform, config).await.map_err(|_| Error::LedgerDown)?;
+            let now = platform.now();
+            if old.check(key, now, &self.view.borrow(), &config.session).is_err() {
+                return Err(Error::Unauthenticated);
+            }
+            let Some((last, latest)) = self.latest(platform, config, key, old).await? else {
+                return self.lost(platform, config, key, old, &change).await;
+            };
+            if latest.check(&last, now, &self.view.borrow(), &config.session).is_err() {
+                return Err(Error::Unauthenticated);
+            }
+            if !change.is_of_rights() {
+                let noted = change.noted(&latest, now, &config.session);
+                let value = serde_json::to_string(&noted).map_err(|_| Error::Internal)?;
+                let written = platform.record_write(&last, &value, noted.time_to_live(now)).await;
+                written.map_err(|_| Error::StoreDown)?;
+                self.memo.borrow_mut().put(&last, Rc::new(noted), now);
+                return Ok(None);
+            }
+            let new = change.clone().made(old, &latest, created, now, &config.session);
+            let (token, new) = self.kept(platform, visit, new).await?;
+            let (user, made) = (latest.user.as_str(), token.key());
+            let stamp = vec![subject::changed(&last, &made)];
+            let stamped = self.stamp(platform, config, stamp, false, config.session_stamp_lifetime()).await;
+            let first = self.view.borrow().successor(&last).is_some_and(|(next, _)| next == made);
+            let ended = latest.is_revoked(&last, &self.view.borrow());
+            if stamped.is_ok() && first && !ended {
+                // Nobody renews it, and it is in no list.
+                visit.after.retain(|task| !matches!(task, After::Renew { key, .. } if *key == last));
+                visit.after.push(After::Delete { key: Note::name(user, &last) });
+                return Ok(Some(session::set_cookie(&token, &new, now, &config.session, visit.is_https())));
+            }
+            self.memo.borrow_mut().forget(&made);
+            visit.gone(Some(user), &made);
+            if stamped.is_err() {
+                return Err(Error::LedgerDown);
+            }
+            if ended {
+                return Err(Error::Unauthenticated);
+            }
         }
-        self.kept(platform, visit, change.made(old, created, now, &config.session)).await
+        Err(Error::Busy)
+    }
+
+    /// What a session goes on as, key and record: itself, unless its rights have changed. `None` when the
+    /// store does not show the successor yet, because it was made elsewhere a moment ago.
+    async fn latest<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        key: &str,
+        old: &Record,
+    ) -> Result<Option<(String, Rc<Record>)>, Error> {
+        let Some(last) = self.view.borrow().lineage(key).last().map(str::to_owned) else {
+            return Ok(Some((key.to_owned(), Rc::new(old.clone()))));
+        };
+        let remembered = self.memo.borrow().get(&last, platform.now());
+        if let Some(record) = remembered {
+            return Ok(Some((last, record)));
+        }
+        let read = platform.record_read(&last, config.session.deadline).await.map_err(|_| Error::StoreDown)?;
+        Ok(read.and_then(|text| understood(platform, &text).ok()).map(|record| (last, Rc::new(record))))
+    }
+
+    /// A change of what nobody can read here. No right that it takes away may live on, so then the session
+    /// ends; else the change that came first stands.
+    async fn lost<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        key: &str,
+        old: &Record,
+        change: &Change,
+    ) -> Result<Option<String>, Error> {
+        let ends = change.takes_away(old);
+        let then = if ends { "it is ended, for a right was to be taken away" } else { "the first one stands" };
+        let sentence =
+            format!("a session was changed elsewhere at the same time, and cannot be changed again yet: {then}");
+        platform.log(&observe::event("warning", &sentence));
+        if !ends {
+            return Ok(None);
+        }
+        self.end(platform, config, subject::session(key), Some(key), config.session_stamp_lifetime()).await?;
+        Err(Error::Unauthenticated)
     }
 
     /// Keeps a new session's record and its line in the user's list.
@@ -141,7 +227,7 @@ impl Gateway {
     }
 
     /// Ends what a subject names, and what can live for `lifetime`, by a stamp; here at once, elsewhere
-    /// within `max_delay`.
+    /// within `max_delay`. A session under `key` ends as whatever it goes on as.
     pub(super) async fn end<P: Platform>(
         &self,
         platform: &P,
@@ -150,10 +236,28 @@ impl Gateway {
         key: Option<&str>,
         lifetime: Millis,
     ) -> Result<Moment, Error> {
-        let stamped = self.stamp(platform, config, vec![subject], false, lifetime).await;
-        let moment = stamped.map_err(|_| Error::LedgerDown)?;
+        let one = key.filter(|key| subject == subject::session(key));
+        let mut subjects = vec![subject];
+        let mut moment = 0;
+        let mut ended = 0;
+        for _ in 0..TURNS {
+            // What it goes on as may be made while it is being ended.
+            subjects.extend(
+                one.into_iter().flat_map(|key| {
+                    self.view.borrow().lineage(key).skip(ended).map(subject::session).collect::<Vec<_>>()
+                }),
+            );
+            if subjects.is_empty() {
+                break;
+            }
+            ended = one.map_or(0, |key| self.view.borrow().lineage(key).count());
+            let stamped = self.stamp(platform, config, std::mem::take(&mut subjects), false, lifetime).await;
+            moment = stamped.map_err(|_| Error::LedgerDown)?;
+        }
+        let mut memo = self.memo.borrow_mut();
         if let Some(key) = key {
-            self.memo.borrow_mut().forget(key);
+            memo.forget(key);
+            self.view.borrow().lineage(key).for_each(|key| memo.forget(key));
         }
         Ok(moment)
     }

@@ -55,8 +55,15 @@ impl Gateway {
         let url = &visit.head.url;
         let redirect_uri = format!("{}://{}{base}/callback", url.scheme, url.authority);
         if place.path.trim_end_matches('/').ends_with("/callback") {
-            let around =
-                Around { number, issuer, client, provider: &provider, token_endpoint, redirect_uri: &redirect_uri };
+            let around = Around {
+                number,
+                issuer,
+                client,
+                provider: &provider,
+                token_endpoint,
+                redirect_uri: &redirect_uri,
+                base: &format!("{}{base}", visit.prefix_of(config, place)),
+            };
             return self.signed_in(platform, config, visit, &around).await;
         }
         let back = url.parameter("return_to").map(path::decode).unwrap_or_else(|| "/".into());
@@ -64,7 +71,15 @@ impl Gateway {
         let pending = Pending::new(&platform.random::<96>(), &issuer.name, &back, max_age, platform.now());
         let locale = visit.language(config);
         let mut answer = Generated::redirect(302, &pending.location(&provider, client, &redirect_uri, locale));
-        answer.edits.append("set-cookie", &cookie(config, visit, &pending.state, &pending.sealed(), 600));
+        let name =
+            session::cookie_name(&Pending::cookie_name(&config.session.cookie, &pending.state), visit.is_https());
+        let value = pending.sealed(name.len());
+        let cookies = visit.head.fields.get("cookie");
+        for old in Pending::abandoned(cookies, &config.session.cookie, name.len() + value.len()) {
+            let bare = old.strip_prefix("__Host-").unwrap_or(old);
+            answer.edits.append("set-cookie", &session::attributes(bare, "", 0, visit.is_https()));
+        }
+        answer.edits.append("set-cookie", &cookie(config, visit, &pending.state, &value, 600));
         Ok(answer)
     }
 
@@ -75,27 +90,31 @@ impl Gateway {
         visit: &mut Visit<'_>,
         around: &Around<'_>,
     ) -> Result<Generated, Error> {
-        let Around { number, issuer, client, provider, token_endpoint, redirect_uri } = *around;
+        let Around { issuer, client, provider, token_endpoint, redirect_uri, .. } = *around;
         let parameter = |name: &str| visit.head.url.parameter(name).map(path::decode);
         let state = parameter("state").unwrap_or_default();
         let name = Pending::cookie_name(&config.session.cookie, &state);
         let name = session::cookie_name(&name, visit.is_https());
         let sent = cookie::find(visit.head.fields.get("cookie"), &name).one();
-        let pending = Pending::back(sent, &issuer.name, &state, platform.now())
-            .ok_or(Error::SignInFailed("this browser did not begin it, or too long ago: begin again"))?;
+        let Some(pending) = Pending::back(sent, &issuer.name, &state, platform.now()) else {
+            let why = "this browser did not begin it, or too long ago: begin again";
+            return self.goes_on(platform, config, visit, "/", around.failed(why, "/")).await;
+        };
+        let failed = |why| around.failed(why, &pending.back);
         if oidc::is_mixed_up(parameter("iss").as_deref(), provider, issuer) {
-            return Err(Error::SignInFailed("the answer is from another provider"));
+            return Err(failed("the answer is from another provider"));
         }
         // Once only: whoever comes second with the same state is refused, also elsewhere.
         let used = subject::sign_in(&session::digest(&state));
         self.present(platform, config).await.map_err(|_| Error::LedgerDown)?;
         if self.view.borrow().validity(0, [used.as_str()]) != Validity::Valid {
-            return Err(Error::SignInFailed("it has been finished already: begin again"));
+            let error = failed("it has been finished already: begin again");
+            return self.goes_on(platform, config, visit, &pending.back, error).await;
         }
         if parameter("error").is_some() {
-            return Err(Error::SignInFailed("the provider did not let them in"));
+            return Err(failed("the provider did not let them in"));
         }
-        let code = parameter("code").ok_or(Error::SignInFailed("the answer has no code"))?;
+        let code = parameter("code").ok_or_else(|| failed("the answer has no code"))?;
         let (form, authorization) = pending.redeem(provider, client, &code, redirect_uri);
         let question = Question {
             url: token_endpoint,
@@ -109,9 +128,9 @@ impl Gateway {
         let Some(text) = said else {
             let sentence = format!("issuer {:?} answered {} to a code, without an ID token", issuer.name, word.status);
             platform.log(&observe::event("warning", &sentence));
-            return Err(Error::SignInFailed("the provider did not take the code"));
+            return Err(failed("the provider did not take the code"));
         };
-        let draft = self.proven(platform, visit, (number, issuer), (client, &pending), &text).await?;
+        let draft = self.proven(platform, visit, around, &pending, &text).await?;
         // Only now, for a cookie and a state can be invented, and strangers must not fill the ledger.
         self.stamp(platform, config, vec![used], false, USED).await.map_err(|_| Error::LedgerDown)?;
         visit.identity = self.by_session(platform, config, visit).await.unwrap_or_else(Identity::Anonymous);
@@ -124,19 +143,37 @@ impl Gateway {
         Ok(answer)
     }
 
+    /// Lets somebody go on who has a session: whatever became of this sign-in, they are signed in.
+    async fn goes_on<P: Platform>(
+        &self,
+        platform: &P,
+        config: &Config,
+        visit: &mut Visit<'_>,
+        back: &str,
+        error: Error,
+    ) -> Result<Generated, Error> {
+        visit.identity = self.by_session(platform, config, visit).await.unwrap_or_else(Identity::Anonymous);
+        match visit.identity {
+            Identity::User { .. } => Ok(Generated::redirect(303, back)),
+            Identity::Anonymous(Absence::Down) => Err(Error::IdentityDown),
+            Identity::Anonymous(_) => Err(error),
+        }
+    }
+
     /// The session to be of whom an ID token proves.
     async fn proven<P: Platform>(
         &self,
         platform: &P,
         visit: &mut Visit<'_>,
-        (number, issuer): (usize, &Issuer),
-        (client, pending): (&Client, &Pending),
+        around: &Around<'_>,
+        pending: &Pending,
         text: &str,
     ) -> Result<Draft, Error> {
+        let Around { number, issuer, client, .. } = *around;
         let refused = |why: &'static str| {
             let sentence = format!("an ID token of issuer {:?} does not hold: {why}", issuer.name);
             platform.log(&observe::event("error", &sentence));
-            Error::SignInFailed("what the provider says does not hold")
+            around.failed("what the provider says does not hold", &pending.back)
         };
         let now = platform.now();
         let token = jwt::Token::read(text).map_err(|fault| refused(fault.word()))?;
@@ -178,6 +215,15 @@ struct Around<'a> {
     provider: &'a Provider,
     token_endpoint: &'a str,
     redirect_uri: &'a str,
+    /// The path that leads to the provider.
+    base: &'a str,
+}
+
+impl Around<'_> {
+    /// A sign-in that failed, with where it begins again.
+    fn failed(&self, why: &'static str, back: &str) -> Error {
+        Error::SignInFailed { why, again: format!("{}?return_to={}", self.base, path::encode(back)) }
+    }
 }
 
 /// The `Set-Cookie` value of a visitor who is at the provider; to be gone with 0 seconds.

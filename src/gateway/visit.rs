@@ -65,7 +65,7 @@ impl<'a> Visit<'a> {
             head,
             visitor: Visitor::of(head),
             request_id: headers::request_id(head.fields.get("x-request-id"), &id),
-            trace: Trace::of(head.fields.get("traceparent"), &trace),
+            trace: Trace::of(head.fields.get("traceparent"), head.fields.get("tracestate"), &trace),
             dice: u64::from_le_bytes(dice),
             started: platform.now(),
             route: None,
@@ -116,6 +116,12 @@ impl<'a> Visit<'a> {
         config.locales.supported.get(self.choice?.locale).map(String::as_str)
     }
 
+    /// The locale prefix that the path came with, `/ja`, or nothing.
+    pub(super) fn prefix_of(&self, config: &Config, place: &Place<'_, '_>) -> String {
+        let tag = place.prefix.and_then(|place| config.locales.supported.get(place));
+        tag.map(|tag| format!("/{tag}")).unwrap_or_default()
+    }
+
     /// The region's name.
     pub(super) fn region_name<'c>(&self, config: &'c Config) -> Option<&'c str> {
         config.regions.get(self.region?.0).map(|region| region.name.as_str())
@@ -150,7 +156,7 @@ impl<'a> Visit<'a> {
         place: &Place<'_, '_>,
         shared: Option<&cache::Partition>,
     ) -> crate::head::Edits {
-        let prefix = place.prefix.and_then(|place| config.locales.supported.get(place)).map(|tag| format!("/{tag}"));
+        let prefix = place.prefix.map(|_| self.prefix_of(config, place));
         let credentials = self.route.map(|route| self.spent(config, route)).unwrap_or_default();
         let told = Told {
             identity: &self.identity,

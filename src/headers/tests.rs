@@ -18,7 +18,7 @@ fn crossed(fields: &str, identity: &Identity, shared: Option<&Partition>) -> Vec
     let packed = format!("https://a.example/x\nGET\n0\n{fields}\n\nJP\n");
     let head = Head::parse(&packed).expect("a head");
     let visitor = Visitor::of(&head);
-    let trace = trace::Trace::of(head.fields.get("traceparent"), &[1; 24]);
+    let trace = trace::Trace::of(head.fields.get("traceparent"), head.fields.get("tracestate"), &[1; 24]);
     let told = Told {
         identity,
         shared,

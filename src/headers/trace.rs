@@ -9,19 +9,19 @@ pub struct Trace<'a> {
     span: String,
     /// Two hexadecimal digits.
     flags: &'a str,
-    /// Whether the client began it; only then does its `tracestate` mean anything.
-    pub continued: bool,
+    /// What the systems before us noted of it (`tracestate`), when the client began it.
+    state: Option<String>,
 }
 
 impl<'a> Trace<'a> {
     /// Continues the client's trace, or starts one when there is none to continue (3.2.2.2 and 4.3).
     #[must_use]
-    pub fn of(traceparent: Option<&'a str>, random: &[u8; 24]) -> Self {
+    pub fn of(traceparent: Option<&'a str>, tracestate: Option<&str>, random: &[u8; 24]) -> Self {
         let (id, span) = random.split_at_checked(16).unwrap_or_default();
         let span = hex(span);
         match traceparent.and_then(parse) {
-            Some((id, flags)) => Self { id: id.into(), span, flags, continued: true },
-            None => Self { id: hex(id).into(), span, flags: "00", continued: false },
+            Some((id, flags)) => Self { id: id.into(), span, flags, state: tracestate.and_then(state) },
+            None => Self { id: hex(id).into(), span, flags: "00", state: None },
         }
     }
 
@@ -29,6 +29,12 @@ impl<'a> Trace<'a> {
     #[must_use]
     pub fn field(&self) -> String {
         format!("00-{}-{}-{}", self.id, self.span, self.flags)
+    }
+
+    /// The `tracestate` that the origin receives, if any.
+    #[must_use]
+    pub fn state(&self) -> Option<&str> {
+        self.state.as_deref()
     }
 
     /// The trace's id, for the log.
@@ -56,6 +62,56 @@ fn parse(text: &str) -> Option<(&str, &str)> {
     good.then_some((id, if sampled { "01" } else { "00" }))
 }
 
+/// Members of a `tracestate` at most (3.3.1.1).
+const MOST_MEMBERS: usize = 32;
+/// Characters that everybody passes on (3.3.1.5).
+const LONGEST_STATE: usize = 512;
+/// Longer members leave first when there are more (3.3.1.5).
+const LONG_MEMBER: usize = 128;
+
+/// A valid `tracestate` as it is passed on; `None` where it cannot be understood, for then nothing of it
+/// is (3.3, 4.3). Of one that is too long the long members leave first, then those on the right, which
+/// are the oldest.
+fn state(text: &str) -> Option<String> {
+    let mut members: Vec<&str> = Vec::new();
+    for member in text.split(',').map(|member| member.trim_matches([' ', '\t'])).filter(|member| !member.is_empty()) {
+        let (key, _) = member.split_once('=').filter(|(key, value)| is_key(key) && is_value(value))?;
+        if members.iter().any(|known| known.split('=').next() == Some(key)) {
+            continue;
+        }
+        members.push(member);
+    }
+    if members.is_empty() || members.len() > MOST_MEMBERS {
+        return None;
+    }
+    let long = |members: &[&str]| members.iter().map(|member| member.len() + 1).sum::<usize>() > LONGEST_STATE + 1;
+    while long(&members) {
+        let large = members.iter().rposition(|member| member.len() > LONG_MEMBER);
+        members.remove(large.unwrap_or(members.len() - 1));
+    }
+    (!members.is_empty()).then(|| members.join(","))
+}
+
+/// `vendor`, or `tenant@vendor` (3.3.1.3.1).
+fn is_key(key: &str) -> bool {
+    let of = |text: &str, most: usize, digit: bool| {
+        let first = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || (digit && b.is_ascii_digit()));
+        let rest = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-*/".contains(&b));
+        first && rest && text.len() <= most
+    };
+    match key.split_once('@') {
+        Some((tenant, vendor)) => of(tenant, 241, true) && of(vendor, 14, false),
+        None => of(key, 256, false),
+    }
+}
+
+/// Printable ASCII without `,` and `=`, not ending with a space (3.3.1.3.2).
+fn is_value(value: &str) -> bool {
+    (1..=256).contains(&value.len())
+        && !value.ends_with(' ')
+        && value.bytes().all(|b| (0x20..0x7f).contains(&b) && b != b',' && b != b'=')
+}
+
 /// Lower-case hexadecimal.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
@@ -74,11 +130,11 @@ mod tests {
     #[test]
     fn a_valid_trace_is_continued_with_our_span() {
         let sent = format!("00-{ID}-00f067aa0ba902b7-01");
-        let trace = Trace::of(Some(&sent), &[1; 24]);
+        let trace = Trace::of(Some(&sent), Some("a=1"), &[1; 24]);
         assert_eq!(trace.field(), format!("00-{ID}-0101010101010101-01"));
-        assert!(trace.continued);
+        assert_eq!(trace.state(), Some("a=1"));
         let later = format!("cc-{ID}-00f067aa0ba902b7-03-what-the-future-brings");
-        assert_eq!(Trace::of(Some(&later), &[1; 24]).field(), format!("00-{ID}-0101010101010101-01"));
+        assert_eq!(Trace::of(Some(&later), None, &[1; 24]).field(), format!("00-{ID}-0101010101010101-01"));
     }
 
     #[test]
@@ -97,17 +153,82 @@ mod tests {
             format!("00-{ID}-00f067aa0ba902b7-0g"),
             format!("00-{ID}-00f067aa0ba902b7-01, 00-{ID}-00f067aa0ba902b7-01"),
         ] {
-            let trace = Trace::of(Some(&sent), &[1; 24]);
+            let trace = Trace::of(Some(&sent), Some("a=1"), &[1; 24]);
             assert_eq!(trace.field(), format!("00-{}-0101010101010101-00", "01".repeat(16)), "{sent}");
-            assert!(!trace.continued, "{sent}");
+            assert_eq!(trace.state(), None, "{sent}");
         }
+    }
+
+    #[test]
+    fn a_state_is_passed_on_only_where_its_grammar_holds() {
+        let all = format!("a={}", (0x20..0x7f).map(char::from).filter(|c| !",=".contains(*c)).collect::<String>());
+        let (keys, tenants) = (format!("{}=1", "z".repeat(256)), format!("{}@{}=1", "t".repeat(241), "v".repeat(14)));
+        for good in ["foo=1", "foo=1,bar=2", "0a-_*/@b1=x", "a= x", &all, &keys, &tenants] {
+            assert_eq!(state(good).as_deref(), Some(good), "{good}");
+        }
+        assert_eq!(state("foo=1 \t , \t bar=2,,\tbaz=3 ").as_deref(), Some("foo=1,bar=2,baz=3"));
+        assert_eq!(state("foo=1,bar=2,foo=3").as_deref(), Some("foo=1,bar=2"), "the newest of a key counts");
+        let (long, longer) = (format!("{}=1", "z".repeat(257)), format!("{}@v=1", "t".repeat(242)));
+        let value = format!("a={}", "x".repeat(257));
+        for bad in [
+            "",
+            " ",
+            ",",
+            "foo",
+            "foo=",
+            "foo =1",
+            "Foo=1",
+            "foo.bar=1",
+            "1foo=1",
+            "foo@=1",
+            "@foo=1",
+            "foo@@bar=1",
+            "foo@bar@baz=1",
+            "foo@1bar=1",
+            "foo=bar=baz",
+            "foo=é",
+            "foo=1,=2",
+            "a=1;b=2=3",
+            &long,
+            &longer,
+            &value,
+        ] {
+            assert_eq!(state(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_state_has_at_most_32_members_and_of_a_long_one_the_right_ones_leave() {
+        let members = |count: usize| (1..=count).map(|n| format!("bar{n:02}={n:02}")).collect::<Vec<_>>().join(",");
+        assert_eq!(state(&members(32)), Some(members(32)));
+        assert_eq!(state(&members(33)), None);
+        let long = |key: char, value: usize| format!("{key}={}", "x".repeat(value));
+        let four = [long('a', 100), long('b', 200), long('c', 100), long('d', 100)];
+        assert_eq!(
+            state(&four.join(",")).as_deref(),
+            Some(four.join(",").as_str()),
+            "{} characters",
+            four.join(",").len()
+        );
+        let five = [&four[..], &[long('e', 20)]].concat().join(",");
+        assert_eq!(state(&five), Some([&four[0], &four[2], &four[3], &long('e', 20)].map(String::as_str).join(",")));
+        let six = ['a', 'b', 'c', 'd', 'e', 'f'].map(|key| long(key, 100));
+        assert_eq!(state(&six.join(",")), Some(six[..4].join(",")));
     }
 
     proptest! {
         #[test]
         fn the_field_is_always_well_formed(sent in "\\PC{0,60}|00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", random: [u8; 24]) {
-            let field = Trace::of(Some(&sent), &random).field();
+            let field = Trace::of(Some(&sent), None, &random).field();
             prop_assert_eq!(field.len(), 55);
+        }
+
+        #[test]
+        fn what_is_passed_on_of_a_state_is_a_state(sent in "([a-z0-9@_ -]{1,9}=?[ -~]{0,160},?){0,40}") {
+            if let Some(passed) = state(&sent) {
+                prop_assert!(passed.len() <= LONGEST_STATE && passed.split(',').count() <= MOST_MEMBERS);
+                prop_assert_eq!(state(&passed), Some(passed));
+            }
         }
     }
 }

@@ -255,6 +255,11 @@ impl Keys {
         if found.is_empty() { Err(Fault::Signature) } else { Ok(found.into_iter().cloned().collect()) }
     }
 
+    /// What those are called that have a name.
+    pub fn kids(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().filter_map(|key| key.kid.as_deref())
+    }
+
     /// Whether one of them is called so.
     #[must_use]
     pub fn name(&self, kid: &str) -> bool {

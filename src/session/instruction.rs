@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub enum Instruction {
     /// Sign this user in, with a new token.
     Start(Draft),
-    /// Give this session a new token and other rights.
+    /// Make something different of this session: other rights under a new token.
     Change(Change),
     /// Somebody tried to sign in as this user, and failed.
     Failed(String),
@@ -47,8 +47,8 @@ pub struct Draft {
     pub data: serde_json::Value,
 }
 
-/// What becomes different of a session; the rest stays. Its token is a new one whatever is said, so that
-/// who knew the old one has none of the new rights.
+/// What becomes different of a session; the rest stays. Where rights do, its token is a new one, so that
+/// who knew the old one has none of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Change {
@@ -65,23 +65,54 @@ pub struct Change {
 }
 
 impl Change {
-    /// The record that follows, of a session that goes on at `now` from the ledger's moment `created`.
+    /// Whether what they may do becomes different, and so the token; a change that says nothing is for a
+    /// new token's sake.
     #[must_use]
-    pub fn made(self, old: &Record, created: Moment, now: Millis, bounds: &config::Session) -> Record {
+    pub fn is_of_rights(&self) -> bool {
+        let other = self.locale.is_some() || self.data.is_some();
+        self.roles.is_some() || self.scopes.is_some() || self.authenticated || !other
+    }
+
+    /// Whether it takes a role or scope away that `old` has.
+    #[must_use]
+    pub fn takes_away(&self, old: &Record) -> bool {
+        let lost = |said: &Option<Vec<String>>, had: &[String]| {
+            said.as_ref().is_some_and(|said| had.iter().any(|word| !said.contains(word)))
+        };
+        lost(&self.roles, &old.roles) || lost(&self.scopes, &old.scopes)
+    }
+
+    /// The record that follows, of a session that goes on at `now` from the ledger's moment `created`.
+    /// Whoever asks for the change saw it as `old`; by now it may be `latest`, and what that has lost
+    /// does not come back.
+    #[must_use]
+    pub fn made(self, old: &Record, latest: &Record, created: Moment, now: Millis, bounds: &config::Session) -> Record {
+        let left = |said: Option<Vec<String>>, old: &[String], latest: &[String]| match said {
+            Some(said) => said.into_iter().filter(|word| latest.contains(word) || !old.contains(word)).collect(),
+            None => latest.to_vec(),
+        };
         let Self { roles, scopes, locale, data, authenticated } = self;
         let new = Record {
-            user: old.user.clone(),
-            roles: roles.unwrap_or_else(|| old.roles.clone()),
-            scopes: scopes.unwrap_or_else(|| old.scopes.clone()),
-            locale: locale.or_else(|| old.locale.clone()),
+            user: latest.user.clone(),
+            roles: left(roles, &old.roles, &latest.roles),
+            scopes: left(scopes, &old.scopes, &latest.scopes),
+            locale: locale.or_else(|| latest.locale.clone()),
             created,
-            started: Some(old.started.unwrap_or(old.created)),
-            authenticated: if authenticated { Some(now) } else { old.authenticated },
-            remember: old.remember,
+            started: Some(latest.started.unwrap_or(latest.created)),
+            authenticated: if authenticated { Some(now) } else { latest.authenticated },
+            remember: latest.remember,
             expires: 0,
-            data: data.unwrap_or_else(|| old.data.clone()),
+            data: data.unwrap_or_else(|| latest.data.clone()),
         };
         new.used(now, bounds)
+    }
+
+    /// The same session with other data, or in another language, used at `now`.
+    #[must_use]
+    pub fn noted(self, latest: &Record, now: Millis, bounds: &config::Session) -> Record {
+        let locale = self.locale.or_else(|| latest.locale.clone());
+        let data = self.data.unwrap_or_else(|| latest.data.clone());
+        Record { locale, data, ..latest.clone() }.used(now, bounds)
     }
 }
 

@@ -12,6 +12,7 @@ const BOUNDS: config::Session = config::Session {
     sign_in: None,
     remember: None,
     attempts: 10,
+    grace: 30_000,
 };
 
 fn named(cookie: &str) -> config::Session {
@@ -54,7 +55,8 @@ fn a_session_is_renewed_in_steps_of_a_tenth_and_never_past_its_absolute_end() {
     let fresh = record(0, 1_000_000);
     assert_eq!(fresh.renewed(99_999, &BOUNDS), None);
     assert_eq!(fresh.renewed(100_000, &BOUNDS).map(|r| r.expires), Some(1_100_000));
-    assert_eq!(record(0, 2_950_000).renewed(2_500_000, &BOUNDS), None);
+    assert_eq!(record(0, 2_950_000).renewed(2_500_000, &BOUNDS).map(|r| r.expires), Some(3_000_000), "to its very end");
+    assert_eq!(record(0, 3_000_000).renewed(2_500_000, &BOUNDS), None);
     assert_eq!(record(0, 1).used(2_500_000, &BOUNDS).expires, 3_000_000);
     assert_eq!((fresh.time_to_live(0), fresh.time_to_live(990_000)), (1_000, 60));
 }
@@ -111,12 +113,17 @@ fn the_cookie_is_bound_to_the_host_on_https() {
     let token = Token::new(&[0; 32]);
     let secret = token.secret();
     assert_eq!(
-        set_cookie(&token, &record(0, 1), &named("s"), true),
+        set_cookie(&token, &record(0, 1), 0, &named("s"), true),
         format!("__Host-s={secret}; Path=/; Max-Age=3000; HttpOnly; SameSite=Lax; Secure")
     );
     assert_eq!(
-        set_cookie(&token, &record(0, 1), &named("s"), false),
+        set_cookie(&token, &record(0, 1), 0, &named("s"), false),
         format!("s={secret}; Path=/; Max-Age=3000; HttpOnly; SameSite=Lax")
+    );
+    let old = Record { started: Some(0), ..record(2_000_000, 2_500_000) };
+    assert!(
+        set_cookie(&token, &old, 2_900_000, &named("s"), true).contains("Max-Age=100;"),
+        "no longer than the session"
     );
     assert_eq!(clear_cookie(&named("s"), false), "s=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
 }
@@ -129,7 +136,7 @@ fn a_remembered_session_lives_as_long_as_it_is_remembered() {
     assert_eq!((used.expires, end(8_000_000)), (9_000_000, 9_000_000));
     assert_eq!(used.check("k", 8_999_999, &View::default(), &bounds), Ok(()));
     assert_eq!(used.check("k", 9_000_000, &View::default(), &bounds), Err(Absence::Expired));
-    assert!(set_cookie(&Token::new(&[0; 32]), &remembered, &bounds, true).contains("Max-Age=9000;"));
+    assert!(set_cookie(&Token::new(&[0; 32]), &remembered, 0, &bounds, true).contains("Max-Age=9000;"));
     assert_eq!(record(0, 1).used(500, &bounds).expires, 1_000_500, "the others live as ever");
 }
 
@@ -137,11 +144,11 @@ fn a_remembered_session_lives_as_long_as_it_is_remembered() {
 fn a_changed_session_keeps_what_is_not_said_and_its_end() {
     let old = Record { roles: vec!["a".into()], authenticated: Some(7), ..record(1_000, 5_000) };
     let change = Change { scopes: Some(vec!["s".into()]), ..Change::default() };
-    let new = change.made(&old, 2_500_000, 2_500_000, &BOUNDS);
+    let new = change.made(&old, &old, 2_500_000, 2_500_000, &BOUNDS);
     assert_eq!((new.user.as_str(), new.roles.len(), new.scopes.len()), ("u", 1, 1));
     assert_eq!((new.created, new.started, new.authenticated), (2_500_000, Some(1_000), Some(7)));
     assert_eq!(new.expires, 3_001_000, "it is not made to last longer than it was to");
-    let again = Change { authenticated: true, ..Change::default() }.made(&new, 2_600_000, 2_600_000, &BOUNDS);
+    let again = Change { authenticated: true, ..Change::default() }.made(&new, &new, 2_600_000, 2_600_000, &BOUNDS);
     assert_eq!((again.started, again.authenticated, again.expires), (Some(1_000), Some(2_600_000), 3_001_000));
 }
 

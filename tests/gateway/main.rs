@@ -8,6 +8,7 @@
 )]
 
 mod cache;
+mod changes;
 mod identity;
 mod native;
 mod origins;

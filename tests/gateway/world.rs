@@ -162,8 +162,9 @@ impl World {
     fn page(&self, since: u64) -> Page {
         let stamps: Vec<Stamp> = self.stamps.borrow().iter().filter(|stamp| stamp.since > since).cloned().collect();
         let newest = |stamps: &[Stamp]| stamps.iter().map(|stamp| stamp.since).max().unwrap_or(0);
-        // Small pages, so that readers turn them.
-        match stamps.get(..3).filter(|_| stamps.len() > 3) {
+        // Small pages, so that readers turn them; one ends between moments, never within one.
+        let end = stamps.get(2).map_or(0, |last| stamps.iter().take_while(|stamp| stamp.since <= last.since).count());
+        match stamps.get(..end).filter(|_| stamps.len() > end && end > 0) {
             Some(some) => Page { as_of: newest(some), stamps: some.to_vec(), more: true },
             None => Page { as_of: newest(&stamps).max(self.now.get()), stamps, more: false },
         }
