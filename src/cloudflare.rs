@@ -9,6 +9,7 @@ mod ledger;
 mod prober;
 mod task;
 
+use crate::error::Error;
 use crate::gateway::{Built, Gateway};
 use edge::Edge;
 use std::rc::Rc;
@@ -46,7 +47,10 @@ pub fn start(packed: String, request: JsValue) -> JsValue {
     task::start(async move {
         let edge = Edge::new(request);
         let reply = gateway.serve(&edge, &packed).await;
-        let (response, after) = edge::respond(reply);
+        let (mut response, after) = edge::respond(reply);
+        if response.is_undefined() {
+            response = edge::respond(gateway.refuse(&edge, &packed, Error::OriginUnreachable)).0;
+        }
         if !after.is_empty() {
             task::later(async move {
                 gateway.after(&edge, after).await;
@@ -55,6 +59,14 @@ pub fn start(packed: String, request: JsValue) -> JsValue {
         }
         response
     })
+}
+
+/// Answers a request that the gateway broke down under.
+#[wasm_bindgen]
+#[must_use]
+pub fn apologize(packed: &str, request: JsValue) -> JsValue {
+    let gateway = GATEWAY.with(Rc::clone);
+    edge::respond(gateway.refuse(&Edge::new(request), packed, Error::Internal)).0
 }
 
 /// Goes on with a task whose promise has resolved to `value`.

@@ -24,7 +24,7 @@ pub use identity::{Client, Cors, Issuer, KeySource, Setting, Unset};
 pub use matcher::Matcher;
 pub use pattern::{Host, Pattern, Segment};
 pub use pool::{Ejection, HashBy, Origin, Pool, Probe, Replicas, Retry};
-pub use raw::{Algorithm as Balance, Auth, Authenticator, Down, Fail, Require, ShardBy, Shared};
+pub use raw::{Addressed, Algorithm as Balance, Auth, Authenticator, Down, Fail, Require, ShardBy, Shared};
 pub use route::{Cache, Canary, Route, TRACKERS, Target};
 pub use shard::{Bound, Phase, Shard, ShardKey, Shards};
 pub use words::Spoken;

@@ -14,6 +14,7 @@
 //! observation fail open. Every failure becomes an answer in one place ([`Gateway::serve`]).
 
 mod account;
+mod addressed;
 mod admin;
 mod attempt;
 mod book;
@@ -192,7 +193,16 @@ impl Gateway {
         let Some(head) = Head::parse(packed) else {
             let words = self.spoken.english();
             let (page, navigates) = (false, false);
-            let asker = Asker { page, navigates, words, request_id: "", at: platform.now(), home: "/", sign_in: None };
+            let asker = Asker {
+                page,
+                navigates,
+                words,
+                request_id: "",
+                at: platform.now(),
+                home: "/",
+                origin: None,
+                sign_in: None,
+            };
             return made(respond::error(&Error::Malformed("the request's URL is none".into()), &asker));
         };
         let mut visit = Visit::new(platform, &head);
@@ -208,13 +218,37 @@ impl Gateway {
                 let (page, request_id) = (respond::wants_page(&head.fields), visit.request_id.as_str());
                 let words = self.spoken.english();
                 let (navigates, at) = (false, visit.started);
-                let asker = Asker { page, navigates, words, request_id, at, home: "/", sign_in: None };
+                let asker = Asker { page, navigates, words, request_id, at, home: "/", origin: None, sign_in: None };
                 let mut answer = respond::error(&Error::Misconfigured, &asker);
                 answer.edits.set("x-request-id", request_id);
                 answer.edits.set("cache-status", &visit.cache.field(None));
                 made(answer)
             }
         }
+    }
+
+    /// Answers a request with a failure, as any other: for what goes wrong outside.
+    pub fn refuse<P: Platform>(&self, platform: &P, packed: &str, error: Error) -> Reply<P::Body> {
+        let (Some(head), Ok(config)) = (Head::parse(packed), &self.config) else {
+            let (page, navigates, words) = (false, false, self.spoken.english());
+            let asker = Asker {
+                page,
+                navigates,
+                words,
+                request_id: "",
+                at: platform.now(),
+                home: "/",
+                origin: None,
+                sign_in: None,
+            };
+            return made(respond::error(&error, &asker));
+        };
+        let mut visit = Visit::new(platform, &head);
+        let mut reply = say(config, &self.spoken, error, &mut visit);
+        self.finish(platform, config, visit, &mut reply);
+        // What is to be done behind an answer was left by the request itself.
+        reply.after.clear();
+        reply
     }
 
     /// Does what a reply left to be done behind the visitor's back.
@@ -289,8 +323,10 @@ impl Gateway {
         visit.choice = place.route.localized.then(|| visit.negotiate(config, place.prefix));
         visit.identity.admit(place.route, visit.started)?;
         if let Some(location) = localized_location(config, visit, &place) {
+            visit.speaks = true;
             return Ok(made(Generated::redirect(302, &location)));
         }
+        visit.speaks = matches!(place.route.target, Target::Echo | Target::SignIn(_));
         match &place.route.target {
             Target::Redirect { to, status } => {
                 Ok(made(Generated::redirect(*status, &route::filled(to, place.route, &place.path))))
@@ -325,7 +361,7 @@ impl Gateway {
         }
         self.counters.borrow_mut().count(&visit.cache);
         if matches!(reply.content, Content::Text(_)) {
-            if let Some(choice) = visit.choice {
+            if let Some(choice) = visit.choice.filter(|_| visit.speaks) {
                 headers::vary(&Fields::default(), choice.reason.vary(), &mut reply.edits);
             }
             if visit.head.method == "HEAD" {

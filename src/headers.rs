@@ -4,6 +4,7 @@
 //! To the client: what the origin told the gateway, and what concerns one connection only, stays
 //! here.
 
+pub mod address;
 pub mod trace;
 
 use crate::cache::Partition;

@@ -141,7 +141,7 @@ impl Pending {
             pending.map_or(0, |pending| pending.until)
         };
         let mut all: Vec<_> = of_sign_in.map(|(name, value)| (began(value), name, name.len() + value.len())).collect();
-        all.sort_by(|a, b| b.0.cmp(&a.0));
+        all.sort_by_key(|(began, ..)| std::cmp::Reverse(*began));
         let (mut count, mut bytes) = (1, bytes);
         let goes = |(_, _, size): &(Millis, &'c str, usize)| {
             (count, bytes) = (count + 1, bytes + size);

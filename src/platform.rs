@@ -80,6 +80,8 @@ pub struct Ask<'a> {
     pub idle: Millis,
     /// What keys the answer where Cloudflare's Workers Cache stands before the origin: JSON.
     pub through: Option<&'a str>,
+    /// Whether the origin is to see the visitor's host as its own, where the platform can do that.
+    pub as_visitor: bool,
 }
 
 /// A signature and what it is of.
@@ -303,8 +305,10 @@ pub struct Refresh {
     pub told: Vec<(String, String)>,
     /// What is sworn to the origin.
     pub oath: Option<Oath>,
-    /// The language that an answer is in which does not say.
-    pub language: Option<String>,
+    /// What the visitor asked for: its scheme and host name this place.
+    pub asked: String,
+    /// The locale prefix that was taken off the path, `/ja`, or nothing.
+    pub prefix: String,
 }
 
 /// Work that is not waited for.

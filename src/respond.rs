@@ -62,6 +62,8 @@ pub struct Asker<'a> {
     pub at: Millis,
     /// The start page in their language.
     pub home: &'a str,
+    /// The origin that was asked, where whoever reads this may know of it.
+    pub origin: Option<&'a str>,
     /// Where they may sign in, return path included.
     pub sign_in: Option<&'a str>,
 }
@@ -170,8 +172,12 @@ pub fn error(error: &Error, asker: &Asker<'_>) -> Generated {
 }
 
 /// What a developer is told beside the visitor's sentence.
-fn detail(error: &Error) -> Option<String> {
+fn detail(error: &Error, asker: &Asker<'_>) -> Option<String> {
     match error {
+        Error::OriginUnreachable | Error::OriginTimeout => asker.origin.map(|origin| {
+            let what = if *error == Error::OriginTimeout { "did not answer in time" } else { "cannot be reached" };
+            format!("{origin} {what}: is the application running there?")
+        }),
         Error::Malformed(_) | Error::AmbiguousPath | Error::MethodNotAllowed(_) | Error::TooLarge(_) => {
             Some(error.to_string())
         }
@@ -194,7 +200,7 @@ fn problem(error: &Error, asker: &Asker<'_>) -> Generated {
         "type": "about:blank",
         "title": title,
         "status": error.status(),
-        "detail": detail(error).unwrap_or(sentence),
+        "detail": detail(error, asker).unwrap_or(sentence),
         "request_id": asker.request_id,
     });
     if let Some((sign_in, members)) = asker.sign_in.zip(body.as_object_mut()) {
@@ -211,7 +217,7 @@ fn page(error: &Error, asker: &Asker<'_>) -> Generated {
     let (title, sentence) = (escape(title), escape(sentence));
     let seconds = retry_after(error).unwrap_or(1);
     let sentence = sentence.replace("{seconds}", &format!("<data value=\"{seconds}\">{seconds}</data>"));
-    let mut extra = detail(error)
+    let mut extra = detail(error, asker)
         .map(|text| format!("<p lang=\"en\" dir=\"ltr\"><code>{}</code></p>", escape(&text)))
         .unwrap_or_default();
     if let Some(sign_in) = asker.sign_in {
@@ -274,7 +280,7 @@ mod tests {
             ["en", "de", "ar"].map(read).to_vec()
         });
         let words = WORDS.iter().find(|words| words.tag == language).expect("one of these");
-        Asker { page, navigates: page, words, request_id: "id-1", at: 0, home: "/", sign_in: None }
+        Asker { page, navigates: page, words, request_id: "id-1", at: 0, home: "/", origin: None, sign_in: None }
     }
 
     fn fields(generated: &Generated) -> Vec<(String, String)> {

@@ -1,6 +1,6 @@
 //! Which route is this request for?
 
-use crate::config::{Config, Route};
+use crate::config::{Config, Route, Target};
 use crate::error::Error;
 use crate::head::Url;
 use crate::path;
@@ -11,10 +11,26 @@ use std::borrow::Cow;
 pub struct Place<'c, 'a> {
     /// The route.
     pub route: &'c Route,
-    /// The path in normal form, without a locale prefix: what is matched, keyed and forwarded.
+    /// The path in normal form, without a locale prefix: what is matched and keyed.
     pub path: Cow<'a, str>,
+    /// The path with its prefix, where that is what the origin is asked for.
+    whole: Option<Cow<'a, str>>,
     /// The locale that the path began with (a place in `Locales::supported`).
     pub prefix: Option<usize>,
+}
+
+impl Place<'_, '_> {
+    /// The path that the origin is asked for.
+    #[must_use]
+    pub fn asked(&self) -> &str {
+        self.whole.as_deref().unwrap_or(&self.path)
+    }
+
+    /// The prefix that the origin is asked with, as the visitor spelled it.
+    #[must_use]
+    pub fn kept_prefix(&self) -> Option<&str> {
+        self.whole.as_deref()?.split('/').nth(1)
+    }
 }
 
 /// Finds the route of a request.
@@ -32,12 +48,14 @@ pub fn find<'c, 'a>(config: &'c Config, url: &Url<'a>, method: &str) -> Result<P
         }
     }
     let Found { route, prefix } = found;
+    let origin = matches!(route.target, Target::Pools(_) | Target::Shards(_) | Target::Echo);
+    let whole = prefix.filter(|_| origin && !route.strip_prefix).map(|_| normal.clone());
     let path = match (prefix, normal) {
         (None, normal) => normal,
         (Some(_), Cow::Borrowed(normal)) => Cow::Borrowed(after_first_segment(normal)),
         (Some(_), Cow::Owned(normal)) => Cow::Owned(after_first_segment(&normal).to_owned()),
     };
-    Ok(Place { route, path, prefix })
+    Ok(Place { route, path, whole, prefix })
 }
 
 struct Found<'c> {

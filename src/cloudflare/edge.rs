@@ -150,9 +150,10 @@ impl Platform for Edge {
             Carry::Everything => 2,
             Carry::Held => 3,
         };
-        let Ask { url, method, edits, deadline, idle, through, .. } = *ask;
+        let Ask { url, method, edits, deadline, idle, through, as_visitor, .. } = *ask;
         let (deadline, idle) = (timer(deadline), timer(idle));
-        answered(wait(host::ask(&self.request, url, method, carry, edits.packed(), deadline, idle, through)).await)
+        let (request, edits) = (&self.request, edits.packed());
+        answered(wait(host::ask(request, url, method, carry, edits, deadline, idle, through, as_visitor)).await)
     }
 
     async fn hedge(
@@ -161,10 +162,12 @@ impl Platform for Edge {
         after: Millis,
         second: &Ask<'_>,
     ) -> (bool, Result<Answer<JsValue>, Failure>) {
-        let Ask { url, method, edits, deadline, idle, .. } = *first;
+        let Ask { url, method, edits, deadline, idle, as_visitor, .. } = *first;
         let (deadline, other_deadline) = (timer(deadline), timer(second.deadline));
         let (edits, idle, after) = (edits.packed(), timer(idle), timer(after));
-        let asked = host::hedge(&self.request, method, edits, idle, url, deadline, after, second.url, other_deadline);
+        let other = second.url;
+        let request = &self.request;
+        let asked = host::hedge(request, method, edits, idle, url, deadline, after, other, other_deadline, as_visitor);
         match wait(asked).await.dyn_into::<js_sys::Array>() {
             Ok(pair) => (failure(&pair.get(0)) == Some(1), answered(pair.get(1))),
             Err(_) => (false, Err(Failure::Unreachable)),

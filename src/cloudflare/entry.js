@@ -30,20 +30,46 @@ async function drive(task, wait) {
   const mine = era;
   do {
     const value = await wait;
-    if (mine !== era) throw new Error("the gateway that this request was in is gone");
+    if (mine !== era) throw GONE;
     wait = enter(usher.resume, task, value);
     task = usher.pending();
   } while (task !== 0);
   return wait;
 }
 
-// What a dead gateway answers: nobody is let in, nothing is told.
-function broken() {
-  const body = JSON.stringify({ type: "about:blank", title: "Something went wrong", status: 500 });
-  return new Response(body, {
-    status: 500,
-    headers: { "content-type": "application/problem+json", "cache-control": "no-store" },
-  });
+/** The gateway that a request waited in is gone: another request ended it. */
+const GONE = new Error("the gateway that this request was in is gone");
+
+// What may be asked again without a difference, and has no body that was read.
+const repeatable = (request) => request.body === null && ["GET", "HEAD", "OPTIONS"].includes(request.method);
+
+function begin(request) {
+  const first = enter(usher.start, pack(request), request);
+  const task = usher.pending();
+  return task === 0 ? first : drive(task, first);
+}
+
+/** Whoever only waited when the gateway broke down begins again, once; else it is said that it did. */
+async function recover(error, request) {
+  if (error === GONE && repeatable(request)) {
+    try {
+      return await begin(request);
+    } catch {
+      return broken(request);
+    }
+  }
+  return broken(request);
+}
+
+/** The new gateway says that the old one broke down; nobody is let in, nothing is told. */
+function broken(request) {
+  try {
+    return enter(usher.apologize, pack(request), request);
+  } catch {
+    const body = JSON.stringify({ type: "about:blank", title: "Something went wrong", status: 500 });
+    const headers = { "content-type": "application/problem+json", "cache-control": "no-store" };
+    return new Response(body, { status: 500, headers });
+  }
 }
 
 behind((task) => drive(task, undefined).catch(() => {}));
@@ -52,11 +78,10 @@ export default {
   fetch(request, _, { props }) {
     if (props?.usher === "cached") return answerThrough(request);
     try {
-      const first = enter(usher.start, pack(request), request);
-      const task = usher.pending();
-      return task === 0 ? first : drive(task, first).catch(broken);
+      const answer = begin(request);
+      return answer instanceof Promise ? answer.catch((error) => recover(error, request)) : answer;
     } catch {
-      return broken();
+      return broken(request);
     }
   },
 };

@@ -77,16 +77,44 @@ export function hold(request, deadline) {
 }
 
 /**
+ * Cloudflare's own cache below fetch knows neither partitions nor the ledger: `cache: "no-store"` keeps it
+ * out. The runtime then says `Cache-Control: no-cache` and `Pragma` to an origin that was told no
+ * `Cache-Control`, which would never answer 304 to that; `no-transform` asks for nothing that it would not
+ * do anyway, and the runtime adds nothing to it.
+ */
+function uncached(init) {
+  if (!init.headers.has("cache-control")) init.headers.set("cache-control", "no-transform");
+  return { ...init, redirect: "manual", cache: "no-store" };
+}
+
+/**
+ * Where an origin is that is to see the visitor's host as its own: the visitor's URL, resolved as the
+ * origin's. Only Cloudflare's edge can do that, where each request has a `CF-Ray`; elsewhere it is the
+ * origin's own URL.
+ */
+function seenAs(request, url) {
+  if (!request.headers.has("cf-ray")) return [url, undefined];
+  const place = new URL(url);
+  const resolveOverride = place.hostname;
+  place.port = "";
+  place.host = new URL(request.url).host;
+  return [place.href, { resolveOverride }];
+}
+
+/** What the log says of whom was asked: no query is ever written. */
+const named = (url) => url.split("?")[0];
+
+/**
  * Asks an origin. `carry`: 0 = nothing of the visitor's, 1 = the fields, 2 = the body too, streaming,
  * 3 = the body too, held. With `through` (JSON) the question goes to this worker's own entrypoint,
  * before which Cloudflare's Workers Cache stands: its key is the URL and these props, which no request
  * from outside can have.
  */
-export function ask(request, url, method, carry, edits, deadline, idle, through) {
-  return asked(new AbortController(), request, url, method, carry, edits, deadline, idle, through);
+export function ask(request, url, method, carry, edits, deadline, idle, through, asVisitor) {
+  return asked(new AbortController(), request, url, method, carry, edits, deadline, idle, through, asVisitor);
 }
 
-async function asked(controller, request, url, method, carry, edits, deadline, idle, through) {
+async function asked(controller, request, url, method, carry, edits, deadline, idle, through, asVisitor) {
   const timer = setTimeout(() => controller.abort(LATE), deadline);
   const headers = edit(carry > 0 ? new Headers(request.headers) : new Headers(), edits);
   try {
@@ -95,18 +123,13 @@ async function asked(controller, request, url, method, carry, edits, deadline, i
       const question = new Request(url, { method, headers, redirect: "manual", signal: controller.signal });
       return await exports.default({ props: JSON.parse(through) }).fetch(question);
     }
-    const answer = await reach(url, {
-      method,
-      headers,
-      body: carry === 3 ? held.get(request) : carry === 2 ? request.body : undefined,
-      redirect: "manual",
-      // Cloudflare's own cache below fetch knows neither partitions nor the ledger.
-      cache: "no-store",
-      signal: controller.signal,
-    });
+    const body = carry === 3 ? held.get(request) : carry === 2 ? request.body : undefined;
+    const [place, cf] = asVisitor ? seenAs(request, url) : [url, undefined];
+    const answer = await reach(place, uncached({ method, headers, body, signal: controller.signal, ...(cf && { cf }) }));
+    if (answer.status === 101 && !answer.webSocket) return failed(named(url), `it switched to a protocol that is no web socket`);
     return idle > 0 && answer.body !== null && !answer.webSocket ? impatient(answer, idle) : answer;
   } catch (error) {
-    return controller.signal.aborted ? LATE : failed("an origin", error);
+    return controller.signal.aborted ? failed(named(url), `no answer within ${deadline} ms`, LATE) : failed(named(url), error);
   } finally {
     clearTimeout(timer);
   }
@@ -139,9 +162,9 @@ function impatient(answer, idle) {
  * Asks one origin, and another as well when the first has not begun to answer after so long: the first
  * answer that begins, after whether it is the other's. A failure waits for the other one's word.
  */
-export async function hedge(request, method, edits, idle, url, deadline, after, other, otherDeadline) {
+export async function hedge(request, method, edits, idle, url, deadline, after, other, otherDeadline, asVisitor) {
   const controllers = [new AbortController(), new AbortController()];
-  const go = async (place, to, within) => [place, await asked(controllers[place], request, to, method, 1, edits, within, idle)];
+  const go = async (place, to, within) => [place, await asked(controllers[place], request, to, method, 1, edits, within, idle, undefined, asVisitor)];
   const first = go(0, url, deadline);
   let timer;
   const early = await Promise.race([first, new Promise((resolve) => (timer = setTimeout(resolve, after)))]);
@@ -185,7 +208,7 @@ export async function probe(url, method, edits, deadline, most) {
   const signal = AbortSignal.timeout(deadline);
   try {
     const headers = edit(new Headers(), edits);
-    const answer = await reach(url, { method, headers, redirect: "manual", cache: "no-store", signal });
+    const answer = await reach(url, uncached({ method, headers, signal }));
     const read = most > 0 ? await beginning(answer.body, most) : (discard(answer), "");
     return `${lines(answer.status, answer.headers)}\n${read}`;
   } catch {
@@ -206,7 +229,7 @@ async function beginning(body, most) {
 
 /** Answers a question of our own that the Workers Cache could not. */
 export function answerThrough(question) {
-  return fetch(question, { redirect: "manual", cache: "no-store" });
+  return fetch(question, uncached({ headers: new Headers(question.headers) }));
 }
 
 /** A file of static/, whole. */
@@ -335,13 +358,13 @@ export async function text(body, most) {
 }
 
 // What the runtime refuses to make a response of (a status it does not know, say) must not reach
-// the gateway as an exception: it would end every request in it.
+// the gateway as an exception: it would end every request in it. It is told that there is none.
 function tried(make) {
   try {
     return make();
   } catch (error) {
     console.error(JSON.stringify({ level: "error", message: `an answer cannot be given as it is: ${error}` }));
-    return new Response(null, { status: 502, headers: { "proxy-status": "usher; error=http_protocol_error" } });
+    return undefined;
   }
 }
 

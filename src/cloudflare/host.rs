@@ -19,6 +19,7 @@ extern "C" {
         deadline: f64,
         idle: f64,
         through: Option<&str>,
+        as_visitor: bool,
     ) -> Promise;
     pub(super) fn hedge(
         request: &JsValue,
@@ -30,6 +31,7 @@ extern "C" {
         after: f64,
         other: &str,
         other_deadline: f64,
+        as_visitor: bool,
     ) -> Promise;
     // With `catch`, or the glue would import the whole module a second time.
     #[wasm_bindgen(catch)]

@@ -89,17 +89,21 @@ impl Problems {
 struct Around<'a> {
     pools: &'a [Pool],
     locales: &'a Locales,
+    /// Whether there is a `[locale]`.
+    spoken: bool,
     issuers: &'a [Issuer],
     shards: &'a [Shards],
 }
 
 pub(super) fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
     let mut problems = Problems::default();
-    let locales = locales(&raw.locale, &mut problems);
+    // What the file does not speak of is not touched.
+    let silent = raw::Locale { prefix: false, ..raw::Locale::default() };
+    let locales = locales(raw.locale.as_ref().unwrap_or(&silent), &mut problems);
     let regions = regions(&raw.region, &mut problems);
     let pools = pools(&raw.pool, &regions, &mut problems);
     let session = session(&raw.session, &mut problems);
-    if locales.cookie == session.cookie {
+    if raw.locale.is_some() && locales.cookie == session.cookie {
         problems.add(
             "locale.cookie",
             format!("found {:?}, which is the session's cookie; allowed: another", locales.cookie),
@@ -108,7 +112,8 @@ pub(super) fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
     let issuers = issuers(&raw.issuer, &mut problems);
     token("api_key.header", &raw.api_key.header, &mut problems);
     let shards = shards(&raw.shards, &pools, &mut problems);
-    let around = Around { pools: &pools, locales: &locales, issuers: &issuers, shards: &shards };
+    let around =
+        Around { pools: &pools, locales: &locales, spoken: raw.locale.is_some(), issuers: &issuers, shards: &shards };
     let mut routes: Vec<Route> = Vec::with_capacity(raw.route.len());
     for (place, written) in raw.route.iter().enumerate() {
         let route = route(written, &format!("route[{place}]"), &around, &mut problems);

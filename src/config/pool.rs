@@ -1,6 +1,6 @@
 //! Which origins stand together, and on what terms are they asked?
 
-use super::raw::{Algorithm, Down};
+use super::raw::{Addressed, Algorithm, Down};
 use super::{Millis, Setting};
 
 /// Checked `[[pool]]`.
@@ -16,6 +16,10 @@ pub struct Pool {
     pub health: String,
     /// What `Usher-Assertion` calls it.
     pub service: String,
+    /// Which address origins see.
+    pub host: Addressed,
+    /// Whether answers that name an origin's own address name the visitor's instead.
+    pub rewrite: bool,
     /// How one of the origins is picked.
     pub balance: Algorithm,
     /// What is hashed, where hashing decides.

@@ -9,7 +9,7 @@ mod route;
 mod shard;
 
 pub use identity::{ApiKey, Assertion, Authenticator, Cors, Fail, Issuer, Require};
-pub use pool::{Algorithm, Down, Origin, Pool, Probe, Retry, Table};
+pub use pool::{Addressed, Algorithm, Down, Origin, Pool, Probe, Retry, Table};
 pub use route::{Auth, Cache, Pools, Redirect, Route, Shared};
 pub use shard::{Shard, ShardBy, Shards, Values};
 
@@ -26,8 +26,8 @@ pub struct Raw {
     pub ledger: Ledger,
     /// `[cache]`
     pub cache: Memory,
-    /// `[locale]`
-    pub locale: Locale,
+    /// `[locale]`; without it nothing about language is touched.
+    pub locale: Option<Locale>,
     /// `[log]`
     pub log: Log,
     /// `[api_key]`

@@ -51,6 +51,8 @@ pub struct Route {
     pub purges: bool,
     /// Whether the locale is negotiated.
     pub localized: bool,
+    /// Whether the origin is asked for the path without its locale prefix.
+    pub strip_prefix: bool,
     /// Whether answers may be stored.
     pub cache: Option<Cache>,
     /// Tags of every stored answer.

@@ -94,11 +94,22 @@ fn meaningless_values_are_refused() {
         ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\ncache = {}\n", "route[0].cache"),
         ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\ndeadline = \"11m\"\n", "route[0].deadline"),
         ("[ledger]\ndeadline = \"0s\"\n", "ledger.deadline"),
-        ("[session]\ncookie = \"lang\"\n", "locale.cookie"),
+        ("[session]\ncookie = \"lang\"\n[locale]\n", "locale.cookie"),
         ("[[route]]\nname = \"a\"\npath = \"/a*\"\necho = true\n", "route[0].path"),
         ("[[route]]\nname = \"a\"\npath = \"/{x}/{x}\"\necho = true\n", "route[0].path"),
         ("[[route]]\nname = \"a\"\npath = \"/.usher/x\"\necho = true\n", "route[0].path"),
-        ("[[route]]\nname = \"a\"\npath = \"/en/x\"\necho = true\n", "route[0].path"),
+        ("[locale]\n[[route]]\nname = \"a\"\npath = \"/en/x\"\necho = true\n", "route[0].path"),
+        ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\nlocalized = true\n", "route[0].localized"),
+        ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\nstrip_prefix = true\n", "route[0].strip_prefix"),
+        (
+            "[locale]\n[[route]]\nname = \"a\"\npath = \"/a\"\nstatic = true\nstrip_prefix = true\n",
+            "route[0].strip_prefix",
+        ),
+        ("[[pool]]\nname = \"p\"\norigins = [\"service:B\"]\nhost = \"visitor\"\n", "pool[0].host"),
+        (
+            "[[pool]]\nname = \"p\"\norigins = [\"https://x\"]\nhost = \"origin\"\nretry = { hedge = true }\n",
+            "pool[0].host",
+        ),
         ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\nhost = \"a_b..c\"\n", "route[0].host"),
         ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\nmethods = [\"get\"]\n", "route[0].methods"),
         ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\ntags = [\"a,b\"]\n", "route[0].tags"),
@@ -173,7 +184,7 @@ proptest! {
     #[test]
     fn no_value_can_panic_the_check(path in "[/a-z{}*%;.]{0,20}", host in "[*.a-z-]{0,12}", span in "[0-9]{0,22}[a-z]{0,2}", tag in "[A-Za-z0-9-]{0,20}") {
         let mut raw = raw::Raw::default();
-        raw.locale.supported.push(tag);
+        raw.locale.get_or_insert_default().supported.push(tag);
         raw.route.push(raw::Route { name: "a".into(), path: path.clone(), host: Some(host), echo: true, deadline: Some(span), ..raw::Route::default() });
         raw.route.push(raw::Route { name: "b".into(), path: "/b".into(), redirect: Some(raw::Redirect { to: path, status: 302 }), ..raw::Route::default() });
         let _ = Config::check(&raw);

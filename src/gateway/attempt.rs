@@ -3,8 +3,8 @@
 use super::choose::Next;
 use super::crew::{Choice, Crew, is_plain};
 use super::forward::unreached;
-use super::{Gateway, visit::Visit};
-use crate::config::{Config, Millis, Pool};
+use super::{Gateway, addressed, visit::Visit};
+use crate::config::{Addressed, Config, Millis, Pool};
 use crate::error::Error;
 use crate::head::{self, Edits, Fields};
 use crate::health::Outcome;
@@ -212,11 +212,13 @@ impl Gateway {
         let asked = platform.now();
         let left = parcel.until.saturating_sub(asked).max(1);
         edits.set(DEADLINE, &left.to_string());
+        addressed::to_origin(config, choice, &visit.head.url, addressed::Own::of(visit), edits);
         let streams = course.carry == Carry::Everything;
         // How long a body takes to come is up to whoever sends it.
         let bound = |left: Millis| if streams { left } else { pool.first_byte.unwrap_or(left).min(left) };
         let (carry, method, idle, through) = (course.carry, visit.head.method, pool.idle, parcel.through);
-        let ask = |url, deadline| Ask { url, method, carry, edits, deadline, idle, through };
+        let as_visitor = pool.host == Addressed::Visitor;
+        let ask = |url, deadline| Ask { url, method, carry, edits, deadline, idle, through, as_visitor };
         let target = format!("{base}{}", parcel.path);
         let first = ask(target.as_str(), bound(left));
         if let Some((after, other)) = self.hedge(config, visit, course, choice, parcel, asked)

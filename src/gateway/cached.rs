@@ -55,7 +55,8 @@ impl Gateway {
                 };
                 // A pool's origin is told whether the path said the language; its links may say so too.
                 let said = place.prefix.is_some() && matches!(place.route.target, Target::Pools(_) | Target::Shards(_));
-                let locale = visit.language(config).map(|tag| if said { format!("{tag}~") } else { tag.to_owned() });
+                let tag = place.kept_prefix().or(visit.language(config));
+                let locale = tag.map(|tag| if said { format!("{tag}~") } else { tag.to_owned() });
                 let key = Key::new(&visit.head.url, &place.path, policy, edition, locale.as_deref(), &partition);
                 let fields = &visit.head.fields;
                 let errand = Errand {

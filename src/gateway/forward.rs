@@ -1,11 +1,11 @@
 //! Asking an origin, or the static files.
 
-use super::{Gateway, attempt::Parcel, visit::Visit};
+use super::{Gateway, addressed, attempt::Parcel, visit::Visit};
 use crate::assertion::{Facts, Oath};
 use crate::cache::Partition;
 use crate::config::{Config, Target};
 use crate::error::Error;
-use crate::head::{self, Edits, Fields};
+use crate::head::{self, Edits};
 use crate::observe;
 use crate::platform::{Answer, Platform};
 use crate::respond::Generated;
@@ -33,8 +33,8 @@ pub(super) struct Passage<'q, 'a> {
 pub(super) fn unreached(status: u16) -> Option<Error> {
     match status {
         520..=523 | 525..=527 | 530 => Some(Error::OriginUnreachable),
-        // No status that could be passed on (RFC 9110 15).
-        600.. => Some(Error::OriginUnreachable),
+        // No status that could be passed on (RFC 9110 15); 101 is one where a web socket was asked for.
+        0..=100 | 102..200 | 600.. => Some(Error::OriginUnreachable),
         524 => Some(Error::OriginTimeout),
         _ => None,
     }
@@ -93,7 +93,7 @@ impl Gateway {
         if place.route.throttle && !head.is_safe() {
             self.may_sign_in(platform, config, visit, None).await?;
         }
-        let asked_path = format!("{}{query}", place.path);
+        let asked_path = format!("{}{query}", place.asked());
         if let Some(oath) = self.oath(platform, config, visit, place, (head.method, &asked_path), shared) {
             self.swear(platform, &oath, &mut edits).await?;
         }
@@ -172,8 +172,16 @@ impl Gateway {
         place: &Place<'_, '_>,
         answer: Answer<P::Body>,
     ) -> Result<Got<P::Body>, Error> {
-        let (status, fields) = head::answer(&answer.packed);
         let mut edits = Edits::new();
+        let pool = config.pools.iter().find(|pool| visit.pool == Some(&pool.name)).zip(visit.origin);
+        let answer = match pool {
+            Some(pool) => {
+                let prefix = visit.stripped(config, place);
+                addressed::to_visitor(config, pool, (&visit.head.url, &prefix), answer, &mut edits)
+            }
+            None => answer,
+        };
+        let (_, fields) = head::answer(&answer.packed);
         // Whatever becomes of it, an answer that speaks of a session is nobody else's.
         let canary = place.route.canary.as_ref().filter(|_| visit.canary).and_then(|c| config.pools.get(c.pool));
         // Nor may what another pool answered for the canary be stored as the canary's.
@@ -201,18 +209,7 @@ impl Gateway {
                 }
             }
         }
-        // A 304 leaves out what the stored answer says.
-        if status != 304 {
-            speak(&fields, visit.language(config), &mut edits);
-        }
         Ok(Got { answer, edits, personal })
-    }
-}
-
-/// Says in which language an answer is that does not say so itself.
-pub(super) fn speak(fields: &Fields<'_>, language: Option<&str>, edits: &mut Edits) {
-    if let Some(language) = language.filter(|_| fields.get("content-language").is_none()) {
-        edits.set("content-language", language);
     }
 }
 
@@ -255,9 +252,14 @@ impl Gateway {
                 edits.set("location", &format!("{}{location}", shown.unwrap_or_default()));
             }
             let page = fields.get("content-type").is_some_and(|media| media.starts_with("text/html"));
-            if page && visit.choice.is_some() {
-                speak(&fields, language.or(default), &mut edits);
-                if let Some(locales) = self.pages.get(place.path.as_ref()).filter(|_| config.locales.prefix) {
+            // What there is in one language only is the same for everybody.
+            let locales = self.pages.get(place.path.as_ref());
+            if visit.choice.is_some() && (page || locales.is_some()) {
+                visit.speaks = locales.is_some();
+                if let Some(language) = language.or(default).filter(|_| fields.get("content-language").is_none()) {
+                    edits.set("content-language", language);
+                }
+                if let Some(locales) = locales.filter(|_| page && config.locales.prefix) {
                     edits.append("link", &locale::alternates(config, &visit.head.url, &place.path, locales));
                 }
             }
@@ -269,7 +271,10 @@ impl Gateway {
 
 /// What would have been forwarded, as JSON.
 pub(super) fn echo(config: &Config, visit: &Visit<'_>, place: &Place<'_, '_>) -> Generated {
-    let fields = visit.to_origin(config, place, None).applied(&visit.head.fields);
+    // `Host` will be the origin's own.
+    let mut edits = visit.to_origin(config, place, None);
+    edits.remove("host");
+    let fields = edits.applied(&visit.head.fields);
     let fields: serde_json::Map<String, serde_json::Value> =
         fields.into_iter().map(|(name, value)| (name, value.into())).collect();
     let query = visit.head.url.search();
@@ -277,7 +282,7 @@ pub(super) fn echo(config: &Config, visit: &Visit<'_>, place: &Place<'_, '_>) ->
     let body = serde_json::json!({
         "forwarded": {
             "method": visit.head.method,
-            "path": format!("{}{query}", place.path),
+            "path": format!("{}{query}", place.asked()),
             "headers": fields,
         },
         "decided": {

@@ -68,6 +68,7 @@ async fn probe<P: Platform>(platform: &P, pool: &crate::config::Pool) -> Map<Str
             deadline: DEADLINE,
             idle: 0,
             through: None,
+            as_visitor: false,
         };
         let status = platform.fetch(&ask).await.map(|answer| {
             let status = head::answer(&answer.packed).0;

@@ -1,17 +1,18 @@
 //! Asking for a stale answer anew behind the visitor's back (RFC 5861 3).
 
+use super::addressed::{self, Own};
 use super::attempt::url;
 use super::cached::stored;
 use super::crew::Choice;
 use super::fetched::{Errand, is_definite, renewed, store};
-use super::forward::{speak, unreached};
+use super::forward::unreached;
 use super::{Gateway, visit::Visit};
 use crate::cache::store::Received;
 use crate::cache::stored::Stored;
 use crate::cache::validate;
 use crate::cache::vary::Variants;
-use crate::config::{Config, Millis, Target};
-use crate::head::{self, Edits};
+use crate::config::{Addressed, Config, Millis, Target};
+use crate::head::{self, Edits, Url};
 use crate::platform::{After, Answer, Ask, Carry, Platform, Refresh};
 
 /// What of the visitor's must not go along when Usher asks for everybody.
@@ -42,17 +43,18 @@ impl Gateway {
         for name in OWN.into_iter().chain([config.api_key.as_str()]) {
             edits.remove(name);
         }
-        let asked = format!("{}{}", errand.place.path, errand.key.query);
+        let asked = format!("{}{}", errand.place.asked(), errand.key.query);
         visit.after.push(After::Refresh(Box::new(Refresh {
             oath: self.oath(platform, config, visit, errand.place, ("GET", &asked), Some(errand.partition)),
             claim,
             key: errand.key.clone(),
             found,
             route,
-            path: errand.place.path.clone().into_owned(),
+            path: errand.place.asked().to_owned(),
             origins,
             told: edits.applied(&visit.head.fields),
-            language: visit.language(config).map(str::to_owned),
+            asked: format!("{}://{}/", visit.head.url.scheme, visit.head.url.authority),
+            prefix: visit.stripped(config, errand.place),
             edits,
         })));
     }
@@ -80,14 +82,17 @@ impl Gateway {
         }
         let made = self.view.borrow().as_of();
         let asked = platform.now();
-        let answer = self.first(platform, config, refresh, &edits, route.deadline).await?;
-        let (answer, mut edits) = match head::answer(&answer.packed).0 {
+        let (answer, changes) = self.first(platform, config, refresh, &edits, route.deadline).await?;
+        let (answer, edits) = match head::answer(&answer.packed).0 {
             304 => match renewed(&known, old, &answer.packed) {
-                Ok(renewed) => renewed,
+                Ok((answer, mut edits)) => {
+                    edits.extend(&changes);
+                    (answer, edits)
+                }
                 // It speaks of another answer than ours: ask for all of it.
-                Err(_) => (self.first(platform, config, refresh, &whole, route.deadline).await?, Edits::default()),
+                Err(_) => self.first(platform, config, refresh, &whole, route.deadline).await?,
             },
-            _ => (answer, Edits::default()),
+            _ => (answer, changes),
         };
         let (status, fields) = head::answer(&answer.packed);
         // What says nothing of the resource does not take the place of what serves, and what speaks of
@@ -96,7 +101,6 @@ impl Gateway {
             platform.discard(answer.body);
             return None;
         }
-        speak(&fields, refresh.language.as_deref(), &mut edits);
         let received = Received {
             status,
             fields: &fields,
@@ -121,7 +125,8 @@ impl Gateway {
         Some(())
     }
 
-    /// The first origin's answer, or the next one's when that cannot be reached.
+    /// The first origin's answer, or the next one's when that cannot be reached, with changes that belong to
+    /// it.
     async fn first<P: Platform>(
         &self,
         platform: &P,
@@ -129,19 +134,30 @@ impl Gateway {
         refresh: &Refresh,
         edits: &Edits,
         deadline: Millis,
-    ) -> Option<Answer<P::Body>> {
+    ) -> Option<(Answer<P::Body>, Edits)> {
+        let field = |name: &str| refresh.told.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        let own = Own { origin: field("origin"), referer: field("referer") };
+        let asked_for = Url::parse(&refresh.asked)?;
         for (pool, origin) in &refresh.origins {
             let choice = Choice { pool: *pool, origin: *origin };
             let (pool, base) = url(config, choice)?;
             let url = format!("{base}{}{}", refresh.path, refresh.key.query);
             let (carry, idle, asked) = (Carry::Fields, pool.idle, platform.now());
-            let ask = Ask { url: &url, method: "GET", carry, edits, deadline, idle, through: None };
+            let mut edits = edits.clone();
+            addressed::to_origin(config, choice, &asked_for, own, &mut edits);
+            let (edits, as_visitor) = (&edits, pool.host == Addressed::Visitor);
+            let ask = Ask { url: &url, method: "GET", carry, edits, deadline, idle, through: None, as_visitor };
             let flight = self.takes_off(config, choice, asked + deadline);
             let result = platform.fetch(&ask).await;
             drop(flight);
             self.went(platform, config, choice, &result, platform.now().saturating_sub(asked), asked);
             match result {
-                Ok(answer) if unreached(head::answer(&answer.packed).0).is_none() => return Some(answer),
+                Ok(answer) if unreached(head::answer(&answer.packed).0).is_none() => {
+                    let mut changes = Edits::default();
+                    let visitor = (&asked_for, refresh.prefix.as_str());
+                    let answer = addressed::to_visitor(config, (pool, base), visitor, answer, &mut changes);
+                    return Some((answer, changes));
+                }
                 Ok(answer) => platform.discard(answer.body),
                 Err(_) => {}
             }

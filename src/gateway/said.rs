@@ -3,7 +3,7 @@
 use super::visit::{Visit, negotiate};
 use crate::config::{Auth, Authenticator, Config, Spoken};
 use crate::error::Error;
-use crate::head::{Edits, Fields, Head, Url};
+use crate::head::{Edits, Fields, Head, Url, list};
 use crate::locale::Choice;
 use crate::platform::{Content, Reply};
 use crate::respond::{self, Asker, Generated};
@@ -48,9 +48,12 @@ pub(super) fn say<B>(config: &Config, spoken: &Spoken, error: Error, visit: &mut
         request_id: &visit.request_id,
         at: visit.started,
         home: &home,
+        // Cloudflare gives every request a ray: without one whoever reads this is at their own machine.
+        origin: visit.origin.filter(|_| head.fields.get("cf-ray").is_none()),
         sign_in: sign_in.as_deref(),
     };
     let mut answer = respond::error(&error, &asker);
+    visit.speaks = true;
     headers::vary(&Fields::default(), &["Accept"], &mut answer.edits);
     let by_token = visit.route.is_some_and(|route| route.by.contains(&Authenticator::Jwt));
     if by_token && answer.status == 401 && error == Error::Unauthenticated {
@@ -92,7 +95,11 @@ pub(super) fn dress(fields: &Fields<'_>, visit: &Visit<'_>, edits: &mut Edits) {
     if visit.route.and_then(|route| route.cache.as_ref()).is_some_and(|cache| cache.workers_cache) {
         edits.set(NOT_BEFORE_US.0, NOT_BEFORE_US.1);
     }
-    let mut names = visit.choice.map(|choice| choice.reason.vary()).unwrap_or_default().to_vec();
+    // The origin was told the language; whether that made a difference it says itself.
+    let varies = |name| list(fields.get("vary").unwrap_or_default()).any(|known| known.eq_ignore_ascii_case(name));
+    let speaks =
+        visit.speaks || fields.get("content-language").is_some() || varies("x-locale") || varies("accept-language");
+    let mut names = visit.choice.filter(|_| speaks).map(|choice| choice.reason.vary()).unwrap_or_default().to_vec();
     for by in visit.route.filter(|route| route.auth != Auth::None).map(|route| route.by.as_slice()).unwrap_or_default()
     {
         let name = match by {

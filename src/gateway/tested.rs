@@ -3,9 +3,9 @@
 
 use super::attempt::{Parcel, url};
 use super::crew::Choice;
-use super::{Gateway, visit::Visit};
+use super::{Gateway, addressed, visit::Visit};
 use crate::balance::mix;
-use crate::config::{Canary, Config, Millis, Route};
+use crate::config::{Addressed, Canary, Config, Millis, Route};
 use crate::error::Error;
 use crate::head::{self, Edits};
 use crate::observe;
@@ -113,6 +113,8 @@ impl Gateway {
         let Some(origin) = self.order(config, visit, &[pool], &[], 1, platform.now()).pop() else { return };
         let mut edits = edits.clone();
         edits.set("x-usher-shadow", "1");
+        let choice = Choice { pool: origin.0, origin: origin.1 };
+        addressed::to_origin(config, choice, &visit.head.url, addressed::Own::of(visit), &mut edits);
         visit.after.push(After::Shadow(Box::new(Shadow {
             origin,
             method: visit.head.method.to_owned(),
@@ -129,7 +131,8 @@ impl Gateway {
         let url = format!("{base}{}", shadow.path);
         let Shadow { method, edits, deadline, .. } = shadow;
         let (carry, idle, deadline) = (Carry::Fields, pool.idle, *deadline);
-        let ask = Ask { url: &url, method, carry, edits, deadline, idle, through: None };
+        let as_visitor = pool.host == Addressed::Visitor;
+        let ask = Ask { url: &url, method, carry, edits, deadline, idle, through: None, as_visitor };
         let choice = Choice { pool: shadow.origin.0, origin };
         let _flight = self.takes_off(config, choice, platform.now() + deadline);
         let good = match platform.fetch(&ask).await {

@@ -30,6 +30,8 @@ pub(super) struct Visit<'a> {
     pub(super) region: Option<(usize, steer::Reason)>,
     pub(super) identity: Identity,
     pub(super) choice: Option<Choice>,
+    /// Whether the answer is in the language that was chosen.
+    pub(super) speaks: bool,
     pub(super) cache: cache::Status,
     /// The URL in the store, for the operator.
     pub(super) cache_key: Option<String>,
@@ -72,6 +74,7 @@ impl<'a> Visit<'a> {
             region: None,
             identity: Identity::Anonymous(Absence::NotAsked),
             choice: None,
+            speaks: false,
             cache: cache::Status::Generated,
             cache_key: None,
             origin: None,
@@ -122,6 +125,11 @@ impl<'a> Visit<'a> {
         tag.map(|tag| format!("/{tag}")).unwrap_or_default()
     }
 
+    /// The locale prefix that the origin does not get, `/ja`, or nothing.
+    pub(super) fn stripped(&self, config: &Config, place: &Place<'_, '_>) -> String {
+        if place.kept_prefix().is_some() { String::new() } else { self.prefix_of(config, place) }
+    }
+
     /// The region's name.
     pub(super) fn region_name<'c>(&self, config: &'c Config) -> Option<&'c str> {
         config.regions.get(self.region?.0).map(|region| region.name.as_str())
@@ -156,7 +164,7 @@ impl<'a> Visit<'a> {
         place: &Place<'_, '_>,
         shared: Option<&cache::Partition>,
     ) -> crate::head::Edits {
-        let prefix = place.prefix.map(|_| self.prefix_of(config, place));
+        let prefix = Some(self.stripped(config, place)).filter(|prefix| !prefix.is_empty());
         let credentials = self.route.map(|route| self.spent(config, route)).unwrap_or_default();
         let told = Told {
             identity: &self.identity,

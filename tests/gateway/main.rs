@@ -372,6 +372,8 @@ fn the_header_contract_holds_on_every_route_and_every_error_path() {
         ("proxy-authorization", "forged"),
         ("mf-cf-blob", "forged"),
         ("cf-ipcountry", "forged"),
+        // As in production, where nobody is told where origins are.
+        ("cf-ray", "forged"),
     ];
     let failures: [fn() -> Result<Message, Failure>; 4] = [
         || {
@@ -481,6 +483,10 @@ fn no_visitor_is_given_anothers_answer_on_any_route_of_any_configuration() {
 #[test]
 fn the_locale_decides_what_is_told_keyed_and_said() {
     let isolate = isolate();
+    isolate.world.origin(|heard| {
+        let language = ("content-language", heard.field("x-locale").unwrap_or("-"));
+        Ok(Message::new(200, &[language, ("cache-control", "max-age=60")], "hello"))
+    });
     let ask = |path: &str, fields: &[(&str, &str)]| {
         let answer = isolate.get(&format!("{HOST}{path}"), fields);
         let heard = isolate.world.heard.borrow();
@@ -511,6 +517,148 @@ fn the_locale_decides_what_is_told_keyed_and_said() {
         let answer = isolate.get(&format!("{HOST}/stored/language"), &[("accept-language", language)]);
         assert!(answer.field("cache-status").unwrap().contains(status), "{language}: {answer:?}");
     }
+}
+
+#[test]
+fn a_prefix_reaches_the_origin_unless_the_route_takes_it_off() {
+    let isolate = isolate();
+    let heard = |path: &str| {
+        isolate.get(&format!("{HOST}{path}"), &[]);
+        let heard = isolate.world.heard.borrow().last().cloned().unwrap();
+        let field = |name: &str| heard.field(name).map(str::to_owned);
+        (heard.url.clone(), field("x-locale"), field("x-forwarded-prefix"))
+    };
+    let kept = |url: &str, locale: &str| (format!("http://a-url.internal{url}"), Some(locale.to_owned()), None);
+    assert_eq!(heard("/optional/x"), kept("/optional/x", "en"));
+    assert_eq!(heard("/ja/optional/x?q"), kept("/ja/optional/x?q", "ja"));
+    assert_eq!(heard("/JA/optional/x"), kept("/JA/optional/x", "ja"), "as it was sent");
+    assert_eq!(heard("/ja/stored/x"), kept("/ja/stored/x", "ja"));
+    for (path, met) in [("/JA/stored/x", "miss"), ("/ja/stored/x", "hit"), ("/stored/x?lang=ja", "miss")] {
+        let answer = isolate.get(&format!("{HOST}{path}"), &[]);
+        assert!(answer.field("cache-status").unwrap().contains(met), "{path}: what was asked for is in the key");
+    }
+}
+
+#[test]
+fn without_a_locale_nothing_about_language_is_touched() {
+    let toml = "[[pool]]\nname = \"app\"\norigins = [\"http://app.internal\"]\n[[route]]\nname = \"app\"\npath = \"/*\"\npool = \"app\"\nauth = \"optional\"\nsessions = true\n";
+    let isolate = Isolate::new(&world(), toml);
+    for path in ["/en/", "/en/admin/?lang=de", "/x"] {
+        let answer = isolate.get(&format!("{HOST}{path}"), &[("accept-language", "de"), ("cookie", "lang=de")]);
+        assert_eq!((answer.field("content-language"), answer.field("vary")), (None, Some("Cookie")), "{path}");
+        let heard = isolate.world.heard.borrow().last().cloned().unwrap();
+        assert_eq!(heard.url, format!("http://app.internal{path}"));
+        assert_eq!((heard.field("x-locale"), heard.field("x-forwarded-prefix")), (None, None));
+        assert_eq!((heard.field("accept-language"), heard.field("cookie")), (Some("de"), Some("lang=de")));
+    }
+}
+
+#[test]
+fn only_an_answer_that_depends_on_the_language_says_so() {
+    let isolate = isolate();
+    let ask = |path: &str, said: &'static [(&'static str, &'static str)]| {
+        isolate.world.origin(move |_| Ok(Message::new(200, said, "x")));
+        let answer = isolate.get(&format!("{HOST}{path}"), &[("accept-language", "de")]);
+        (answer.field("content-language").map(str::to_owned), answer.field("vary").map(str::to_owned))
+    };
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(ask("/open/logo.png", &[("content-type", "image/png")]), (None, None));
+    assert_eq!(ask("/open/data", &[("vary", "Origin")]), (None, text("Origin")));
+    assert_eq!(ask("/open/page", &[("content-language", "de")]), (text("de"), text("Accept-Language, Cookie")));
+    assert_eq!(ask("/open/page", &[("vary", "X-Locale")]), (None, text("X-Locale, Accept-Language, Cookie")));
+    assert_eq!(isolate.get(&format!("{HOST}/fixed"), &[("accept-language", "de")]).field("vary"), None);
+    assert_eq!(isolate.get(&format!("{HOST}/go/7"), &[("accept-language", "de")]).field("vary"), None);
+    let files = &isolate.world.files;
+    for (path, media) in [("/about", "text/html"), ("/logo.png", "image/png"), ("/alone", "text/html")] {
+        files.borrow_mut().insert(path.into(), Message::new(200, &[("content-type", media)], ""));
+    }
+    let file = |path: &str| {
+        let answer = isolate.get(&format!("{HOST}{path}"), &[("accept-language", "de")]);
+        (answer.field("content-language").map(str::to_owned), answer.field("vary").map(str::to_owned))
+    };
+    assert_eq!(file("/about"), (text("en"), text("Accept-Language, Cookie")), "there are others of it");
+    assert_eq!(file("/alone"), (text("en"), None));
+    assert_eq!(file("/logo.png"), (None, None));
+}
+
+#[test]
+fn what_an_origin_says_of_its_own_address_leads_visitors_through_the_gateway() {
+    let isolate = isolate();
+    let ask = |path: &str, status: u16, said: &'static [(&'static str, &'static str)]| {
+        isolate.world.origin(move |_| Ok(Message::new(status, said, "")));
+        isolate.get(&format!("{HOST}{path}"), &[])
+    };
+    let to_origin: &[(&str, &str)] = &[("location", "http://a-url.internal/docs/"), ("cache-control", "max-age=60")];
+    assert_eq!(ask("/open/docs", 307, to_origin).field("location"), Some("https://www.example.com/docs/"));
+    assert_eq!(ask("/ja/open/docs", 307, to_origin).field("location"), Some("https://www.example.com/ja/docs/"));
+    assert_eq!(ask("/stored/docs", 301, to_origin).field("location"), Some("https://www.example.com/docs/"));
+    let stored = isolate.get(&format!("{HOST}/stored/docs"), &[]);
+    assert!(stored.field("cache-status").unwrap().contains("hit"));
+    assert_eq!(stored.field("location"), Some("https://www.example.com/docs/"), "stored so");
+    let other = isolate.get("https://other.example/stored/docs", &[]);
+    assert_eq!(other.field("location"), Some("https://other.example/docs/"), "for each host its own");
+    // RFC 9111 4.4: what a change names is invalid, whatever its origin calls it.
+    isolate.world.origin(|_| Ok(Message::new(200, &[("cache-control", "max-age=60")], "old")));
+    met(&isolate, "/stored/list");
+    assert!(met(&isolate, "/stored/list").contains("hit"));
+    isolate.world.origin(|_| Ok(Message::new(201, &[("location", "http://a-url.internal/stored/list")], "")));
+    assert_eq!(isolate.ask("POST", &format!("{HOST}/open/x"), &[], "y").status, 201);
+    isolate.world.origin(|_| Ok(Message::new(200, &[("cache-control", "max-age=60")], "new")));
+    assert!(met(&isolate, "/stored/list").contains("purged"));
+    // What is asked for anew behind an answer, too.
+    let toml = "[[pool]]\nname = \"app\"\norigins = [\"http://app.internal/base\"]\n[[route]]\nname = \"app\"\npath = \"/*\"\npool = \"app\"\ncache = { stale_while_revalidate = \"1m\" }\n";
+    for (toml, location) in [
+        (toml.to_owned(), "https://www.example.com/x/"),
+        (toml.replace("/base\"]", "/base\"]\nrewrite = false"), "http://app.internal/base/x/"),
+    ] {
+        let isolate = Isolate::new(&world(), &toml);
+        isolate.world.origin(|heard| {
+            assert_eq!(heard.url, "http://app.internal/base/x");
+            Ok(Message::new(301, &[("location", "http://app.internal/base/x/"), ("cache-control", "max-age=1")], ""))
+        });
+        for _ in 0..3 {
+            let answer = isolate.get(&format!("{HOST}/x"), &[]);
+            assert_eq!(answer.field("location"), Some(location), "{answer:?}");
+            isolate.world.pass(2_000);
+        }
+    }
+}
+
+#[test]
+fn a_pool_may_see_the_visitors_own_pages_as_its_own() {
+    let toml = |host: &str| {
+        format!(
+            "[[pool]]\nname = \"app\"\nhost = \"{host}\"\norigins = [\"http://one.internal\", \"http://two.internal\"]\nbalance = \"round_robin\"\n[[route]]\nname = \"app\"\npath = \"/*\"\npool = \"app\"\n"
+        )
+    };
+    for (host, own) in [("origin", true), ("forwarded", false)] {
+        let isolate = Isolate::new(&world(), &toml(host));
+        let calls = std::cell::Cell::new(0);
+        isolate.world.origin(move |heard| {
+            calls.set(calls.get() + 1);
+            let own = heard.url.trim_end_matches("/x").to_owned();
+            let fields = [("access-control-allow-origin", own.as_str())];
+            if calls.get() == 1 { Err(Failure::Unreachable) } else { Ok(Message::new(200, &fields, "")) }
+        });
+        let answer = isolate.get(&format!("{HOST}/x"), &[("origin", HOST), ("referer", "https://www.example.com/y")]);
+        let heard = isolate.world.heard.borrow();
+        assert_eq!(heard.len(), 2, "the second origin is asked after the first");
+        for told in heard.iter() {
+            let base = told.url.trim_end_matches("/x");
+            let (origin, referer) = (told.field("origin"), told.field("referer").map(str::to_owned));
+            assert_eq!(origin, Some(if own { base } else { HOST }), "each in its own words");
+            assert_eq!(referer, Some(if own { format!("{base}/y") } else { "https://www.example.com/y".into() }));
+        }
+        assert_eq!(answer.field("access-control-allow-origin"), Some(HOST), "and browsers hear their own");
+    }
+    let isolate = Isolate::new(&world(), &toml("origin").replace(", \"http://two.internal\"", ""));
+    isolate.get(&format!("{HOST}/x"), &[("origin", "http://one.internal"), ("referer", "http://one.internal/")]);
+    let heard = isolate.world.heard.borrow().last().cloned().unwrap();
+    assert_eq!(
+        (heard.field("origin"), heard.field("referer")),
+        (Some("null"), None),
+        "nobody else becomes the origin's own"
+    );
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! What a pool and its origins may say.
 
 use super::super::super::path;
-use super::super::{Balance, Ejection, HashBy, Millis, Origin, Pool, Probe, Region, Replicas, Retry, Setting};
+use super::super::{
+    Addressed, Balance, Ejection, HashBy, Millis, Origin, Pool, Probe, Region, Replicas, Retry, Setting,
+};
 use super::super::{origin_url, raw};
 use super::{Problems, setting};
 use std::cmp::Ordering;
@@ -99,7 +101,18 @@ fn pool(raw: &raw::Pool, key: &impl Fn(&str) -> String, regions: &[Region], prob
     if raw.max_in_flight == Some(0) {
         problems.add(key("max_in_flight"), "found 0, so that nothing would be asked; allowed: 1 and more");
     }
+    if raw.host == Addressed::Visitor && raw.origins.iter().any(|origin| origin.0.url.starts_with("service:")) {
+        problems.add(key("host"), "found \"visitor\" beside a Worker that is bound, which has no address; allowed: \"forwarded\" or \"origin\"");
+    }
+    if raw.host == Addressed::Origin && raw.retry.hedge {
+        problems.add(
+            key("host"),
+            "found \"origin\" beside `retry.hedge`, which sends one request to two origins; allowed: one of the two",
+        );
+    }
     Pool {
+        host: raw.host,
+        rewrite: raw.rewrite,
         name: raw.name.clone(),
         region,
         origins,

@@ -81,6 +81,20 @@ pub(super) fn route(raw: &raw::Route, at: &str, around: &Around<'_>, problems: &
     if raw.throttle && !raw.sessions {
         problems.add(key("throttle"), "found true where `sessions` is not; allowed: where the origin signs people in");
     }
+    let localized = raw.localized.unwrap_or(around.spoken);
+    if localized && !around.spoken {
+        problems.add(
+            key("localized"),
+            "found true without a [locale] that says which languages there are; allowed: beside one",
+        );
+    }
+    let asks = matches!(target, Target::Pools(_) | Target::Shards(_) | Target::Echo);
+    if raw.strip_prefix && !(asks && localized && locales.prefix) {
+        problems.add(
+            key("strip_prefix"),
+            "found true where no locale prefix reaches an origin; allowed: with `pool`, `shards` or `echo`, where [locale] has `prefix = true`",
+        );
+    }
     Route {
         by: raw.by.clone(),
         issuers,
@@ -102,7 +116,8 @@ pub(super) fn route(raw: &raw::Route, at: &str, around: &Around<'_>, problems: &
         target,
         deadline: problems.deadline(key("deadline"), raw.deadline.as_deref().unwrap_or(DEADLINE), LONGEST_DEADLINE),
         sessions: raw.sessions,
-        localized: raw.localized,
+        localized,
+        strip_prefix: raw.strip_prefix,
         purges: raw.purges,
         cache: raw.cache.as_ref().map(|raw| cache(raw, &key, problems)),
         tags: raw.tags.clone(),

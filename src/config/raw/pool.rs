@@ -5,7 +5,7 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// `[[pool]]`: origins that are equals, or a primary and its replicas.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pool {
     /// Unique name; routes refer to it.
@@ -21,6 +21,12 @@ pub struct Pool {
     /// What `aud` of `Usher-Assertion` calls it; its name when left out.
     #[serde(default)]
     pub service: Option<String>,
+    /// Which address origins see: their own as `Host`, and what of the visitor's.
+    #[serde(default)]
+    pub host: Addressed,
+    /// Whether answers that name an origin's own address name the visitor's instead.
+    #[serde(default = "yes")]
+    pub rewrite: bool,
     /// How one of the origins is picked.
     #[serde(default)]
     pub balance: Algorithm,
@@ -63,6 +69,23 @@ pub struct Pool {
     /// How replicas are read from.
     #[serde(default)]
     pub replicas: Replicas,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// `host` of a pool.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Addressed {
+    /// `Host` is the origin's; `X-Forwarded-Host` says the visitor's.
+    #[default]
+    Forwarded,
+    /// The same, and the visitor's own `Origin` and `Referer` are spelled as the origin's.
+    Origin,
+    /// `Host` is the visitor's (Cloudflare's `resolveOverride`, within one zone, in production).
+    Visitor,
 }
 
 /// An origin: a URL alone, or a table of which more is said.

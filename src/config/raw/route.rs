@@ -84,19 +84,18 @@ pub struct Route {
     /// `Purge-Cache-Tag`).
     #[serde(default)]
     pub purges: bool,
-    /// Whether the locale is negotiated here.
-    #[serde(default = "yes")]
-    pub localized: bool,
+    /// Whether the locale is negotiated here; where there is a `[locale]` when left out.
+    #[serde(default)]
+    pub localized: Option<bool>,
+    /// Whether the origin is asked for the path without its locale prefix.
+    #[serde(default)]
+    pub strip_prefix: bool,
     /// Whether answers may be stored, and how.
     #[serde(default)]
     pub cache: Option<Cache>,
     /// Tags given to each stored answer, beside the origin's own.
     #[serde(default)]
     pub tags: Vec<String>,
-}
-
-fn yes() -> bool {
-    true
 }
 
 fn by_session() -> Vec<Authenticator> {

@@ -1,0 +1,68 @@
+//! Addresses in messages, both ways: see [`crate::headers::address`].
+
+use super::attempt::url;
+use super::crew::Choice;
+use super::visit::Visit;
+use crate::config::{Addressed, Config, Pool};
+use crate::head::{self, Edits, Url};
+use crate::headers::address::Addresses;
+use crate::platform::Answer;
+use crate::route;
+
+/// Spells what the visitor's own browser says of its page as an origin wants it, for this attempt.
+pub(super) fn to_origin(config: &Config, choice: Choice, asked: &Url<'_>, own: Own<'_>, edits: &mut Edits) {
+    let Some((pool, base)) = url(config, choice) else { return };
+    if pool.host == Addressed::Origin
+        && let Some(addresses) = Addresses::new(base, asked, "")
+    {
+        addresses.to_origin(own.origin, own.referer, edits);
+    }
+}
+
+/// `Origin` and `Referer` as the visitor sent them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Own<'a> {
+    pub(super) origin: Option<&'a str>,
+    pub(super) referer: Option<&'a str>,
+}
+
+impl<'a> Own<'a> {
+    pub(super) fn of(visit: &Visit<'a>) -> Self {
+        let field = |name| visit.head.fields.get(name);
+        Self { origin: field("origin"), referer: field("referer") }
+    }
+}
+
+/// An answer that names the visitor's address where it named the origin's, with the changes that make it
+/// so. `prefix` was taken off the path.
+pub(super) fn to_visitor<B>(
+    config: &Config,
+    (pool, base): (&Pool, &str),
+    (asked, prefix): (&Url<'_>, &str),
+    answer: Answer<B>,
+    edits: &mut Edits,
+) -> Answer<B> {
+    let Some(addresses) = Addresses::new(base, asked, prefix).filter(|_| pool.rewrite) else { return answer };
+    let is_localized = |path: &str| {
+        let url = Url { path, query: None, ..*asked };
+        route::find(config, &url, "GET").is_ok_and(|place| place.route.localized)
+    };
+    let (status, fields) = head::answer(&answer.packed);
+    let mut changed = addresses.to_visitor(&fields, &is_localized);
+    if changed.is_empty() {
+        return answer;
+    }
+    for (name, lines) in &changed {
+        edits.remove(name);
+        lines.iter().for_each(|line| edits.append_text(name, line));
+    }
+    let mut packed = format!("{status}\n");
+    for (name, value) in fields.iter() {
+        match changed.iter_mut().find(|(known, _)| known == name) {
+            Some((_, lines)) if !lines.is_empty() => packed.push_str(&format!("{name}:{}\n", lines.remove(0))),
+            Some(_) => {}
+            None => packed.push_str(&format!("{name}:{value}\n")),
+        }
+    }
+    Answer { packed, body: answer.body }
+}
