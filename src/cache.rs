@@ -1,8 +1,10 @@
 //! May this be stored, is it fresh, under which key and tags? (RFC 9111, RFC 9211)
 
 pub mod control;
+pub mod date;
 pub mod freshness;
 pub mod key;
+pub mod marks;
 pub mod purge;
 pub mod range;
 pub mod status;
@@ -10,7 +12,6 @@ pub mod store;
 pub mod stored;
 pub mod structured;
 pub mod tag;
-pub mod uncacheable;
 pub mod validate;
 pub mod vary;
 

@@ -41,7 +41,9 @@ mod told;
 mod visit;
 
 use crate::assertion::Signer;
-use crate::cache::{store::Unstored, uncacheable::Marks};
+use crate::cache::marks::{self, Marks};
+use crate::cache::store::Unstored;
+use crate::cache::vary::Uses;
 use crate::config::{Auth, Authenticator, Config, Memory, Millis, Pool, Route, Spoken, Target, Unset, raw::Raw};
 use crate::error::Error;
 use crate::head::{Fields, Head};
@@ -107,6 +109,10 @@ pub struct Gateway {
     signer: Option<Signer>,
     /// What could not be shared a moment ago.
     uncacheable: RefCell<Marks>,
+    /// For what its origin could not be reached a moment ago.
+    failing: RefCell<Marks>,
+    /// Which variants are in use.
+    uses: RefCell<Uses>,
     counters: RefCell<observe::Counters>,
     failures: RefCell<Failures>,
     /// The minute, and how many unknown sessions were ended in it.
@@ -131,10 +137,10 @@ impl Gateway {
             .and_then(|config| config.resolved(&var).map_err(|unset: Unset| unset.to_string()))
             .and_then(|config| {
                 let signs = |pool: &&Pool| pool.affinity || pool.is_replicated();
-                match config.pools.iter().find(signs) {
-                    Some(pool) if cookie_key.len() < hint::SHORTEST_KEY => {
-                        Err(Unset::NoCookieKey(pool.name.clone()).to_string())
-                    }
+                let pool = config.pools.iter().find(signs).map(|pool| format!("pool {:?}", pool.name));
+                let route = config.routes.iter().find(|route| route.canary.is_some());
+                match pool.or(route.map(|route| format!("route {:?}", route.name))) {
+                    Some(who) if cookie_key.len() < hint::SHORTEST_KEY => Err(Unset::NoCookieKey(who).to_string()),
                     _ => Ok(config),
                 }
             })
@@ -159,7 +165,9 @@ impl Gateway {
             verified: RefCell::new(Memo::new(entries.min(TOKENS), Millis::MAX)),
             keyrings,
             signer,
-            uncacheable: RefCell::default(),
+            uncacheable: RefCell::new(Marks::new(marks::UNCACHEABLE)),
+            failing: RefCell::new(Marks::new(marks::FAILED)),
+            uses: RefCell::default(),
             counters: RefCell::default(),
             failures: RefCell::default(),
             unknown_ended: Cell::default(),

@@ -263,13 +263,16 @@ fn is_nominated(name: &str, nominated: &str) -> bool {
     is_hop_by_hop(name) || (!nominated.is_empty() && list(nominated).any(|other| other.eq_ignore_ascii_case(name)))
 }
 
-/// The changes that every answer of an origin, a file or the store undergoes.
-pub fn to_client(fields: &Fields<'_>, websocket: bool, edits: &mut Edits) {
+/// The changes that every answer of an origin, a file or the store undergoes. `CDN-Cache-Control` is meant
+/// for every cache of the kind on the way (RFC 9213 3.1): those before Usher get it where it is `open` to
+/// everybody, for elsewhere a hit there would skip authentication.
+pub fn to_client(fields: &Fields<'_>, websocket: bool, open: bool, edits: &mut Edits) {
     let nominated = fields.get("connection").unwrap_or_default();
     for (name, _) in fields.iter() {
         let hop = is_nominated(name, nominated);
         let handshake = websocket && matches!(name, "connection" | "upgrade");
-        if is_internal(name) || (hop && !handshake) {
+        let internal = is_internal(name) && !(open && name == "cdn-cache-control");
+        if internal || (hop && !handshake) {
             edits.remove(name);
         }
     }

@@ -278,6 +278,12 @@ impl Fleet {
         self.origins.iter().filter(alone).count() < self.origins.len() / 2 && (0..self.origins.len()).any(other)
     }
 
+    /// Failures of an origin one after the other.
+    #[must_use]
+    pub fn failures(&self, place: usize) -> u32 {
+        self.origins.get(place).map_or(0, |origin| origin.failures)
+    }
+
     /// Leaves an origin alone until a moment, because it asked for it.
     pub fn rests(&mut self, place: usize, until: Millis) {
         let (room, now) = (self.has_room(place), self.now);

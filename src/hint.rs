@@ -1,5 +1,5 @@
 //! What did we tell this browser? Signed cookies that are hints only: the origin a visitor stays with,
-//! and what they wrote last. A hint that does not verify is none.
+//! what they wrote last, and the lot they drew for a canary. A hint that does not verify is none.
 
 use ct_codecs::{Base64UrlSafeNoPadding, Decoder, Encoder};
 use subtle::ConstantTimeEq;
@@ -16,6 +16,8 @@ pub enum Kind {
     Origin,
     /// What they wrote last.
     Written,
+    /// The lot they drew for a route's canary, 0 to 99.
+    Lot,
 }
 
 impl Kind {
@@ -23,11 +25,12 @@ impl Kind {
         match self {
             Self::Origin => "at",
             Self::Written => "wrote",
+            Self::Lot => "lot",
         }
     }
 }
 
-/// The cookie's bare name, of the session cookie's name and a pool's.
+/// The cookie's bare name, of the session cookie's name and a pool's or route's.
 #[must_use]
 pub fn name(cookie: &str, kind: Kind, pool: &str) -> String {
     format!("{cookie}-{}-{pool}", kind.word())
@@ -37,7 +40,13 @@ pub fn name(cookie: &str, kind: Kind, pool: &str) -> String {
 #[must_use]
 pub fn is_ours(found: &str, cookie: &str) -> bool {
     let bare = found.strip_prefix("__Host-").unwrap_or(found);
-    bare.strip_prefix(cookie).is_some_and(|rest| rest.starts_with("-at-") || rest.starts_with("-wrote-"))
+    bare.strip_prefix(cookie).is_some_and(|rest| {
+        [Kind::Origin, Kind::Written, Kind::Lot].iter().any(|kind| {
+            rest.strip_prefix('-')
+                .and_then(|rest| rest.strip_prefix(kind.word()))
+                .is_some_and(|rest| rest.starts_with('-'))
+        })
+    })
 }
 
 /// The cookie's value: what it says, and a code that only who has the key can make for this pool.

@@ -216,6 +216,9 @@ pub trait Platform {
     /// Waits for what the request that claimed it finds out.
     fn join(&self, flight: &str, patience: Millis) -> impl Future<Output = Joined<Self::Body>>;
 
+    /// Whether the body of what has this URL in the store turned out too large to be stored a moment ago.
+    fn oversized(&self, key: &str) -> bool;
+
     /// Says that there will be nothing to share.
     fn release(&self, claim: &str, failure: Option<Failure>);
 

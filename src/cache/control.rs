@@ -56,7 +56,11 @@ impl Directives {
         let mut said = Self { no_store: value.matches('"').count() % 2 == 1, ..Self::default() };
         for member in list(value) {
             let (name, argument) = member.split_once('=').map_or((member, None), |(n, a)| (n, Some(a.trim())));
-            let seconds = || Some(delta_seconds(argument.unwrap_or_default()));
+            // Said twice, the more restrictive counts: what is fresh by one and stale by the other is stale.
+            let least = |known: Option<Seconds>| {
+                let seconds = delta_seconds(argument.unwrap_or_default());
+                Some(known.map_or(seconds, |known| known.min(seconds)))
+            };
             match name.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
                 "no-store" => said.no_store = true,
                 "no-cache" => said.no_cache |= !said.withhold(argument),
@@ -65,12 +69,10 @@ impl Directives {
                 "must-revalidate" => said.must_revalidate = true,
                 "proxy-revalidate" => said.proxy_revalidate = true,
                 "must-understand" => said.must_understand = true,
-                "max-age" => said.max_age = said.max_age.or_else(seconds),
-                "s-maxage" => said.s_maxage = said.s_maxage.or_else(seconds),
-                "stale-while-revalidate" => {
-                    said.stale_while_revalidate = said.stale_while_revalidate.or_else(seconds);
-                }
-                "stale-if-error" => said.stale_if_error = said.stale_if_error.or_else(seconds),
+                "max-age" => said.max_age = least(said.max_age),
+                "s-maxage" => said.s_maxage = least(said.s_maxage),
+                "stale-while-revalidate" => said.stale_while_revalidate = least(said.stale_while_revalidate),
+                "stale-if-error" => said.stale_if_error = least(said.stale_if_error),
                 _ => {}
             }
         }

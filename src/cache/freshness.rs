@@ -1,6 +1,7 @@
 //! How old is an answer, and how long is it fresh? (RFC 9111 4.2)
 
 use super::control::{Directives, delta_seconds};
+use super::date::date;
 use crate::config::{Cache, Millis};
 use crate::head::Fields;
 
@@ -52,13 +53,6 @@ pub fn initial_age(fields: &Fields<'_>, asked: Millis, received: Millis) -> Mill
     // A list is not allowed; its first member counts, and what is no number is not there (5.1).
     let stated = fields.get("age").and_then(|age| age.split(',').next()).map_or(0, delta_seconds) * 1_000;
     apparent.max(stated + received.saturating_sub(asked))
-}
-
-/// Milliseconds since 1970 of a date in one of the three forms (RFC 9110 5.6.7).
-#[must_use]
-pub fn date(text: &str) -> Option<Millis> {
-    let since = httpdate::parse_http_date(text).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-    Some(since.as_secs().saturating_mul(1_000))
 }
 
 #[cfg(test)]

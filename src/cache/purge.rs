@@ -4,6 +4,7 @@ use super::key::chosen_query;
 use super::tag;
 use crate::config::{Config, units};
 use crate::head::Url;
+use crate::jwt;
 use crate::ledger::subject;
 use crate::path;
 use crate::route;
@@ -27,8 +28,8 @@ impl Order {
     /// # Errors
     /// A sentence that names the field.
     pub fn parse(config: &Config, body: &str) -> Result<Self, String> {
-        let value: Value = serde_json::from_str(body).map_err(|e| format!("the body is no JSON: {e}"))?;
-        let fields = value.as_object().ok_or("the body must be a JSON object, such as {\"tags\":[\"site\"]}")?;
+        let sample = "allowed: a JSON object that says nothing twice, such as {\"tags\":[\"site\"]}";
+        let fields = jwt::object(body.as_bytes()).map_err(|e| format!("the body is not understood: {e}; {sample}"))?;
         let known = ["tags", "urls", "prefixes", "everything", "soft"];
         if let Some(unknown) = fields.keys().find(|name| !known.contains(&name.as_str())) {
             let hint = units::nearest(unknown, known).map(|near| format!(" (did you mean \"{near}\"?)"));
@@ -160,8 +161,8 @@ mod tests {
     #[test]
     fn nonsense_is_told_which_field_it_is_in() {
         for (body, said) in [
-            ("", "the body is no JSON"),
-            ("[]", "must be a JSON object"),
+            ("", "the body is not understood"),
+            ("[]", "allowed: a JSON object"),
             ("{}", "nothing to purge"),
             ("{\"tags\":[]}", "nothing to purge"),
             ("{\"everything\":false}", "nothing to purge"),

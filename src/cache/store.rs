@@ -70,6 +70,12 @@ impl Unstored {
     }
 }
 
+/// Statuses that say something of who asked, or of this moment: nobody else is given them (RFC 6585).
+const NEVER: [u16; 7] = [206, 304, 416, 428, 429, 431, 511];
+/// Statuses that one client's odd request can provoke at an origin: stored, they would deny the resource to
+/// everybody (cache-poisoned denial of service).
+pub const PROVOKED: [u16; 5] = [400, 405, 413, 414, 501];
+
 /// Statuses whose meaning for a cache is known here (RFC 9111 5.2.2.3).
 fn is_understood(status: u16) -> bool {
     freshness::is_heuristic(status) || matches!(status, 302 | 303 | 307 | 400 | 401 | 403 | 500 | 502 | 503 | 504)
@@ -110,7 +116,8 @@ impl Received<'_> {
     pub fn judge(&self) -> Result<Stored, Unstored> {
         let Self { status, fields, policy, .. } = *self;
         let said = Directives::of(fields);
-        if !(200..600).contains(&status) || matches!(status, 206 | 304 | 416) {
+        let provoked = PROVOKED.contains(&status) && !policy.statuses.contains(&status);
+        if !(200..600).contains(&status) || NEVER.contains(&status) || provoked {
             return Err(Unstored::Status);
         }
         if said.must_understand && !is_understood(status) {
@@ -167,15 +174,19 @@ const FILES: [&str; 46] = [
 /// Whether the path ends like a file while the answer is a page or data: so an origin behaves that
 /// answers `/account/x.css` with `/account` (web cache deception).
 fn is_disguised(path: &str, fields: &Fields<'_>) -> bool {
-    let end = |path: &str| {
-        let name = path.rsplit('/').next().unwrap_or_default().split([';', '?', '#', '%']).next().unwrap_or_default();
-        name.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase()).unwrap_or_default()
+    // Behind whatever an origin may take for the end of its path: `/account;x.css`, `/account%3Bx.css`.
+    let is_file = |path: &str| {
+        path.rsplit('/').next().unwrap_or_default().split([';', '?', '#', '%', '\0', '\n', '\r']).any(|piece| {
+            let end = piece.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase());
+            end.is_some_and(|end| FILES.contains(&end.as_str()))
+        })
     };
     let media = fields.get("content-type").unwrap_or_default().split(';').next().unwrap_or_default();
     let media = media.trim().to_ascii_lowercase();
     let personal = matches!(media.as_str(), "" | "text/html" | "application/xhtml+xml" | "application/json")
         || media.ends_with("+json");
-    personal && [end(path), end(&path::decode(path))].iter().any(|end| FILES.contains(&end.as_str()))
+    let decoded = path::decode(path);
+    personal && (is_file(path) || is_file(&decoded) || is_file(&path::decode(&decoded)))
 }
 
 #[cfg(test)]
@@ -222,6 +233,17 @@ mod tests {
             ("206\ncache-control:max-age=60\n", Unstored::Status),
             ("416\ncache-control:max-age=60\n", Unstored::Status),
             ("304\ncache-control:max-age=60\n", Unstored::Status),
+            // Of who asked, or of this moment (RFC 6585), and what one odd request provokes.
+            ("428\ncache-control:max-age=60\n", Unstored::Status),
+            ("429\ncache-control:max-age=60, public\n", Unstored::Status),
+            ("431\ncache-control:max-age=60\n", Unstored::Status),
+            ("511\ncache-control:max-age=60\n", Unstored::Status),
+            ("400\ncache-control:max-age=60\n", Unstored::Status),
+            ("405\ncache-control:max-age=60\n", Unstored::Status),
+            ("413\ncache-control:max-age=60\n", Unstored::Status),
+            ("414\ncache-control:max-age=60\n", Unstored::Status),
+            ("501\ncache-control:max-age=60\n", Unstored::Status),
+            ("200\ncache-control:max-age=60, max-age=0\n", Unstored::Stale),
             ("299\ncache-control:max-age=60, must-understand\n", Unstored::Status),
             ("200\ncache-control:max-age=x\n", Unstored::Stale),
             ("200\ncache-control:max-age=0\n", Unstored::Stale),
@@ -254,6 +276,17 @@ mod tests {
     }
 
     #[test]
+    fn a_status_that_a_request_may_have_provoked_is_stored_only_where_the_route_asks() {
+        let asks = "statuses = [405, 501]";
+        for (status, stored) in
+            [(405, true), (501, true), (400, false), (404, true), (410, true), (500, true), (429, false)]
+        {
+            let packed = format!("{status}\ncache-control:max-age=60\n");
+            assert_eq!(judged(&packed, asks, false, "/x").is_ok(), stored, "{status}");
+        }
+    }
+
+    #[test]
     fn an_answer_to_somebody_authorized_is_others_only_where_it_says_so() {
         for (control, good) in [
             ("max-age=60", false),
@@ -280,6 +313,13 @@ mod tests {
             ("/account/%2Fx.css", "text/html", Some(Unstored::Disguised)),
             ("/account/x.css%3Fy", "text/html", Some(Unstored::Disguised)),
             ("/account/x.css", "", Some(Unstored::Disguised)),
+            ("/account;x.css", "text/html", Some(Unstored::Disguised)),
+            ("/account%3Bx.css", "text/html", Some(Unstored::Disguised)),
+            ("/account%23x.css", "text/html", Some(Unstored::Disguised)),
+            ("/account%3Fx.css", "text/html", Some(Unstored::Disguised)),
+            ("/account%253Bx.css", "text/html", Some(Unstored::Disguised)),
+            ("/account%0Ax.css", "text/html", Some(Unstored::Disguised)),
+            ("/account;x", "text/html", None),
             ("/a.css/x", "text/html", None),
             ("/a", "text/html", None),
         ] {

@@ -1,6 +1,6 @@
 //! Does the visitor have it already? (RFC 9110 13)
 
-use super::freshness::date;
+use super::date::date;
 use crate::head::{Edits, Fields, list};
 
 /// Whether a stored or received 200 is to be answered with 304: `If-None-Match` decides when it
@@ -17,6 +17,14 @@ pub fn not_modified(request: &Fields<'_>, answer: &Fields<'_>) -> bool {
         },
         (None, None) => false,
     }
+}
+
+/// The weak form of an answer's strong `ETag`, where a coding is taken off its body before it is stored or
+/// given on: what arrives is another sequence of bytes than the origin named (RFC 9110 8.8.1, 13.1.5).
+#[must_use]
+pub fn weakened(answer: &Fields<'_>) -> Option<String> {
+    let coded = matches!(answer.get("content-encoding"), Some("br" | "gzip"));
+    answer.get("etag").filter(|etag| coded && etag.starts_with('"')).map(|etag| format!("W/{etag}"))
 }
 
 fn weak(etag: &str) -> &str {
@@ -56,9 +64,12 @@ pub fn is_about(stored: &Fields<'_>, fresh: &Fields<'_>) -> bool {
 const OF_THE_BODY: [&str; 4] = ["content-encoding", "content-length", "content-range", "transfer-encoding"];
 
 /// Brings a stored answer up to date with a 304 (RFC 9111 3.2, 4.3.4).
-pub fn update(fresh: &Fields<'_>, edits: &mut Edits) {
+pub fn update(stored: &Fields<'_>, fresh: &Fields<'_>, edits: &mut Edits) {
+    // The stored bytes are as weakly the same as they were.
+    let weakened = stored.get("etag").is_some_and(|etag| etag.starts_with("W/"));
     for (name, value) in fresh.iter().filter(|(name, _)| !OF_THE_BODY.contains(name)) {
         match name {
+            "etag" if weakened => {}
             "set-cookie" => edits.append_text(name, value),
             // The runtime tells no more of such a value than that it is not ASCII.
             _ if value.is_ascii() => edits.set(name, value),
@@ -115,11 +126,24 @@ mod tests {
     }
 
     #[test]
+    fn an_etag_is_weak_where_a_coding_is_taken_off() {
+        let weak = |fields: &str| weakened(&answer(&format!("200\n{fields}\n")).1);
+        assert_eq!(weak("etag:\"a\"\ncontent-encoding:gzip").as_deref(), Some("W/\"a\""));
+        assert_eq!(weak("etag:W/\"a\"\ncontent-encoding:br"), None);
+        assert_eq!(weak("etag:\"a\""), None);
+        assert_eq!(weak("etag:\"a\"\ncontent-encoding:zstd"), None, "nobody takes that off");
+        let stored = answer("200\netag:W/\"a\"\n").1;
+        let mut edits = Edits::new();
+        update(&stored, &answer("304\netag:\"a\"\n").1, &mut edits);
+        assert_eq!(edits.applied(&stored), [("etag".to_owned(), "W/\"a\"".to_owned())], "a 304 makes it no stronger");
+    }
+
+    #[test]
     fn a_304_updates_what_it_says_and_nothing_of_the_body() {
         let stored = answer("200\netag:\"a\"\nx-a:1\nx-b:1\ncontent-length:5\n").1;
         let fresh = answer("304\nx-a:2\ncontent-length:0\ncontent-encoding:gzip\ncache-control:max-age=9\n").1;
         let mut edits = Edits::new();
-        update(&fresh, &mut edits);
+        update(&stored, &fresh, &mut edits);
         let merged: Vec<String> = edits.applied(&stored).iter().map(|(n, v)| format!("{n}:{v}")).collect();
         assert_eq!(merged, ["etag:\"a\"", "x-b:1", "content-length:5", "x-a:2", "cache-control:max-age=9"]);
         for (etag, about) in [

@@ -4,15 +4,19 @@
 //! locale, the cookies (of which the origin sees none) and the encoding (which the platform chooses
 //! for each visitor) are in the key or cannot differ, so they select nothing.
 
+use crate::config::Millis;
 use crate::head::{Fields, list};
 use ct_codecs::{Base64UrlSafeNoPadding, Encoder};
 use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, VecDeque};
 
 /// The field of a stored answer that holds [`Variants`]; it never leaves the gateway.
 pub const FIELD: &str = "usher-variants";
 
-/// Variants of one resource at most; one more takes the place of the oldest.
+/// Variants of one resource at most; one more takes the place of the least recently used.
 const MOST: usize = 32;
+/// Uses that an isolate remembers, of all resources.
+const MOST_USES: usize = 4_096;
 
 /// What differs with each request; an answer that varies on it is nobody else's.
 const EACH_REQUEST: [&str; 6] =
@@ -56,6 +60,41 @@ fn normal(name: &str, value: &str) -> String {
     members.join(",")
 }
 
+/// When variants were last given by this isolate. The oldest uses are forgotten.
+#[derive(Debug, Default)]
+pub struct Uses {
+    at: HashMap<String, Millis>,
+    order: VecDeque<String>,
+}
+
+impl Uses {
+    /// Notes that a variant is given at `now`: by the hash that chooses it, which also names its resource.
+    pub fn note(&mut self, key: &str, chosen: &str, now: Millis) {
+        let name = Self::name(key, chosen);
+        if self.at.insert(name.clone(), now).is_none() {
+            self.order.push_back(name);
+        }
+        while self.at.len() > MOST_USES {
+            match self.order.pop_front() {
+                Some(oldest) => self.at.remove(&oldest),
+                None => break,
+            };
+        }
+    }
+
+    /// When a variant was last given; 0 where that is not known.
+    #[must_use]
+    pub fn last(&self, key: &str, chosen: &str) -> Millis {
+        self.at.get(&Self::name(key, chosen)).copied().unwrap_or(0)
+    }
+
+    /// Keys are as long as visitors like; what is kept of them is not.
+    fn name(key: &str, chosen: &str) -> String {
+        let hash = hmac_sha256::Hash::hash(format!("{chosen} {key}").as_bytes());
+        Base64UrlSafeNoPadding::encode_to_string(hash).unwrap_or_default()
+    }
+}
+
 /// The variants known of a resource: kept in its place, while each of them has a slot of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Variants {
@@ -63,7 +102,7 @@ pub struct Variants {
     pub names: Vec<String>,
     /// What is chosen to get the one in each slot.
     slots: Vec<String>,
-    /// The slot that is given away next when all are taken.
+    /// The slot that is given away next when all are taken and none is known to be in use.
     next: usize,
 }
 
@@ -86,10 +125,11 @@ impl Variants {
         self.slots.iter().position(|known| known == chosen)
     }
 
-    /// A slot for one more variant, and what is known then. Variants by other names are forgotten: an
+    /// A slot for one more variant, and what is known then; `used` says when a variant was last given
+    /// (milliseconds since 1970), as far as is known here. Variants by other names are forgotten: an
     /// origin's latest answer says what it varies on.
     #[must_use]
-    pub fn with(known: Option<Self>, names: &[String], chosen: &str) -> (usize, Self) {
+    pub fn with(known: Option<Self>, names: &[String], chosen: &str, used: &dyn Fn(&str) -> Millis) -> (usize, Self) {
         let mut all = known.filter(|known| known.names == names).unwrap_or_default();
         if all.names.is_empty() {
             all.names = names.to_vec();
@@ -101,7 +141,9 @@ impl Variants {
             all.slots.push(chosen.to_owned());
             return (all.slots.len() - 1, all);
         }
-        let slot = all.next % MOST;
+        let turn = |slot: usize| (slot + MOST - all.next % MOST) % MOST;
+        let uses = all.slots.iter().enumerate().map(|(slot, chosen)| (used(chosen), turn(slot), slot));
+        let slot = uses.min().map_or(0, |(_, _, slot)| slot);
         if let Some(place) = all.slots.get_mut(slot) {
             chosen.clone_into(place);
         }
@@ -154,18 +196,40 @@ mod tests {
         let names = vec!["foo".to_owned()];
         let mut known = None;
         for n in 0..MOST {
-            let (slot, all) = Variants::with(known, &names, &n.to_string());
+            let (slot, all) = Variants::with(known, &names, &n.to_string(), &|_| 0);
             assert_eq!(slot, n);
             known = Some(all);
         }
-        let (slot, all) = Variants::with(known, &names, "one more");
+        let (slot, all) = Variants::with(known, &names, "one more", &|_| 0);
         assert_eq!((slot, all.slot("0"), all.slot("1"), all.slot("one more")), (0, None, Some(1), Some(0)));
-        let (slot, all) = Variants::with(Some(all), &names, "and another");
+        let (slot, all) = Variants::with(Some(all), &names, "and another", &|_| 0);
         assert_eq!((slot, all.slots.len()), (1, MOST));
-        let (slot, all) = Variants::with(Some(all), &["bar".to_owned()], "x");
+        let (slot, all) = Variants::with(Some(all), &["bar".to_owned()], "x", &|_| 0);
         assert_eq!((slot, all.slots.len(), all.names.join(",")), (0, 1, "bar".to_owned()));
         let packed = format!("200\n{FIELD}:{}\n", all.text());
         assert_eq!(Variants::of(&answer(&packed).1), Some(all));
+    }
+
+    #[test]
+    fn the_least_recently_used_variant_makes_room() {
+        let names = ["accept".to_owned()];
+        let mut uses = Uses::default();
+        let mut all = None;
+        for n in 0..MOST {
+            all = Some(Variants::with(all, &names, &n.to_string(), &|_| 0).1);
+        }
+        // The page that everybody asks for, and 99 odd values.
+        for n in 0..99 {
+            uses.note("/page", "0", 1_000 + n);
+            let used = |chosen: &str| uses.last("/page", chosen);
+            let (slot, known) = Variants::with(all.take(), &names, &format!("odd {n}"), &used);
+            assert!(slot != 0 && known.slot("0") == Some(0), "{n}");
+            all = Some(known);
+        }
+        for n in 0..2 * MOST_USES {
+            uses.note(&n.to_string(), "x", 1);
+        }
+        assert!(uses.at.len() <= MOST_USES && uses.last("/page", "0") == 0);
     }
 
     proptest! {
@@ -175,7 +239,7 @@ mod tests {
             if let Some(names) = names(&answer(&packed).1, &[]) {
                 let told: Vec<(String, String)> = names.iter().map(|n| (n.clone(), value.clone())).collect();
                 prop_assert_eq!(chosen(&names, &told), chosen(&names, &told));
-                let _ = Variants::with(None, &names, &value);
+                let _ = Variants::with(None, &names, &value, &|_| 0);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The world as it is on Cloudflare: fetch, KV, Cache API, static assets, the ledger's object.
 
-use super::{host, host::keys, task::wait};
+use super::{host, host::keys, task::wait, task::within};
 use crate::config::Millis;
 use crate::ledger::{Entry, Page};
 use crate::platform::{
@@ -13,6 +13,8 @@ use wasm_bindgen::prelude::*;
 
 /// Random bytes are drawn from the platform this many at a time, and each is used once.
 const DRAW: usize = 1024;
+/// How long an operator may take to send a body, in milliseconds.
+const BODY: f64 = 600_000.0;
 
 thread_local! {
     static RANDOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -153,7 +155,8 @@ impl Platform for Edge {
         let Ask { url, method, edits, deadline, idle, through, as_visitor, .. } = *ask;
         let (deadline, idle) = (timer(deadline), timer(idle));
         let (request, edits) = (&self.request, edits.packed());
-        answered(wait(host::ask(request, url, method, carry, edits, deadline, idle, through, as_visitor)).await)
+        let asked = host::ask(request, url, method, carry, edits, deadline, idle, through, as_visitor);
+        answered(within(asked, deadline).await)
     }
 
     async fn hedge(
@@ -168,7 +171,7 @@ impl Platform for Edge {
         let other = second.url;
         let request = &self.request;
         let asked = host::hedge(request, method, edits, idle, url, deadline, after, other, other_deadline, as_visitor);
-        match wait(asked).await.dyn_into::<js_sys::Array>() {
+        match within(asked, deadline.max(after + other_deadline)).await.dyn_into::<js_sys::Array>() {
             Ok(pair) => (failure(&pair.get(0)) == Some(1), answered(pair.get(1))),
             Err(_) => (false, Err(Failure::Unreachable)),
         }
@@ -176,7 +179,7 @@ impl Platform for Edge {
 
     async fn hold(&self, deadline: Millis) -> Result<(), Unreadable> {
         let held = host::hold(&self.request, timer(deadline)).map_err(|_| Unreadable::Broken)?;
-        done(&wait(held).await).map_err(|Down| Unreadable::Broken)
+        done(&within(held, timer(deadline)).await).map_err(|Down| Unreadable::Broken)
     }
 
     fn discard(&self, body: JsValue) {
@@ -207,13 +210,17 @@ impl Platform for Edge {
     }
 
     async fn join(&self, flight: &str, patience: Millis) -> Joined<JsValue> {
-        let value = wait(host::join(flight, patience as f64)).await;
+        let value = within(host::join(flight, patience as f64), patience as f64).await;
         match failure(&value) {
             None => answered(value).map_or(Joined::Alone, Joined::Answer),
             Some(1) => Joined::Failed(Failure::Unreachable),
             Some(2) => Joined::Failed(Failure::Timeout),
             Some(_) => Joined::Alone,
         }
+    }
+
+    fn oversized(&self, key: &str) -> bool {
+        host::oversized(key)
     }
 
     fn release(&self, claim: &str, failure: Option<Failure>) {
@@ -240,7 +247,7 @@ impl Platform for Edge {
 
     async fn body(&self, most: usize) -> Result<String, Unreadable> {
         let most = u32::try_from(most).unwrap_or(u32::MAX);
-        let value = wait(host::body(&self.request, most)).await;
+        let value = within(host::body(&self.request, most), BODY).await;
         match failure(&value) {
             Some(3) => Err(Unreadable::TooLarge),
             _ => value.as_string().ok_or(Unreadable::Broken),
@@ -262,7 +269,9 @@ pub(super) fn respond(reply: Reply<JsValue>) -> (JsValue, Vec<After>) {
         Content::Text(text) => host::made(status, edits.packed(), &text),
         Content::Whole(body) => host::whole(&body, edits.packed(), store.as_deref()),
         Content::Bare(body) => host::bare(&body, status, edits.packed(), store.as_deref()),
-        Content::Part(body, first, last) => host::part(&body, edits.packed(), first as f64, last as f64),
+        Content::Part(body, first, last) => {
+            host::part(&body, edits.packed(), first as f64, last as f64, store.as_deref())
+        }
     };
     (response, after)
 }

@@ -401,11 +401,12 @@ export function bare(response, status, edits, store) {
   });
 }
 
-/** These bytes of another's answer, both included. */
-export function part(response, edits, first, last) {
+/** These bytes of another's answer, both included; a copy of all of it is kept when `store` says how. */
+export function part(response, edits, first, last, store) {
   return tried(() => {
     const headers = edit(new Headers(response.headers), edits);
     if (response.body instanceof Uint8Array) return new Response(response.body.subarray(first, last + 1), { status: 206, headers });
+    if (store !== undefined) keep(response.clone(), store);
     const { readable, writable } = new FixedLengthStream(last - first + 1);
     waitUntil(slice(response.body, writable, first, last + 1).catch(() => {}));
     return new Response(readable, { status: 206, headers });

@@ -60,7 +60,7 @@ extern "C" {
     pub(super) fn made(status: u16, edits: &str, text: &str) -> JsValue;
     pub(super) fn whole(response: &JsValue, edits: &str, store: Option<&str>) -> JsValue;
     pub(super) fn bare(response: &JsValue, status: u16, edits: &str, store: Option<&str>) -> JsValue;
-    pub(super) fn part(response: &JsValue, edits: &str, first: f64, last: f64) -> JsValue;
+    pub(super) fn part(response: &JsValue, edits: &str, first: f64, last: f64, store: Option<&str>) -> JsValue;
 }
 
 #[wasm_bindgen(raw_module = "../src/cloudflare/store.js")]
@@ -70,6 +70,7 @@ extern "C" {
     pub(super) fn stored(key: &str) -> Promise;
     pub(super) fn forget(key: &str);
     pub(super) fn claim(flight: &str, patience: f64) -> Option<String>;
+    pub(super) fn oversized(key: &str) -> bool;
     pub(super) fn release(claim: &str, failure: u32);
     pub(super) fn join(flight: &str, patience: f64) -> Promise;
     pub(super) fn keep(answer: &JsValue, store: &str);

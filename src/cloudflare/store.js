@@ -166,13 +166,18 @@ const PATIENCE = 30_000;
 /** One that has paused for so long is not worth following. */
 const PAUSE = 1_500;
 
-/** What was too large to be shared or stored a moment ago, and until when nobody waits for it. */
-const oversized = new Map();
+/** What was too large to be stored a moment ago, by its URL in the store, and until when that is not tried again. */
+const large = new Map();
 
-function setOversized(name) {
-  oversized.delete(name);
-  oversized.set(name, Date.now() + 120_000);
-  if (oversized.size > 1_024) oversized.delete(oversized.keys().next().value);
+function setOversized(key) {
+  large.delete(key);
+  large.set(key, Date.now() + 120_000);
+  if (large.size > 1_024) large.delete(large.keys().next().value);
+}
+
+/** Whether the body of what has this URL in the store turned out too large a moment ago. */
+export function oversized(key) {
+  return Date.now() < (large.get(key) ?? 0);
 }
 
 let claims = 0;
@@ -185,7 +190,7 @@ export function claim(name, patience) {
   const known = flights.get(name);
   const since = known === undefined ? Infinity : Date.now() - known.changed;
   if (since < (known?.head === undefined && known?.chunks.length === 0 ? patience + 5_000 : PATIENCE)) return undefined;
-  if (Date.now() < (oversized.get(name) ?? 0)) return undefined;
+  if (oversized(name.slice(0, name.indexOf("#")))) return undefined;
   if (known !== undefined) land(name, known, ALONE);
   claims += 1;
   const flight = new Flight(claims);
@@ -245,9 +250,10 @@ export async function join(name, patience) {
 function followed(flight) {
   const { status } = flight.head;
   const headers = new Headers(flight.head.headers);
-  // How long it is becomes known when it ends.
+  // How long it is the gateway may know; whether so much comes is known when it ends.
+  const packed = lines(status, headers);
   headers.delete("content-length");
-  return { status, headers, body: flight.follow(), packed: lines(status, headers) };
+  return { status, headers, body: flight.follow(), packed };
 }
 
 /**
@@ -258,7 +264,7 @@ export function keep(answer, how) {
   const [claim, key, edits, bytes, variantsKey, variantsEdits] = how.split("\0");
   const variants = () => (variantsKey === "" ? undefined : keepVariants(variantsKey, variantsEdits));
   const [name, flight] = claimed(claim);
-  const work = store(answer, flight, key, edits, Number(bytes), variants).then((large) => large && setOversized(name));
+  const work = store(answer, flight, key, edits, Number(bytes), variants).then((large) => large && setOversized(variantsKey || key));
   const over = () => flight !== undefined && land(name, flight, ALONE);
   waitUntil(work.catch((error) => failed("the cache", error)).finally(over));
 }
@@ -284,11 +290,11 @@ async function store(answer, flight, key, edits, longest, variants) {
       flight.head = { status, headers };
       flight.change();
     }
-    const reader = body.getReader();
+    const reader = reading(body);
     try {
       const received = await receive(reader, flight, longest);
       if (received.more && flight?.followers.size) return await relay(reader, flight);
-      if (received.more) return await large(received, reader, flight, key, status, headers, longest, variants);
+      if (received.more) return await stream(received, reader, flight, { key, status, headers, longest, variants, said });
       body = joined(received);
     } catch (error) {
       if (flight !== undefined) flight.broken = true;
@@ -312,11 +318,31 @@ async function store(answer, flight, key, edits, longest, variants) {
   return false;
 }
 
+/** Bytes that are read at one time. */
+const CHUNK = 65_536;
+
+/**
+ * Reads a body in large chunks: each costs a turn of the runtime, whose own are of 4 KiB. `least` bytes are
+ * waited for, or the end.
+ */
+function reading(body) {
+  const cancel = (reader) => reader.cancel().catch(() => {});
+  try {
+    const reader = body.getReader({ mode: "byob" });
+    return { read: (least) => reader.readAtLeast(least, new Uint8Array(CHUNK)), cancel: () => cancel(reader) };
+  } catch {
+    // A stream of JavaScript's own gives what it has.
+    const reader = body.getReader();
+    return { read: () => reader.read(), cancel: () => cancel(reader) };
+  }
+}
+
 /** Reads until the end, or until more has come than is held; what others follow is held for them. */
 async function receive(reader, flight, longest) {
   const chunks = flight?.chunks ?? [];
   for (let size = 0; ; ) {
-    const { done, value } = await reader.read();
+    // Of what comes slowly others get a part as it comes: a quarter more each time.
+    const { done, value } = await reader.read(Math.min(CHUNK, (size >> 2) + 1));
     if (done) return { chunks, size, more: false };
     chunks.push(value);
     size += value.byteLength;
@@ -332,7 +358,7 @@ async function receive(reader, flight, longest) {
 /** Passes on to those who follow what is too large to be stored; who is too far behind is let go. */
 async function relay(reader, flight) {
   while (flight.followers.size > 0) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read(1);
     if (done) {
       flight.done = true;
       break;
@@ -345,32 +371,34 @@ async function relay(reader, flight) {
     flight.change();
   }
   flight.change();
-  reader.cancel().catch(() => {});
+  reader.cancel();
   return true;
 }
 
 /** What is too large to be held goes to the store as it comes. */
-async function large({ chunks, size }, reader, flight, key, status, headers, longest, variants) {
+async function stream({ chunks, size }, reader, flight, { key, status, headers, longest, variants, said }) {
   let came = size;
   let whole = false;
   if (came > longest) {
-    reader.cancel().catch(() => {});
+    reader.cancel();
     return true;
   }
-  const stream = new ReadableStream({
+  const body = new ReadableStream({
     pull: async (controller) => {
       if (chunks.length > 0) return controller.enqueue(chunks.shift());
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read(CHUNK);
       came += value?.byteLength ?? 0;
       whole = done;
       if (!done && came <= longest) return controller.enqueue(value);
-      if (!done) reader.cancel().catch(() => {});
+      if (!done) reader.cancel();
       return controller.close();
     },
     cancel: () => reader.cancel(),
   });
   try {
-    await caches.default.put(key, new Response(stream, { status, headers }));
+    // The store remembers how long it is where that is known: parts are served of such alone.
+    const sized = said === null ? body : body.pipeThrough(new FixedLengthStream(Number(said)));
+    await caches.default.put(key, new Response(sized, { status, headers }));
   } finally {
     // The store takes what it got of a body that breaks off for all of it.
     if (!whole) await caches.default.delete(key);

@@ -3,8 +3,9 @@
 //!
 //! A task that waits hands its promises out ([`wait`]); `entry.js` awaits them and calls
 //! [`resume`] with what they resolved to. Several promises of one task go out as one
-//! `Promise.all`. A task whose request was cancelled is never resumed; it is swept away when it has
-//! slept longer than any wait can last.
+//! `Promise.all`. A task whose request was cancelled is never resumed, and the platform tells nobody: it is
+//! swept away when it has slept longer than what it waits for can last ([`within`]), and before that when
+//! there are too many.
 
 use super::host;
 use js_sys::{Array, Promise};
@@ -17,12 +18,17 @@ use wasm_bindgen::prelude::*;
 
 type Work = Pin<Box<dyn Future<Output = JsValue>>>;
 
-/// A task not resumed for this long belongs to a request that is gone, in milliseconds.
-const ASLEEP: f64 = 900_000.0;
+/// What is waited for lasts no longer than this where nothing is said, in milliseconds.
+const PATIENCE: f64 = 60_000.0;
+/// A task that is so much later than it should be belongs to a request that is gone, in milliseconds.
+const LATE: f64 = 5_000.0;
+/// Tasks that sleep at one time, at most; each takes some kilobytes.
+const MOST: usize = 8_192;
 
 struct Sleeping {
     work: Work,
-    since: f64,
+    /// When it is gone unless it was resumed (milliseconds since 1970).
+    until: f64,
     /// How many promises it handed out.
     waits: usize,
 }
@@ -30,14 +36,15 @@ struct Sleeping {
 struct Tasks {
     sleeping: HashMap<u32, Sleeping>,
     last: u32,
-    sweep_at: usize,
+    /// When to look again for those that are gone (milliseconds since 1970).
+    sweep_at: f64,
 }
 
 impl Default for Tasks {
     /// Numbers begin anywhere, so that what waits for a task of a dead instance finds none here.
     fn default() -> Self {
         let last = getrandom::u32().unwrap_or_default();
-        Self { sleeping: HashMap::new(), last, sweep_at: 0 }
+        Self { sleeping: HashMap::new(), last, sweep_at: 0.0 }
     }
 }
 
@@ -48,17 +55,25 @@ thread_local! {
     /// What they resolved to, in the same order.
     static IN: RefCell<Vec<JsValue>> = const { RefCell::new(Vec::new()) };
     static PENDING: Cell<u32> = const { Cell::new(0) };
+    /// How long the task that is being polled may have to wait.
+    static LONGEST: Cell<f64> = const { Cell::new(PATIENCE) };
 }
 
-/// Waits for a promise that always resolves.
+/// Waits for a promise that always resolves, within a minute.
 pub(super) fn wait(promise: Promise) -> Wait {
-    Wait { promise: Some(promise), place: 0 }
+    Wait { promise: Some(promise), place: 0, longest: PATIENCE }
+}
+
+/// Waits for a promise that resolves within so many milliseconds.
+pub(super) fn within(promise: Promise, longest: f64) -> Wait {
+    Wait { longest, ..wait(promise) }
 }
 
 /// See [`wait`].
 pub(super) struct Wait {
     promise: Option<Promise>,
     place: usize,
+    longest: f64,
 }
 
 impl Future for Wait {
@@ -66,6 +81,7 @@ impl Future for Wait {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<JsValue> {
         if let Some(promise) = self.promise.take() {
+            LONGEST.set(LONGEST.get().max(self.longest));
             self.place = OUT.with_borrow_mut(|out| {
                 out.push(promise);
                 out.len() - 1
@@ -117,6 +133,7 @@ pub(super) fn later(work: impl Future<Output = JsValue> + 'static) {
 
 fn run(task: u32, mut work: Work) -> JsValue {
     OUT.with_borrow_mut(Vec::clear);
+    LONGEST.set(PATIENCE);
     let polled = work.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     IN.with_borrow_mut(Vec::clear);
     match polled {
@@ -144,11 +161,17 @@ impl Tasks {
     }
 
     fn sleep(&mut self, task: u32, work: Work, waits: usize) {
-        let since = js_sys::Date::now();
-        self.sleeping.insert(task, Sleeping { work, since, waits });
-        if self.sleeping.len() > self.sweep_at {
-            self.sleeping.retain(|_, task| since - task.since < ASLEEP);
-            self.sweep_at = 64.max(2 * self.sleeping.len());
+        let now = js_sys::Date::now();
+        self.sleeping.insert(task, Sleeping { work, until: now + LONGEST.get() + LATE, waits });
+        if now >= self.sweep_at || self.sleeping.len() > MOST {
+            self.sleeping.retain(|_, task| now < task.until);
+            self.sweep_at = now + LATE;
+        }
+        if self.sleeping.len() > MOST {
+            let first = self.sleeping.iter().min_by(|a, b| a.1.until.total_cmp(&b.1.until));
+            if let Some(first) = first.map(|(task, _)| *task) {
+                self.sleeping.remove(&first);
+            }
         }
     }
 }

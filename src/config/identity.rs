@@ -76,7 +76,7 @@ pub enum Unset {
     NotAPhase(String),
     /// What is signed for visitors' cookies needs a key.
     #[error(
-        "pool {0:?} hands visitors signed cookies (`affinity`, replicas), but the secret COOKIE_KEY is not set or has less than 32 characters: run `wrangler secret put COOKIE_KEY` with random text"
+        "{0} hands visitors signed cookies (`affinity`, replicas, `canary`), but the secret COOKIE_KEY is not set or has less than 32 characters: run `wrangler secret put COOKIE_KEY` with random text"
     )]
     NoCookieKey(String),
     /// Workers Cache cannot stand before a Worker that is bound.

@@ -112,6 +112,8 @@ pub struct Cache {
     pub heuristic: bool,
     /// Longest lifetime of an answer with a status of 400 and above.
     pub negative: Millis,
+    /// Statuses that are stored although one client's request may have provoked them.
+    pub statuses: Vec<u16>,
     /// How long a stale answer serves while it is asked for anew.
     pub stale_while_revalidate: Option<Millis>,
     /// How long a stale answer serves while the origin fails.

@@ -3,6 +3,7 @@
 use super::attempt::url;
 use super::crew::Choice;
 use super::visit::Visit;
+use crate::cache::validate;
 use crate::config::{Addressed, Config, Pool};
 use crate::head::{self, Edits, Url};
 use crate::headers::address::Addresses;
@@ -34,21 +35,23 @@ impl<'a> Own<'a> {
 }
 
 /// An answer that names the visitor's address where it named the origin's, with the changes that make it
-/// so. `prefix` was taken off the path.
+/// so. `prefix` was taken off the path. Of one that may be `shared` a strong `ETag` becomes weak where its
+/// coding is taken off.
 pub(super) fn to_visitor<B>(
     config: &Config,
     (pool, base): (&Pool, &str),
     (asked, prefix): (&Url<'_>, &str),
-    answer: Answer<B>,
+    (answer, shared): (Answer<B>, bool),
     edits: &mut Edits,
 ) -> Answer<B> {
-    let Some(addresses) = Addresses::new(base, asked, prefix).filter(|_| pool.rewrite) else { return answer };
     let is_localized = |path: &str| {
         let url = Url { path, query: None, ..*asked };
         route::find(config, &url, "GET").is_ok_and(|place| place.route.localized)
     };
     let (status, fields) = head::answer(&answer.packed);
-    let mut changed = addresses.to_visitor(&fields, &is_localized);
+    let addresses = Addresses::new(base, asked, prefix).filter(|_| pool.rewrite);
+    let mut changed = addresses.map(|addresses| addresses.to_visitor(&fields, &is_localized)).unwrap_or_default();
+    changed.extend(validate::weakened(&fields).filter(|_| shared).map(|etag| ("etag".to_owned(), vec![etag])));
     if changed.is_empty() {
         return answer;
     }

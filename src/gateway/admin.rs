@@ -268,8 +268,11 @@ pub(super) async fn text<P: Platform>(platform: &P) -> Result<String, Error> {
     })
 }
 
+/// Reads a body of JSON, in which nothing may be said twice: nobody could say which was meant.
 pub(super) fn read<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, Error> {
-    serde_json::from_str(body).map_err(|e| Error::Malformed(format!("the body is not understood: {e}")))
+    let bad = |why: String| Error::Malformed(format!("the body is not understood: {why}"));
+    let members = jwt::object(body.as_bytes()).map_err(|e| bad(e.to_string()))?;
+    serde_json::from_value(serde_json::Value::Object(members)).map_err(|e| bad(e.to_string()))
 }
 
 /// Whether a session or key may be made of this.

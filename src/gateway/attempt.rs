@@ -334,7 +334,9 @@ impl Gateway {
             );
             platform.log(&observe::event("warning", &sentence));
         }
-        if let Some(rest) = retry::rest(rest.as_deref(), now) {
+        // Once, it may have been meant for that one request; an origin that is overloaded says it again.
+        let repeats = fleet.failures(choice.origin) >= 2;
+        if let Some(rest) = retry::rest(rest.as_deref(), now).filter(|_| repeats) {
             fleet.rests(choice.origin, now + rest);
         }
     }

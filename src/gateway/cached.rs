@@ -2,7 +2,7 @@
 
 use super::fetched::{Errand, Fetched, Miss};
 use super::forward::{Got, Passage};
-use super::said::{dress, made};
+use super::said::dress;
 use super::{Gateway, visit::Visit};
 use crate::cache::control::Wanted;
 use crate::cache::range::{self, Part};
@@ -12,11 +12,10 @@ use crate::cache::vary::{self, Variants};
 use crate::cache::{self, Bypass, Key, Partition, Status, validate};
 use crate::config::{Config, Millis, Target};
 use crate::error::Error;
-use crate::head::{self, Edits};
+use crate::head::{self, Edits, Fields};
 use crate::headers;
 use crate::identity::Identity;
 use crate::platform::{Answer, Content, Platform, Reply};
-use crate::respond::Generated;
 use crate::route::Place;
 use std::cell::OnceCell;
 
@@ -59,16 +58,24 @@ impl Gateway {
                 let locale = tag.map(|tag| if said { format!("{tag}~") } else { tag.to_owned() });
                 let key = Key::new(&visit.head.url, &place.path, policy, edition, locale.as_deref(), &partition);
                 let fields = &visit.head.fields;
+                let wanted = if policy.request_directives { Wanted::of(fields) } else { Wanted::default() };
+                // What was for the gateway says no more than the partition does; what the origin gets may say
+                // whatever it likes.
+                let authorized = visit.hands_on_credentials(config, place.route);
+                let part = visit.head.method == "GET" && fields.get("range").is_some();
+                let unshared = wanted.no_store
+                    || authorized
+                    || !matches!(place.route.target, Target::Pools(_) | Target::Shards(_));
+                let marked = self.uncacheable.borrow().has(&key.url, visit.started);
                 let errand = Errand {
                     place,
                     policy,
                     partition: &partition,
                     key: &key,
-                    wanted: if policy.request_directives { Wanted::of(fields) } else { Wanted::default() },
-                    // What was for the gateway says no more than the partition does; what the origin gets
-                    // may say whatever it likes.
-                    authorized: visit.hands_on_credentials(config, place.route),
-                    ranged: visit.head.method == "GET" && fields.get("range").is_some(),
+                    wanted,
+                    authorized,
+                    part,
+                    ranged: part && (unshared || marked),
                     told: OnceCell::new(),
                 };
                 visit.cache_key = Some(key.url.clone());
@@ -112,18 +119,21 @@ impl Gateway {
             let at = found.as_ref().map(|found| found.url.clone());
             let (reason, detail, stale) = match found {
                 Some(Found { lookup: Lookup::Fresh(stored), answer, level, .. }) => {
+                    if variants.is_some() {
+                        self.uses.borrow_mut().note(&errand.key.url, &stored.chosen, now);
+                    }
                     let stale = (now >= stored.until).then_some("max-stale");
                     visit.cache = Status::Hit { ttl: stored.time_to_live(now), level, stale };
                     return Ok(hit(&stored, answer, visit, now));
                 }
                 Some(Found { lookup: Lookup::Stale(stored, Forward::Stale), answer, level, url })
-                    if stored.serves_while_revalidating(now)
-                        && !errand.authorized
-                        && matches!(errand.place.route.target, Target::Pools(_)) =>
+                    if self.serves_at_once(errand, &stored, now) =>
                 {
+                    let revalidates = stored.serves_while_revalidating(now);
                     let flight = self.flight(config, visit, errand, variants.as_ref());
                     self.revalidate_later(platform, config, visit, errand, flight, url);
-                    visit.cache = Status::Hit { ttl: stored.time_to_live(now), level, stale: Some("revalidating") };
+                    let stale = Some(if revalidates { "revalidating" } else { "origin-down" });
+                    visit.cache = Status::Hit { ttl: stored.time_to_live(now), level, stale };
                     return Ok(hit(&stored, answer, visit, now));
                 }
                 Some(Found { lookup: Lookup::Stale(stored, reason), answer, .. }) => {
@@ -146,6 +156,15 @@ impl Gateway {
                 Fetched::Again(variants) => differs = variants,
             }
         }
+    }
+
+    /// Whether something stale serves at once, while it is asked for behind the answer: because it says so
+    /// (RFC 5861 3), or because asking failed a moment ago and would take long again.
+    fn serves_at_once(&self, errand: &Errand<'_, '_>, stored: &Stored, now: Millis) -> bool {
+        let failed = || self.failing.borrow().has(&errand.key.url, now) && stored.serves_disconnected(now);
+        !errand.authorized
+            && matches!(errand.place.route.target, Target::Pools(_))
+            && (stored.serves_while_revalidating(now) || failed())
     }
 
     /// What is stored for this request, and which variants are.
@@ -218,7 +237,10 @@ pub(super) fn passed<B>(got: Got<B>, visit: &Visit<'_>, shared: bool) -> Reply<B
         ours(visit, fields.get("cache-control"), &mut edits);
     }
     let same = shared && status == 200 && visit.head.is_safe() && validate::not_modified(&visit.head.fields, &fields);
-    reply(if same { 304 } else { status }, edits, answer.body, visit)
+    match shared && !same {
+        true => parted(status, edits, answer.body, visit, &fields),
+        false => reply(if same { 304 } else { status }, edits, answer.body, visit),
+    }
 }
 
 /// A stored answer, or the part of it that is asked for.
@@ -233,24 +255,31 @@ pub(super) fn hit<B>(stored: &Stored, answer: Answer<B>, visit: &Visit<'_>, now:
     if status == 200 && validate::not_modified(request, &fields) {
         return reply(304, edits, answer.body, visit);
     }
+    parted(status, edits, answer.body, visit, &fields)
+}
+
+/// An answer, or the part of it that is asked for, where its length is known (RFC 9110 14.2).
+fn parted<B>(status: u16, mut edits: Edits, body: B, visit: &Visit<'_>, fields: &Fields<'_>) -> Reply<B> {
+    let request = &visit.head.fields;
     let length = fields.get("content-length").and_then(|length| length.parse().ok());
+    let length = length.filter(|_| fields.get("content-encoding").is_none());
     let wanted = request.get("range").filter(|_| visit.head.method == "GET" && status == 200);
-    match wanted.zip(length).filter(|_| range::holds(request, &fields)) {
+    match wanted.zip(length).filter(|_| range::holds(request, fields)) {
         Some((wanted, length)) => match range::part(wanted, length) {
-            Part::Whole => reply(status, edits, answer.body, visit),
+            Part::Whole => reply(status, edits, body, visit),
             Part::Bytes { first, last } => {
                 edits.set("content-range", &format!("bytes {first}-{last}/{length}"));
                 edits.set("content-length", &(last - first + 1).to_string());
-                let content = Content::Part(answer.body, first, last);
+                let content = Content::Part(body, first, last);
                 Reply { status: 206, edits, content, store: None, after: Vec::new() }
             }
             Part::Unsatisfiable => {
-                let mut answer = Generated::new(416, "text/plain; charset=utf-8", String::new());
-                answer.edits.set("content-range", &format!("bytes */{length}"));
-                made(answer)
+                edits.set("content-range", &format!("bytes */{length}"));
+                edits.remove("content-length");
+                Reply { status: 416, edits, content: Content::Bare(body), store: None, after: Vec::new() }
             }
         },
-        None => reply(status, edits, answer.body, visit),
+        None => reply(status, edits, body, visit),
     }
 }
 

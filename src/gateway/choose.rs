@@ -167,13 +167,13 @@ impl Gateway {
 
     /// The origin that a visitor stays with, as their cookie says.
     pub(super) fn stays(&self, config: &Config, visit: &Visit<'_>, pool: &Pool) -> Option<usize> {
-        let said = self.hinted(config, visit, pool, Kind::Origin)?;
+        let said = self.hinted(config, visit, (Kind::Origin, &pool.name))?;
         pool.origins.iter().position(|origin| origin.name == said)
     }
 
     /// What a visitor wrote last: as their cookie says, and as this isolate remembers of who is signed in.
     pub(super) fn written(&self, config: &Config, visit: &Visit<'_>, pool: &Pool) -> Option<Written> {
-        let said = self.hinted(config, visit, pool, Kind::Written).and_then(|said| Written::read(&said));
+        let said = self.hinted(config, visit, (Kind::Written, &pool.name)).and_then(|said| Written::read(&said));
         let known = writer(visit, pool).and_then(|writer| self.crews.writers.borrow().get(&writer, visit.started));
         match (said, known) {
             (Some(said), Some(known)) => Some(known.then(said)),
@@ -188,10 +188,11 @@ impl Gateway {
         pools.filter(|pool| pool.is_replicated()).filter_map(wrote).max().unwrap_or(0)
     }
 
-    fn hinted(&self, config: &Config, visit: &Visit<'_>, pool: &Pool, kind: Kind) -> Option<String> {
-        let name = session::cookie_name(&hint::name(&config.session.cookie, kind, &pool.name), visit.is_https());
+    /// What a visitor's browser remembers of a pool or route.
+    pub(super) fn hinted(&self, config: &Config, visit: &Visit<'_>, (kind, of): (Kind, &str)) -> Option<String> {
+        let name = session::cookie_name(&hint::name(&config.session.cookie, kind, of), visit.is_https());
         let value = cookie::find(visit.head.fields.get("cookie"), &name).one()?;
-        hint::opened(&self.cookie_key, kind, &pool.name, value)
+        hint::opened(&self.cookie_key, kind, of, value)
     }
 }
 

@@ -28,7 +28,9 @@ pub(super) struct Errand<'q, 'a> {
     pub(super) wanted: Wanted,
     /// Whether the request has `Authorization`.
     pub(super) authorized: bool,
-    /// Whether a part is asked for.
+    /// Whether the visitor asks for a part.
+    pub(super) part: bool,
+    /// Whether the origin is asked for that part alone: what is stored is whole.
     pub(super) ranged: bool,
     /// See [`Errand::told`].
     pub(super) told: OnceCell<Vec<(String, String)>>,
@@ -156,7 +158,13 @@ impl Gateway {
         mut miss: Miss<P::Body>,
         claim: Option<&str>,
     ) -> Result<Reply<P::Body>, Error> {
-        let (nothing, mut conditions) = (Edits::default(), Edits::default());
+        let mut nothing = Edits::default();
+        if errand.part && !errand.ranged {
+            // All of it is asked for, so that it can be stored; the visitor is given their part as it comes.
+            nothing.remove("range");
+            nothing.remove("if-range");
+        }
+        let (mut conditions, as_asked) = (nothing.clone(), Edits::default());
         let through = self.through(config, errand);
         let mut passage = Passage {
             place: errand.place,
@@ -178,7 +186,10 @@ impl Gateway {
         let mut asked = platform.now();
         let mut got = match self.ask(platform, config, visit, &passage).await {
             Ok(got) => got,
-            Err(error) => return failed(error, miss, visit, platform.now()),
+            Err(error) => {
+                self.note_failure(errand.key, &error, platform.now());
+                return failed(error, miss, visit, platform.now());
+            }
         };
         let mut said = None;
         let unchanged = conditional && got.status() == 304;
@@ -201,6 +212,18 @@ impl Gateway {
                 }
             }
         }
+        // Too long to be kept, or nobody knows how long: the part alone is asked for, also next time.
+        let mut ranged = errand.ranged;
+        if errand.part && !ranged && got.status() == 200 && !is_sized(&got, errand.policy) {
+            self.uncacheable.borrow_mut().set(&errand.key.url, platform.now());
+            platform.discard(got.answer.body);
+            passage.conditions = &as_asked;
+            ranged = true;
+            got = match self.ask(platform, config, visit, &passage).await {
+                Ok(got) => got,
+                Err(error) => return failed(error, miss, visit, platform.now()),
+            };
+        }
         let now = platform.now();
         let broken = matches!(got.status(), 500 | 502 | 503 | 504);
         if let Some((stored, answer)) = miss.stale.take_if(|(stored, _)| broken && stored.serves_on_error(now)) {
@@ -210,14 +233,15 @@ impl Gateway {
             return Ok(hit(&stored, answer, visit, now));
         }
         // Nobody was asked whether anything had changed.
-        if got.status() == 304 && !errand.ranged {
+        if got.status() == 304 && !ranged {
             return failed(Error::OriginUnreachable, miss, visit, now);
         }
         let (status, fields) = head::answer(&got.answer.packed);
         let verdict = match () {
             () if visit.head.method != "GET" => Err(Unstored::Method),
             () if got.personal => Err(Unstored::SetCookie),
-            () if errand.ranged && status != 200 => Err(Unstored::Status),
+            () if ranged && status != 200 => Err(Unstored::Status),
+            () if fields.get("content-length").is_none() && platform.oversized(&errand.key.url) => Err(Unstored::Size),
             () if !miss.readable => Err(Unstored::Ledger),
             () if errand.wanted.no_store => Err(Unstored::Unwanted),
             () => {
@@ -241,7 +265,7 @@ impl Gateway {
         let Miss { reason, detail, variants, found, .. } = miss;
         // What the origin no longer lets us store must not serve in an outage either.
         let withdrawn = verdict.as_ref().is_err_and(|why| why.is_of_the_answer());
-        if let Some(found) = found.filter(|_| is_definite(status) && withdrawn && !errand.ranged) {
+        if let Some(found) = found.filter(|_| is_definite(status) && withdrawn && !ranged) {
             platform.forget(&found);
         }
         visit.cache = Status::Forward {
@@ -255,6 +279,9 @@ impl Gateway {
         // Other variants may have come into store while this one was asked for.
         let latest = platform.memory(&errand.key.url).and_then(|all| Variants::of(&head::answer(&all.packed).1));
         let variants = latest.or(variants);
+        let uses = self.uses.borrow();
+        let used = |chosen: &str| uses.last(&errand.key.url, chosen);
+        let variants: Known<'_> = (variants, &used);
         let store =
             verdict.ok().map(|stored| store(&stored, &fields, &got.edits, errand.key, errand.policy, variants, claim));
         let mut reply = passed(got, visit, true);
@@ -279,9 +306,19 @@ impl Gateway {
         Some(props.to_string())
     }
 
+    /// Remembers for a moment that an origin could not be reached, so that not everybody finds out anew.
+    pub(super) fn note_failure(&self, key: &Key, error: &Error, now: Millis) {
+        if matches!(error, Error::OriginUnreachable | Error::OriginTimeout) {
+            self.failing.borrow_mut().set(&key.url, now);
+        }
+    }
+
     /// Remembers whether the next ones need to wait for one another. An origin that fails has said
     /// nothing of that.
     fn note(&self, errand: &Errand<'_, '_>, status: u16, verdict: &Result<Stored, Unstored>, now: Millis) {
+        if status < 500 {
+            self.failing.borrow_mut().clear(&errand.key.url);
+        }
         let mut marks = self.uncacheable.borrow_mut();
         match verdict {
             Ok(stored) if stored.until > now => marks.clear(&errand.key.url),
@@ -289,6 +326,13 @@ impl Gateway {
             _ => marks.set(&errand.key.url, now),
         }
     }
+}
+
+/// Whether an answer says how long it is, as it is stored, and may be kept.
+fn is_sized<B>(got: &Got<B>, policy: &Cache) -> bool {
+    let (_, fields) = head::answer(&got.answer.packed);
+    let length = fields.get("content-length").and_then(|length| length.parse::<u64>().ok());
+    fields.get("content-encoding").is_none() && length.is_some_and(|length| length <= policy.max_body)
 }
 
 /// Whether a status says how things are with the resource, rather than with the request or the origin.
@@ -336,10 +380,13 @@ pub(super) fn renewed<B>(stored: &Stored, answer: Answer<B>, fresh: &str) -> Res
     }
     let mut edits = Edits::new();
     stored.restore(&old, &mut edits);
-    validate::update(&fresh, &mut edits);
+    validate::update(&old, &fresh, &mut edits);
     let fields: String = edits.applied(&old).iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
     Ok((Answer { packed: format!("{status}\n{fields}"), body: answer.body }, edits))
 }
+
+/// The variants that are known, and when each was last given.
+pub(super) type Known<'u> = (Option<Variants>, &'u dyn Fn(&str) -> Millis);
 
 /// What goes into the store of an answer.
 pub(super) fn store(
@@ -348,7 +395,7 @@ pub(super) fn store(
     edits: &Edits,
     key: &Key,
     policy: &Cache,
-    variants: Option<Variants>,
+    (variants, used): Known<'_>,
     claim: Option<&str>,
 ) -> Store {
     let mut edits = edits.clone();
@@ -357,7 +404,7 @@ pub(super) fn store(
     let (url, variants) = if stored.vary.is_empty() {
         (key.url.clone(), None)
     } else {
-        let (slot, all) = Variants::with(variants, &stored.vary, &stored.chosen);
+        let (slot, all) = Variants::with(variants, &stored.vary, &stored.chosen, used);
         let mut edits = Edits::default();
         edits.set(vary::FIELD, &all.text());
         (key.slot(slot), Some(platform::Variants { key: key.url.clone(), edits }))

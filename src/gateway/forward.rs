@@ -109,7 +109,7 @@ impl Gateway {
             }
             _ => return Err(Error::Internal),
         };
-        self.heard(platform, config, visit, place, answer).await
+        self.heard(platform, config, visit, place, (answer, shared.is_some())).await
     }
 
     /// What is to be sworn to the origins of a route, where there are keys for it.
@@ -170,14 +170,14 @@ impl Gateway {
         config: &Config,
         visit: &mut Visit<'_>,
         place: &Place<'_, '_>,
-        answer: Answer<P::Body>,
+        (answer, shared): (Answer<P::Body>, bool),
     ) -> Result<Got<P::Body>, Error> {
         let mut edits = Edits::new();
         let pool = config.pools.iter().find(|pool| visit.pool == Some(&pool.name)).zip(visit.origin);
         let answer = match pool {
             Some(pool) => {
                 let prefix = visit.stripped(config, place);
-                addressed::to_visitor(config, pool, (&visit.head.url, &prefix), answer, &mut edits)
+                addressed::to_visitor(config, pool, (&visit.head.url, &prefix), (answer, shared), &mut edits)
             }
             None => answer,
         };

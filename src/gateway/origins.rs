@@ -16,6 +16,11 @@ use serde_json::{Value, json};
 /// How long a prober may take to answer an operator.
 const DEADLINE: Millis = 5_000;
 
+/// The longest time that an origin may be drained for, in seconds.
+const LONGEST_DRAIN: u64 = 366 * 86_400;
+/// How often an order for any version is tried again.
+const TURNS: u32 = 3;
+
 /// What is sent to `/.usher/origins`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -123,17 +128,32 @@ impl Gateway {
         if order.seconds.is_some() && order.action != Action::Drain {
             return bad("\"seconds\": allowed with \"action\": \"drain\"".into());
         }
-        let seen = fields.get("if-match").and_then(|tag| tag.trim().trim_matches('"').parse().ok());
-        let Some(version) = seen else {
-            return bad(
-                "If-Match: say which version of the pool you have seen, as GET /.usher/origins?pool= gives it in ETag"
-                    .into(),
-            );
+        if order.seconds.is_some_and(|seconds| seconds > LONGEST_DRAIN) {
+            return bad(format!("\"seconds\": at most {LONGEST_DRAIN} are allowed, which are 366 days"));
+        }
+        // Any version will do for `*` (RFC 9110 13.1.1), so another order in between is no reason to refuse.
+        let any = fields.get("if-match").is_some_and(|tag| tag.trim() == "*");
+        let mut turns = if any { TURNS } else { 1 };
+        let report = loop {
+            turns -= 1;
+            let seen = match any {
+                true => Some(self.shown(platform, pool).await.ok_or(Error::StoreDown)?.version),
+                false => fields.get("if-match").and_then(|tag| tag.trim().trim_matches('"').parse().ok()),
+            };
+            let Some(version) = seen else {
+                return bad(
+                    "If-Match: say which version of the pool you have seen, as GET /.usher/origins?pool= gives it in ETag, or * for any"
+                        .into(),
+                );
+            };
+            let letter = Letter::Order { version, order: order.clone(), isolate: self.isolate(platform) };
+            let letter = serde_json::to_string(&letter).map_err(|_| Error::Internal)?;
+            let said = platform.prober(&pool.name, &letter, DEADLINE).await.map_err(|_| Error::StoreDown)?;
+            let report: Report = serde_json::from_str(&said).map_err(|_| Error::StoreDown)?;
+            if !report.refused || turns == 0 {
+                break report;
+            }
         };
-        let letter = Letter::Order { version, order, isolate: self.isolate(platform) };
-        let letter = serde_json::to_string(&letter).map_err(|_| Error::Internal)?;
-        let said = platform.prober(&pool.name, &letter, DEADLINE).await.map_err(|_| Error::StoreDown)?;
-        let report: Report = serde_json::from_str(&said).map_err(|_| Error::StoreDown)?;
         let status = if report.refused { 412 } else { 200 };
         // What was ordered here holds here at once.
         if let (200, Some(crew)) = (status, self.crews.of(place)) {

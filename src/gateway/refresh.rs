@@ -4,7 +4,7 @@ use super::addressed::{self, Own};
 use super::attempt::url;
 use super::cached::stored;
 use super::crew::Choice;
-use super::fetched::{Errand, is_definite, renewed, store};
+use super::fetched::{Errand, Known, is_definite, renewed, store};
 use super::forward::unreached;
 use super::{Gateway, visit::Visit};
 use crate::cache::store::Received;
@@ -12,6 +12,7 @@ use crate::cache::stored::Stored;
 use crate::cache::validate;
 use crate::cache::vary::Variants;
 use crate::config::{Addressed, Config, Millis, Target};
+use crate::error::Error;
 use crate::head::{self, Edits, Url};
 use crate::platform::{After, Answer, Ask, Carry, Platform, Refresh};
 
@@ -120,6 +121,10 @@ impl Gateway {
             true => None,
             false => stored(platform, &key.url).await.and_then(|(all, _)| Variants::of(&head::answer(&all.packed).1)),
         };
+        self.failing.borrow_mut().clear(&key.url);
+        let uses = self.uses.borrow();
+        let used = |chosen: &str| uses.last(&key.url, chosen);
+        let variants: Known<'_> = (variants, &used);
         let store = store(&fresh, &fields, &edits, key, policy, variants, Some(&refresh.claim));
         platform.keep(answer.body, &store);
         Some(())
@@ -155,13 +160,14 @@ impl Gateway {
                 Ok(answer) if unreached(head::answer(&answer.packed).0).is_none() => {
                     let mut changes = Edits::default();
                     let visitor = (&asked_for, refresh.prefix.as_str());
-                    let answer = addressed::to_visitor(config, (pool, base), visitor, answer, &mut changes);
+                    let answer = addressed::to_visitor(config, (pool, base), visitor, (answer, true), &mut changes);
                     return Some((answer, changes));
                 }
                 Ok(answer) => platform.discard(answer.body),
                 Err(_) => {}
             }
         }
+        self.note_failure(&refresh.key, &Error::OriginUnreachable, platform.now());
         None
     }
 }

@@ -8,25 +8,41 @@ use crate::balance::mix;
 use crate::config::{Addressed, Canary, Config, Millis, Route};
 use crate::error::Error;
 use crate::head::{self, Edits};
+use crate::hint::Kind;
 use crate::observe;
 use crate::platform::{After, Answer, Ask, Carry, Platform, Shadow};
 use crate::route::Place;
 use crate::{steer, trial};
 
+/// How long a browser keeps its lot, in milliseconds: longer than a canary lives.
+const KEPT: Millis = 30 * 86_400_000;
 /// How long a shadow may take, in milliseconds: behind it, other work waits.
 const LONGEST_SHADOW: Millis = 5_000;
 
 impl Gateway {
-    /// Whether this visitor gets the route's canary.
-    pub(super) fn gets_canary(&self, config: &Config, visit: &Visit<'_>, route: &Route) -> bool {
+    /// Whether this visitor gets the route's canary. Their lot is drawn once and kept in a signed cookie, so
+    /// that it stays theirs when their address changes and when they sign in.
+    pub(super) fn gets_canary(&self, config: &Config, visit: &mut Visit<'_>, route: &Route) -> bool {
         let Some(canary) = &route.canary else { return false };
         if self.trial(config, route).is_none_or(|trial| trial.borrow().is_over()) {
             return false;
         }
-        let network = visit.visitor.network();
-        let user = visit.identity.record().map(|record| record.user.as_str());
-        let who = user.or(network.as_deref()).unwrap_or(&visit.request_id);
-        trial::is_chosen(&route.name, who, canary.percent.text().parse().unwrap_or(0))
+        let percent = canary.percent.text().parse().unwrap_or(0);
+        // Where it makes no difference nobody draws.
+        if percent == 0 || percent >= 100 {
+            return percent > 0;
+        }
+        let kept = self.hinted(config, visit, (Kind::Lot, &route.name)).and_then(|lot| lot.parse::<u64>().ok());
+        let lot = kept.unwrap_or_else(|| {
+            let network = visit.visitor.network();
+            let user = visit.identity.record().map(|record| record.user.as_str());
+            let who = user.or(network.as_deref()).unwrap_or(&visit.request_id);
+            trial::lot(&route.name, who)
+        });
+        if kept.is_none() {
+            self.hint(config, visit, (Kind::Lot, &route.name), &lot.to_string(), KEPT);
+        }
+        lot < percent
     }
 
     /// The pools to be asked for a route's request, from near to far: the canary's before them, for those

@@ -4,7 +4,7 @@ use super::choose::{only_reads, writer};
 use super::crew::{Choice, is_plain};
 use super::{Gateway, visit::Visit};
 use crate::balance::orca;
-use crate::config::{Config, Millis, Pool};
+use crate::config::{Config, Millis};
 use crate::head::Fields;
 use crate::hint::{self, Kind};
 use crate::replica::{self, Position, Written};
@@ -41,7 +41,7 @@ impl Gateway {
         }
         if pool.affinity && self.stays(config, visit, pool) != Some(choice.origin) {
             let origin = pool.origins.get(choice.origin).map_or("", |origin| origin.name.as_str());
-            self.hint(config, visit, pool, Kind::Origin, origin, STAYS);
+            self.hint(config, visit, (Kind::Origin, &pool.name), origin, STAYS);
         }
     }
 
@@ -82,12 +82,20 @@ impl Gateway {
         if let Some(writer) = writer(visit, pool) {
             self.crews.writers.borrow_mut().put(&writer, Rc::new(wrote), now);
         }
-        self.hint(config, visit, pool, Kind::Written, &wrote.text(), replica::REMEMBERED);
+        self.hint(config, visit, (Kind::Written, &pool.name), &wrote.text(), replica::REMEMBERED);
     }
 
-    fn hint(&self, config: &Config, visit: &mut Visit<'_>, pool: &Pool, kind: Kind, said: &str, lifetime: Millis) {
-        let name = hint::name(&config.session.cookie, kind, &pool.name);
-        let value = hint::sealed(&self.cookie_key, kind, &pool.name, said);
+    /// Lets a visitor's browser remember something of a pool or route.
+    pub(super) fn hint(
+        &self,
+        config: &Config,
+        visit: &mut Visit<'_>,
+        (kind, of): (Kind, &str),
+        said: &str,
+        lifetime: Millis,
+    ) {
+        let name = hint::name(&config.session.cookie, kind, of);
+        let value = hint::sealed(&self.cookie_key, kind, of, said);
         visit.hints.push(session::attributes(&name, &value, lifetime / 1_000, visit.is_https()));
     }
 }

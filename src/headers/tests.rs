@@ -215,7 +215,7 @@ fn what_an_origin_says_to_the_gateway_stays_here() {
     let sent = "200\ncache-tag:a\nsurrogate-key:b\ncdn-cache-control:x\ncache-groups:y\nusher-session:end\nendpoint-load-metrics:z\nx-usher-position:1\nusher-stored:{}\nconnection:close, x-hop\nx-hop:1\nkeep-alive:1\ncontent-type:text/html\n";
     let (_, fields) = crate::head::answer(sent);
     let mut edits = Edits::new();
-    to_client(&fields, false, &mut edits);
+    to_client(&fields, false, false, &mut edits);
     vary(&fields, &["Cookie"], &mut edits);
     let left = edits.applied(&fields);
     assert_eq!(left, [("content-type".to_owned(), "text/html".to_owned()), ("vary".to_owned(), "Cookie".to_owned())]);

@@ -121,6 +121,22 @@ fn a_purge_holds_here_at_once_and_elsewhere_within_max_delay() {
 }
 
 #[test]
+fn what_an_operator_says_twice_is_refused_everywhere() {
+    let isolate = isolate();
+    for (method, path, body) in [
+        ("POST", "purge", r#"{"everything":false,"tags":["a"],"everything":true}"#),
+        ("POST", "purge", r#"{"tags":["a"],"tags":["b"]}"#),
+        ("POST", "sessions", r#"{"user":"7","data":{"a":1,"a":2}}"#),
+        ("POST", "api-keys", r#"{"user":"7","lifetime":"1h","lifetime":"90d"}"#),
+        ("DELETE", "sessions", r#"{"user":"7","user":"8"}"#),
+    ] {
+        let answer = isolate.ask(method, &format!("{HOST}/.usher/{path}"), &[OPERATOR], body);
+        assert_eq!(answer.status, 400, "{path}: {body}: {}", answer.body);
+    }
+    assert!(isolate.world.stamps.borrow().is_empty());
+}
+
+#[test]
 fn with_no_delay_allowed_a_purge_holds_everywhere_at_once() {
     let toml = EVERY_ROUTE.replace("max_delay = \"2s\"", "max_delay = \"0s\"");
     let here = Isolate::new(&world(), &toml);

@@ -248,7 +248,9 @@ impl Isolate {
                 Message { status, fields, body }
             }
         };
-        if let (Some(store), Content::Whole(other) | Content::Bare(other)) = (store, &content) {
+        if let (Some(store), Content::Whole(other) | Content::Bare(other) | Content::Part(other, ..)) =
+            (store, &content)
+        {
             visit.keep(other.clone(), &store);
         }
         self.after(packed, after);
@@ -445,6 +447,10 @@ impl Platform for Visit<'_> {
 
     async fn join(&self, _: &str, _: Millis) -> Joined<Message> {
         Joined::Alone
+    }
+
+    fn oversized(&self, _: &str) -> bool {
+        false
     }
 
     fn release(&self, flight: &str, _: Option<Failure>) {

@@ -137,6 +137,7 @@ fn cache(raw: &raw::Cache, key: &impl Fn(&str) -> String, problems: &mut Problem
         ttl: raw.ttl.as_deref().map(|text| lifetime("ttl", text)),
         heuristic: raw.heuristic,
         negative: lifetime("negative", &raw.negative),
+        statuses: raw.statuses.clone(),
         stale_while_revalidate: raw
             .stale_while_revalidate
             .as_deref()
@@ -150,6 +151,12 @@ fn cache(raw: &raw::Cache, key: &impl Fn(&str) -> String, problems: &mut Problem
         request_directives: raw.request_directives,
         workers_cache: raw.workers_cache,
     };
+    if let Some(status) = raw.statuses.iter().find(|status| !matches!(status, 400 | 405 | 413 | 414 | 501)) {
+        problems.add(
+            key("cache.statuses"),
+            format!("found {status}; allowed: of 400, 405, 413, 414 and 501, which are not stored unless they are named here; others are, where they state a lifetime"),
+        );
+    }
     if raw.query.is_some() && raw.ignore.is_some() {
         problems.add(
             key("cache.ignore"),

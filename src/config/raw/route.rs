@@ -199,6 +199,9 @@ pub struct Cache {
     pub heuristic: bool,
     /// Longest lifetime of an answer with a status of 400 and above.
     pub negative: String,
+    /// Statuses that are stored although one client's request may have provoked them: of 400, 405, 413, 414
+    /// and 501.
+    pub statuses: Vec<u16>,
     /// How long a stale answer serves while it is asked for anew, unless the origin says.
     pub stale_while_revalidate: Option<String>,
     /// How long a stale answer serves while the origin fails, unless the origin says.
@@ -225,6 +228,7 @@ impl Default for Cache {
             ttl: None,
             heuristic: false,
             negative: "10m".into(),
+            statuses: Vec::new(),
             stale_while_revalidate: None,
             stale_if_error: None,
             max_body: "25MiB".into(),

@@ -1,16 +1,20 @@
-//! Which resources were not stored a moment ago, so that requests for them need not queue?
+//! Of which resources is something known for a moment: that they were not stored, so that requests for
+//! them need not queue, or that asking for them failed?
 
 use crate::config::Millis;
 use std::collections::{HashMap, VecDeque};
 
-/// How long a mark holds.
-const LIFETIME: Millis = 120_000;
+/// How long it is remembered that an answer could not be shared.
+pub const UNCACHEABLE: Millis = 120_000;
+/// How long it is remembered that an origin could not be reached.
+pub const FAILED: Millis = 5_000;
 /// Marks that an isolate keeps.
 const MOST: usize = 4_096;
 
-/// Marks on keys whose last answer could not be shared. The oldest leave first.
-#[derive(Debug, Default)]
+/// Marks on keys, each for a moment. The oldest leave first.
+#[derive(Debug)]
 pub struct Marks {
+    lifetime: Millis,
     until: HashMap<Hash, Millis>,
     order: VecDeque<Hash>,
 }
@@ -23,16 +27,22 @@ fn hash(key: &str) -> Hash {
 }
 
 impl Marks {
-    /// Whether the last answer for this key, within two minutes of `now`, could not be shared.
+    /// No marks yet; each will hold so long, in milliseconds.
+    #[must_use]
+    pub fn new(lifetime: Millis) -> Self {
+        Self { lifetime, until: HashMap::new(), order: VecDeque::new() }
+    }
+
+    /// Whether this key was marked less than a lifetime before `now`.
     #[must_use]
     pub fn has(&self, key: &str, now: Millis) -> bool {
         self.until.get(&hash(key)).is_some_and(|until| now < *until)
     }
 
-    /// Notes that an answer could not be shared.
+    /// Marks a key at `now`.
     pub fn set(&mut self, key: &str, now: Millis) {
         let key = hash(key);
-        if self.until.insert(key, now + LIFETIME).is_none() {
+        if self.until.insert(key, now + self.lifetime).is_none() {
             self.order.push_back(key);
         }
         while self.until.len() > MOST {
@@ -43,7 +53,7 @@ impl Marks {
         }
     }
 
-    /// Notes that an answer was stored. The key keeps its place in the line until that is over.
+    /// Takes a mark away. The key keeps its place in the line until that is over.
     pub fn clear(&mut self, key: &str) {
         if let Some(until) = self.until.get_mut(&hash(key)) {
             *until = 0;
@@ -57,7 +67,7 @@ mod tests {
 
     #[test]
     fn a_mark_holds_for_two_minutes_or_until_something_is_stored() {
-        let mut marks = Marks::default();
+        let mut marks = Marks::new(UNCACHEABLE);
         marks.set("a", 1_000);
         assert!(marks.has("a", 120_999) && !marks.has("a", 121_000) && !marks.has("b", 1_000));
         marks.clear("a");
@@ -68,7 +78,7 @@ mod tests {
 
     #[test]
     fn the_oldest_marks_leave_when_there_are_too_many() {
-        let mut marks = Marks::default();
+        let mut marks = Marks::new(UNCACHEABLE);
         for n in 0..=MOST {
             marks.set(&n.to_string(), 0);
         }
