@@ -87,7 +87,7 @@ const FORGEABLE_PREFIXES: [&str; 14] = [
 ];
 
 /// What an origin says to the gateway alone.
-const INTERNAL: [&str; 12] = [
+const INTERNAL: [&str; 13] = [
     "cache-group-invalidation",
     "cache-groups",
     "cache-tag",
@@ -96,6 +96,7 @@ const INTERNAL: [&str; 12] = [
     "purge-cache-tag",
     "surrogate-control",
     "surrogate-key",
+    "usher-length",
     "usher-session",
     "usher-stored",
     "usher-variants",

@@ -78,12 +78,12 @@ export function hold(request, deadline) {
 
 /**
  * Cloudflare's own cache below fetch knows neither partitions nor the ledger: `cache: "no-store"` keeps it
- * out. The runtime then says `Cache-Control: no-cache` and `Pragma` to an origin that was told no
- * `Cache-Control`, which would never answer 304 to that; `no-transform` asks for nothing that it would not
- * do anyway, and the runtime adds nothing to it.
+ * out. The runtime then says `no-cache` in `Cache-Control` and `Pragma` to an origin that was told nothing
+ * there, and many never answer 304 to that (`fresh`, which Express and others use). `no-transform` asks for
+ * nothing that an origin would not do anyway, and leaves the runtime nothing to add.
  */
 function uncached(init) {
-  if (!init.headers.has("cache-control")) init.headers.set("cache-control", "no-transform");
+  for (const name of ["cache-control", "pragma"]) if (!init.headers.has(name)) init.headers.set(name, "no-transform");
   return { ...init, redirect: "manual", cache: "no-store" };
 }
 

@@ -388,7 +388,7 @@ async function stream({ chunks, size }, reader, flight, { key, status, headers, 
       if (chunks.length > 0) return controller.enqueue(chunks.shift());
       const { done, value } = await reader.read(CHUNK);
       came += value?.byteLength ?? 0;
-      whole = done;
+      whole = done && (said === null || came === Number(said));
       if (!done && came <= longest) return controller.enqueue(value);
       if (!done) reader.cancel();
       return controller.close();
@@ -396,9 +396,9 @@ async function stream({ chunks, size }, reader, flight, { key, status, headers, 
     cancel: () => reader.cancel(),
   });
   try {
-    // The store remembers how long it is where that is known: parts are served of such alone.
-    const sized = said === null ? body : body.pipeThrough(new FixedLengthStream(Number(said)));
-    await caches.default.put(key, new Response(sized, { status, headers }));
+    // Parts are served of that alone whose length is known; the store forgets it of a stream.
+    if (said !== null) headers.set("usher-length", said);
+    await caches.default.put(key, new Response(body, { status, headers }));
   } finally {
     // The store takes what it got of a body that breaks off for all of it.
     if (!whole) await caches.default.delete(key);

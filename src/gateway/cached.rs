@@ -19,6 +19,9 @@ use crate::platform::{Answer, Content, Platform, Reply};
 use crate::route::Place;
 use std::cell::OnceCell;
 
+/// The field of a long stored answer that says how many bytes it has; it never leaves the gateway.
+const LENGTH: &str = "usher-length";
+
 /// How often a request looks again when what another asked for was not for it.
 const TURNS: u32 = 3;
 
@@ -238,7 +241,7 @@ pub(super) fn passed<B>(got: Got<B>, visit: &Visit<'_>, shared: bool) -> Reply<B
     }
     let same = shared && status == 200 && visit.head.is_safe() && validate::not_modified(&visit.head.fields, &fields);
     match shared && !same {
-        true => parted(status, edits, answer.body, visit, &fields),
+        true => parted(status, edits, answer.body, visit, (&fields, fields.get("content-length"))),
         false => reply(if same { 304 } else { status }, edits, answer.body, visit),
     }
 }
@@ -255,13 +258,21 @@ pub(super) fn hit<B>(stored: &Stored, answer: Answer<B>, visit: &Visit<'_>, now:
     if status == 200 && validate::not_modified(request, &fields) {
         return reply(304, edits, answer.body, visit);
     }
-    parted(status, edits, answer.body, visit, &fields)
+    // Of a long one the store knows no length, but we noted it.
+    let length = fields.get("content-length").or(fields.get(LENGTH));
+    parted(status, edits, answer.body, visit, (&fields, length))
 }
 
 /// An answer, or the part of it that is asked for, where its length is known (RFC 9110 14.2).
-fn parted<B>(status: u16, mut edits: Edits, body: B, visit: &Visit<'_>, fields: &Fields<'_>) -> Reply<B> {
+fn parted<B>(
+    status: u16,
+    mut edits: Edits,
+    body: B,
+    visit: &Visit<'_>,
+    (fields, length): (&Fields<'_>, Option<&str>),
+) -> Reply<B> {
     let request = &visit.head.fields;
-    let length = fields.get("content-length").and_then(|length| length.parse().ok());
+    let length = length.and_then(|length| length.parse().ok());
     let length = length.filter(|_| fields.get("content-encoding").is_none());
     let wanted = request.get("range").filter(|_| visit.head.method == "GET" && status == 200);
     match wanted.zip(length).filter(|_| range::holds(request, fields)) {

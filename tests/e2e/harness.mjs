@@ -241,6 +241,17 @@ const worker :Workerd.Worker = (
   }
 }
 
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Asks until `holds` does, for so long at most. */
+export async function until(what, holds, most = 30_000) {
+  for (const end = Date.now() + most; Date.now() < end; await pause(50)) {
+    const found = await holds();
+    if (found) return found;
+  }
+  throw new Error(`${what}: not within ${most} ms`);
+}
+
 /** A port that was free a moment ago, for what cannot say which it took. */
 export async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");

@@ -3,20 +3,10 @@ import { after, before, test } from "node:test";
 import { Agent, request } from "node:http";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { bare, Child, folder, freePort, gateway, node, origin, send, token } from "./harness.mjs";
+import { bare, Child, folder, freePort, gateway, node, origin, pause, send, token, until } from "./harness.mjs";
 
 const admin = { authorization: `Bearer ${token}` };
 const parsed = (answer) => JSON.parse(answer.text);
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Asks until `holds` does, for so long at most. */
-async function until(what, holds, most = 30_000) {
-  for (const end = Date.now() + most; Date.now() < end; await pause(50)) {
-    const found = await holds();
-    if (found) return found;
-  }
-  throw new Error(`${what}: not within ${most} ms`);
-}
 
 /** An origin in a process of its own, that can be killed and started again where it was. */
 class Member {
