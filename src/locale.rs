@@ -187,15 +187,18 @@ fn find(locales: &Locales, tag: &str, welcome: impl Fn(usize) -> bool) -> Option
     if !locales.nearest {
         return prefix(&welcome);
     }
+    let very = |known: &String| known.eq_ignore_ascii_case(tag);
+    let itself = || locales.supported.iter().position(very).filter(|&place| welcome(place));
+    // What is said privately (`en-x-dev`) the table knows nothing of.
+    let private = tag.len() > 2 && tag.to_ascii_lowercase().contains("x-");
+    if let Some(locale) = private.then(itself).flatten() {
+        return Some(Near { locale, distance: 0 });
+    }
     match locales.matcher.nearest(tag) {
         Some(near) if welcome(near.locale) => Some(near),
         Some(_) => prefix(&welcome),
         // A tag that is nobody's language (`x-...`) is near to itself.
-        None => {
-            let very = |known: &String| known.eq_ignore_ascii_case(tag);
-            let place = locales.supported.iter().position(very).filter(|&place| welcome(place))?;
-            Some(Near { locale: place, distance: 0 })
-        }
+        None => itself().map(|locale| Near { locale, distance: 0 }),
     }
 }
 

@@ -17,11 +17,11 @@ pub fn date(text: &str) -> Option<Millis> {
             let parts: Vec<&str> = rest.split(' ').collect();
             match *parts.as_slice() {
                 // Sun, 06 Nov 1994 08:49:37 GMT
-                [day, month, year, time, zone] if is_day(weekday, true) && is_utc(zone) => {
+                [day, month, year, time, zone] if is_day(weekday, true) && is_gmt(zone) => {
                     (digits(day, 2)?, month, digits(year, 4)?, time)
                 }
                 // Sunday, 06-Nov-94 08:49:37 GMT
-                [date, time, zone] if is_day(weekday, false) && is_utc(zone) => {
+                [date, time, zone] if is_day(weekday, false) && is_gmt(zone) => {
                     let mut parts = date.splitn(3, '-');
                     let (day, month, year) = (parts.next()?, parts.next()?, digits(parts.next()?, 2)?);
                     (digits(day, 2)?, month, year + if year < 70 { 2_000 } else { 1_900 }, time)
@@ -61,9 +61,9 @@ fn is_day(text: &str, short: bool) -> bool {
     DAYS.iter().any(known)
 }
 
-/// Another zone makes a date invalid (RFC 9111 4.2).
-fn is_utc(zone: &str) -> bool {
-    zone.eq_ignore_ascii_case("GMT") || zone.eq_ignore_ascii_case("UTC")
+/// Another zone makes a date invalid.
+fn is_gmt(zone: &str) -> bool {
+    zone.eq_ignore_ascii_case("GMT")
 }
 
 fn is_leap(year: u64) -> bool {
@@ -97,7 +97,7 @@ mod tests {
         for text in [
             "Sun, 06 Nov 1994 08:49:37 GMT",
             "sun, 06 nov 1994 08:49:37 gmt",
-            "SUN, 06 NOV 1994 08:49:37 UTC",
+            "SUN, 06 NOV 1994 08:49:37 GMT",
             "Mon, 06 Nov 1994 08:49:37 GMT",
             "Sunday, 06-Nov-94 08:49:37 GMT",
             "SUNDAY, 06-nov-94 08:49:37 gmt",
@@ -120,6 +120,7 @@ mod tests {
             "-1",
             "Sun, 06 Nov 1994 08:49:37",
             "Sun, 06 Nov 1994 08:49:37 AEST",
+            "Sun, 06 Nov 1994 08:49:37 UTC",
             "Sun, 06 Nov 1994 8:49:37 GMT",
             "Sun, 6 Nov 1994 08:49:37 GMT",
             "Sun 06 Nov 1994 08:49:37 GMT",

@@ -1,6 +1,7 @@
 //! From the file as written to facts: every rule that a value must keep, and the sentence said
 //! when it does not.
 
+mod countries;
 mod identity;
 mod pools;
 mod routes;
@@ -10,18 +11,25 @@ use super::{
     Config, Coordinates, Issuer, Ledger, Locales, Matcher, Memory, Millis, Pool, Problem, Region, Route, Session,
     Setting, Shards, Unset, raw, units,
 };
+use countries::country;
 use identity::issuers;
 use pools::pools;
 use routes::{overlaps, route};
 use shards::shards;
 
-/// Collects problems so that one build shows them all.
+/// AF, AN, ... as Cloudflare says them.
+const CONTINENTS: [&str; 7] = ["AF", "AN", "AS", "EU", "NA", "OC", "SA"];
+
+/// Collects problems so that one build shows them all, and of one value the first.
 #[derive(Default)]
 struct Problems(Vec<Problem>);
 
 impl Problems {
     fn add(&mut self, key: impl Into<String>, sentence: impl Into<String>) {
-        self.0.push(Problem { key: key.into(), sentence: sentence.into() });
+        let key = key.into();
+        if self.0.iter().all(|known| known.key != key) {
+            self.0.push(Problem { key, sentence: sentence.into() });
+        }
     }
 
     /// The value, or its type's default after noting what is wrong with it.
@@ -183,15 +191,17 @@ fn session(raw: &raw::Session, problems: &mut Problems) -> Session {
     if raw.cookie.starts_with("__") {
         problems.add("session.cookie", "found a prefix; allowed: the bare name (on https Usher adds __Host- itself)");
     }
+    let before = problems.0.len();
     let idle = problems.duration("session.idle", &raw.idle);
     let absolute = problems.duration("session.absolute", &raw.absolute);
-    if absolute < 60_000 || idle < 60_000 {
-        problems.add("session.idle", "found less than a minute; allowed: 1m and more, for `idle` and for `absolute`");
-    } else if idle > absolute {
-        problems.add("session.idle", "found more than `absolute`; allowed: at most as long as `absolute`");
-    }
     let memo = problems.duration("session.memo", &raw.memo);
-    if memo > idle / 2 {
+    // What is no duration is neither long nor short.
+    let read = problems.0.len() == before;
+    if read && (absolute < 60_000 || idle < 60_000) {
+        problems.add("session.idle", "found less than a minute; allowed: 1m and more, for `idle` and for `absolute`");
+    } else if read && idle > absolute {
+        problems.add("session.idle", "found more than `absolute`; allowed: at most as long as `absolute`");
+    } else if read && memo > idle / 2 {
         problems.add("session.memo", "found more than half of `idle`, so that a session in use would not be renewed; allowed: at most half of `idle`");
     }
     if !(1..=100_000).contains(&raw.memo_entries) {
@@ -201,7 +211,7 @@ fn session(raw: &raw::Session, problems: &mut Problems) -> Session {
         problems.add("session.sign_in", format!("found {page:?}; allowed: a path on this host, such as \"/sign-in\""));
     }
     let remember = raw.remember.as_deref().map(|text| problems.duration("session.remember", text));
-    if remember.is_some_and(|remember| remember < absolute) {
+    if read && remember.is_some_and(|remember| remember < absolute) {
         problems.add("session.remember", "found less than `absolute`; allowed: at least as long as `absolute`");
     }
     if !(3..=1_000).contains(&raw.attempts) {
@@ -248,9 +258,7 @@ fn locales(raw: &raw::Locale, problems: &mut Problems) -> Locales {
     let mut countries = Vec::new();
     for (country, tag) in &raw.countries {
         let key = format!("locale.countries.{country}");
-        if country.len() != 2 || !country.bytes().all(|b| b.is_ascii_uppercase()) {
-            problems.add(key.as_str(), format!("found {country:?}; allowed: a country code such as \"JP\""));
-        }
+        self::country(key.clone(), country, problems);
         countries.push((country.clone(), find(key, tag, problems)));
     }
     token("locale.query", &raw.query, problems);
@@ -276,8 +284,13 @@ pub(super) fn canonical_tag(tag: &str) -> Option<String> {
     let mut out = String::with_capacity(tag.len());
     let mut extended = false;
     for (place, part) in tag.split('-').enumerate() {
+        // `x-pirate` is private use, `i-klingon` was registered before there were other ways (RFC 5646 2.2.7, 2.2.8).
+        let alone = place == 0 && tag.len() > 2 && matches!(part, "x" | "X" | "i" | "I");
+        extended |= alone;
         let shaped = (1..=8).contains(&part.len())
-            && if place == 0 {
+            && if alone {
+                true
+            } else if place == 0 {
                 part.len() > 1 && part.bytes().all(|b| b.is_ascii_alphabetic())
             } else {
                 part.bytes().all(|b| b.is_ascii_alphanumeric())
@@ -327,11 +340,11 @@ fn regions(raw: &[raw::Region], problems: &mut Problems) -> Vec<Region> {
                 None
             }
         };
-        for country in written.countries.iter().filter(|c| c.len() != 2 || !c.bytes().all(|b| b.is_ascii_uppercase())) {
-            problems.add(key("countries"), format!("found {country:?}; allowed: country codes such as \"JP\""));
+        for (number, code) in written.countries.iter().enumerate() {
+            country(key(&format!("countries[{number}]")), code, problems);
         }
-        for continent in &written.continents {
-            problems.place(key("continents"), continent, ["AF", "AN", "AS", "EU", "NA", "OC", "SA"].into_iter());
+        for (number, continent) in written.continents.iter().enumerate() {
+            problems.place(key(&format!("continents[{number}]")), continent, CONTINENTS.into_iter());
         }
         if written.default && regions.iter().any(|r| r.default) {
             problems.add(key("default"), "found a second default region; allowed: one");

@@ -25,6 +25,29 @@ const PSEUDO: [&str; 6] = ["XA", "XB", "XC", "psaccent", "psbidi", "pscrack"];
 const FORMER: [&str; 16] =
     ["AN", "BU", "CS", "DD", "FX", "NT", "QU", "SU", "TP", "UK", "YD", "YU", "ZR", "XK", "EU", "UN"];
 
+/// Tags that were registered before there were other ways, and what they are called since (RFC 5646 2.2.8).
+const FORMER_TAGS: [(&str, &str); 19] = [
+    ("art-lojban", "jbo"),
+    ("en-GB-oed", "en-GB-oxendict"),
+    ("i-ami", "ami"),
+    ("i-bnn", "bnn"),
+    ("i-hak", "hak"),
+    ("i-klingon", "tlh"),
+    ("i-lux", "lb"),
+    ("i-navajo", "nv"),
+    ("i-pwn", "pwn"),
+    ("i-tao", "tao"),
+    ("i-tay", "tay"),
+    ("i-tsu", "tsu"),
+    ("no-bok", "nb"),
+    ("no-nyn", "nn"),
+    ("sgn-BE-FR", "sfb"),
+    ("zh-guoyu", "cmn"),
+    ("zh-hakka", "hak"),
+    ("zh-min-nan", "nan"),
+    ("zh-xiang", "hsn"),
+];
+
 /// A tag with everything that is likely made plain, and which of it was said (4 = language, 2 =
 /// script, 1 = region).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,7 +172,8 @@ impl Languages {
     }
 
     fn made_full(&self, tag: &str) -> Option<Full> {
-        let mut locale: Locale = tag.parse().ok()?;
+        let modern = FORMER_TAGS.iter().find(|(former, _)| former.eq_ignore_ascii_case(tag)).map(|(_, modern)| *modern);
+        let mut locale: Locale = modern.unwrap_or(tag).parse().ok()?;
         self.canonical.canonicalize(&mut locale);
         let mut id = locale.id;
         let said = 4 * u16::from(!id.language.is_unknown())

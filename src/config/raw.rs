@@ -4,11 +4,13 @@
 //! build embeds when an isolate starts.
 
 mod identity;
+mod plain;
 mod pool;
 mod route;
 mod shard;
 
 pub use identity::{ApiKey, Assertion, Authenticator, Cors, Fail, Issuer, Require};
+pub use plain::Plain;
 pub use pool::{Addressed, Algorithm, Down, Origin, Pool, Probe, Retry, Table};
 pub use route::{Auth, Cache, Pools, Redirect, Route, Shared};
 pub use shard::{Shard, ShardBy, Shards, Values};

@@ -140,8 +140,15 @@ impl Values {
             Self::Number => text.parse().ok().map(Bound::Number),
             Self::Day => {
                 dash(7)?;
-                let day = number(8, 10).filter(|day| (1..=31).contains(day) && ends(10, b"Tt "))?;
-                Some(Bound::Number((year()? * 100 + month()?) * 100 + day))
+                let (year, month) = (year()?, month()?);
+                let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+                let last = match month {
+                    2 => 28 + i64::from(leap),
+                    4 | 6 | 9 | 11 => 30,
+                    _ => 31,
+                };
+                let day = number(8, 10).filter(|day| (1..=last).contains(day) && ends(10, b"Tt "))?;
+                Some(Bound::Number((year * 100 + month) * 100 + day))
             }
             Self::Month => ends(7, b"-").then_some(Bound::Number(year()? * 100 + month()?)),
             Self::Quarter => {

@@ -2,6 +2,8 @@
 //!
 //! Exists natively only (the build script and the tests); in the wasm there is no TOML.
 
+mod mistake;
+
 use super::{Config, Problem, languages::Languages, raw::Raw, units};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -76,23 +78,10 @@ fn parse(text: &str) -> Result<Raw, (usize, Problem)> {
         let path = e.path().to_string();
         let inner = e.inner();
         let line = line_at(text, inner.span().map_or(0, |span| span.start));
-        let (key, sentence) = reword(&path, inner.message());
-        (line, Problem { key, sentence })
+        let written = inner.span().and_then(|span| text.get(span)).unwrap_or_default().trim();
+        let sentence = mistake::sentence(&path, written, inner.message());
+        (line, Problem { key: path, sentence })
     })
-}
-
-/// Serde's sentence in ours: the unknown name, the known ones, and the nearest of them.
-fn reword(path: &str, message: &str) -> (String, String) {
-    let mut names = message.split('`').skip(1).step_by(2);
-    let unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
-    let Some(found) = names.next().filter(|_| unknown) else {
-        return (path.to_owned(), message.to_owned());
-    };
-    let known: Vec<&str> = names.collect();
-    let hint = units::nearest(found, known.iter().copied()).map(|near| format!(" (did you mean {near:?}?)"));
-    let allowed = known.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
-    let what = if message.starts_with("unknown field") { "an unknown key" } else { "an unknown value" };
-    (path.to_owned(), format!("found {what} {found:?}; allowed: {allowed}{}", hint.unwrap_or_default()))
 }
 
 /// The line of `route[2].cache.ttl`, or of its nearest ancestor that is written.

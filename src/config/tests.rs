@@ -42,7 +42,7 @@ fn a_fault_names_file_line_key_what_was_found_and_what_is_allowed() {
         ),
         (
             "[session]\nmemo_entries = \"many\"\n",
-            "usher.toml:2: `session.memo_entries`: invalid type: string \"many\", expected usize\n",
+            "usher.toml:2: `session.memo_entries`: found \"many\"; allowed: a whole number without quotes, 0 or more\n",
         ),
         (
             "[[route]]\nname = \"a\"\npath = \"/\"\necho = true\n\n[[route]]\nname = \"b\"\npath = \"/b\"\necho = true\ndeadline = \"10\"\n",
@@ -83,7 +83,7 @@ fn meaningless_values_are_refused() {
         ("[locale]\nprefix = false\nredirect = true\n", "locale.redirect"),
         ("[[region]]\nname = \"eu\"\nlatitude = 91.0\nlongitude = 0.0\n", "region[0].latitude"),
         ("[[region]]\nname = \"eu\"\nlatitude = 1.0\n", "region[0].latitude"),
-        ("[[region]]\nname = \"eu\"\ncontinents = [\"XX\"]\n", "region[0].continents"),
+        ("[[region]]\nname = \"eu\"\ncontinents = [\"XX\"]\n", "region[0].continents[0]"),
         ("[[region]]\nname = \"e u\"\n", "region[0].name"),
         ("[[pool]]\nname = \"p\"\norigins = []\n", "pool[0].origins"),
         ("[[pool]]\nname = \"p\"\norigins = [\"${}\"]\n", "pool[0].origins[0]"),
@@ -111,8 +111,8 @@ fn meaningless_values_are_refused() {
             "pool[0].host",
         ),
         ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\nhost = \"a_b..c\"\n", "route[0].host"),
-        ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\nmethods = [\"get\"]\n", "route[0].methods"),
-        ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\ntags = [\"a,b\"]\n", "route[0].tags"),
+        ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\nmethods = [\"get\"]\n", "route[0].methods[0]"),
+        ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\ntags = [\"a,b\"]\n", "route[0].tags[0]"),
         ("[[route]]\nname = \"a\"\npath = \"/a\"\necho = true\nsessions = true\n", "route[0].sessions"),
         ("[[route]]\nname = \"a\"\npath = \"/a\"\nstatic = true\ncache = { ttl = \"31d\" }\n", "route[0].cache.ttl"),
         ("[[route]]\nname = \"a\"\npath = \"/a\"\nredirect = { to = \"//e\" }\n", "route[0].redirect.to"),
@@ -219,4 +219,104 @@ fn the_configuration_refuses_what_would_confuse() {
     }
     let two = "algorithms = [\"RS256\"]\n[[issuer]]\nname = \"b\"\niss = \"https://j\"\naudience = [\"us\"]\nalgorithms = [\"RS256\"]";
     assert!(faults(two).contains("`issuer[1].prefix`"), "{}", faults(two));
+}
+
+#[test]
+fn a_value_of_the_wrong_kind_is_told_what_is_allowed_there() {
+    let route = |rest: &str| format!("[[route]]\nname = \"a\"\npath = \"/\"\nstatic = true\n{rest}\n");
+    let pool = |rest: &str| format!("[[pool]]\nname = \"p\"\n{rest}\n");
+    for (text, said) in [
+        (
+            route("cache = { ttl = 300 }"),
+            "`route[0].cache.ttl`: found 300; allowed: a duration with its unit (ms, s, m, h, d), such as \"5m\"",
+        ),
+        (
+            "[session]\nidle = 90\n".into(),
+            "found 90; allowed: a duration with its unit (ms, s, m, h, d), such as \"90s\"",
+        ),
+        (
+            "[cache]\nmemory = 1048576\n".into(),
+            "found 1048576; allowed: a size with its unit (B, KiB, MiB), such as \"1MiB\"",
+        ),
+        (route("methods = \"GET\""), "`route[0].methods`: found \"GET\"; allowed: a list, such as [\"GET\"]"),
+        (route("cache = true"), "`route[0].cache`: found true; allowed: a table; `cache = {}` takes every default"),
+        (route("cache = false"), "found false; allowed: a table, or no `cache` at all"),
+        (
+            route("cache = { shared = true }"),
+            "`route[0].cache.shared`: found true; allowed: \"public\", \"role\", \"user\"",
+        ),
+        (route("auth = 1"), "found 1; allowed: \"required\", \"optional\", \"none\""),
+        (route("sessions = \"yes\""), "found \"yes\"; allowed: true, false"),
+        (route("pool = 5"), "found 5; allowed: the name of a pool, or a list of names"),
+        (route("tags = [5]"), "`route[0].tags[0]`: found 5; allowed: a text in quotes, such as \"5\""),
+        ("[[route]]\nname = \"a\"\n".into(), "`route[0]`: found no `path`; allowed: with one, for it has no default"),
+        (pool("origins = [\"localhost:3000\"]"), "(did you mean \"http://localhost:3000\"?)"),
+        (pool("origins = [\"app.example.com\"]"), "(did you mean \"https://app.example.com\"?)"),
+        (
+            pool("origins = [\"http://x\"]\nprobe = true"),
+            "found true; allowed: a table; `probe = {}` takes every default",
+        ),
+        ("locale = \"en\"\n".into(), "found \"en\"; allowed: a table"),
+    ] {
+        let found = faults(&format!("{text}{LEAST}"));
+        assert!(found.contains(said), "{text}\n{found}");
+        assert_eq!(found.lines().count(), 1, "{found}");
+    }
+}
+
+#[test]
+fn numbers_are_taken_where_they_are_plain() {
+    let text = "[[pool]]\nname = \"p\"\norigins = [\"http://x\", \"http://y\"]\nprobe = { expect = [200, \"300-399\"] }\n[[pool]]\nname = \"q\"\norigins = [\"http://z\"]\n[[shards]]\nname = \"s\"\nby = \"range\"\nkey = \"user\"\nvalues = \"number\"\nmap = [{ name = \"a\", pool = \"p\", to = 100 }, { name = \"b\", pool = \"q\", from = 100 }]\n[[route]]\nname = \"a\"\npath = \"/a\"\npool = \"p\"\ncanary = { pool = \"q\", percent = 10 }\n";
+    assert_eq!(faults(text), "");
+}
+
+#[test]
+fn one_mistake_gives_one_message_and_two_give_two() {
+    let pool = "[[pool]]\nname = \"p\"\norigins = [\"http://x\"]\n";
+    let route = "[[route]]\nname = \"a\"\npath = \"/a\"\npool = \"p\"\n";
+    let shards = |to: &str| {
+        format!(
+            "{pool}[[shards]]\nname = \"s\"\nby = \"range\"\nkey = \"user\"\nvalues = \"day\"\nmap = [{{ name = \"a\", pool = \"p\", to = \"{to}\" }}, {{ name = \"b\", pool = \"p\", from = \"{to}\" }}]\n"
+        )
+    };
+    for (text, keys) in [
+        ("[session]\nabsolute = \"x\"\n".to_owned(), vec!["session.absolute"]),
+        (format!("{pool}sync = \"x\"\n"), vec!["pool[0].sync"]),
+        (
+            format!("{pool}probe = {{ every = \"5\", timeout = \"0s\" }}\n"),
+            vec!["pool[0].probe.every", "pool[0].probe.timeout"],
+        ),
+        (format!("{pool}{route}canary = {{ pool = \"p\", percent = 10 }}\n"), vec!["route[0].canary.pool"]),
+        ("[locale.countries]\nUK = \"en\"\n".to_owned(), vec!["locale.countries.UK"]),
+        (
+            "[[region]]\nname = \"r\"\ncountries = [\"UK\", \"DE\", \"XX\"]\n".to_owned(),
+            vec!["region[0].countries[0]", "region[0].countries[2]"],
+        ),
+        (shards("2026-02-30"), vec!["shards[0].map[0].to", "shards[0].map[1].from"]),
+        (shards("2024-02-29"), vec![]),
+        (shards("2026-04-31"), vec!["shards[0].map[0].to", "shards[0].map[1].from"]),
+    ] {
+        let found = faults(&format!("{text}{LEAST}"));
+        let named: Vec<&str> = found.lines().filter_map(|line| line.split('`').nth(1)).collect();
+        assert_eq!(named, keys, "{found}");
+    }
+}
+
+#[test]
+fn private_and_former_language_tags_are_taken() {
+    let (_, config) = read(
+        &format!("[locale]\nsupported = [\"en\", \"X-Pirate\", \"en-x-dev\", \"i-klingon\", \"es-419\"]\n{LEAST}"),
+        "usher.toml",
+    )
+    .expect("tags");
+    assert_eq!(config.locales.supported, ["en", "x-pirate", "en-x-dev", "i-klingon", "es-419"]);
+    let chosen = |tag: &str| {
+        let wishes = crate::locale::Wishes { header: Some(tag), ..crate::locale::Wishes::default() };
+        crate::locale::choose(&config.locales, &wishes).locale
+    };
+    let wished = ["x-pirate", "en-x-dev", "EN-X-DEV", "en-x-other", "tlh", "i-klingon", "es-MX", "en-GB", "x-other"];
+    assert_eq!(wished.map(chosen), [1, 2, 2, 0, 3, 3, 4, 0, 0]);
+    for bad in ["x", "i", "x-", "e", "1a"] {
+        assert!(faults(&format!("[locale]\nsupported = [{bad:?}]\n{LEAST}")).contains("locale.supported[0]"), "{bad}");
+    }
 }

@@ -153,9 +153,14 @@ fn waits(key: String, text: &str, problems: &mut Problems) -> Millis {
 
 fn origin(raw: &raw::Table, at: &str, region: Option<usize>, problems: &mut Problems) -> Origin {
     let url = setting(&raw.url, origin_url).unwrap_or_else(|| {
+        // `localhost:3000` is a host without its scheme, and so it seems is `app.example.com`.
+        let local = raw.url.starts_with("localhost") || raw.url.starts_with("127.");
+        let whole = format!("{}://{}", if local { "http" } else { "https" }, raw.url);
+        let bare = !raw.url.contains("://") && raw.url.contains(['.', ':']);
+        let hint = origin_url(&whole).filter(|_| bare).map(|url| format!(" (did you mean {url:?}?)"));
         problems.add(
             at,
-            format!("found {:?}; allowed: a base URL such as \"https://app.example.com\", \"service:BINDING\" for a Worker that is bound, or \"${{NAME}}\" to read one from the worker's vars and secrets", raw.url),
+            format!("found {:?}; allowed: a base URL such as \"https://app.example.com\", \"service:BINDING\" for a Worker that is bound, or \"${{NAME}}\" to read one from the worker's vars and secrets{}", raw.url, hint.unwrap_or_default()),
         );
         Setting::Is(String::new())
     });
@@ -212,19 +217,25 @@ fn probe(raw: &raw::Probe, key: &impl Fn(&str) -> String, problems: &mut Problem
                 .add(key("headers"), format!("found {name:?} = {value:?}; allowed: a field's name and visible ASCII"));
         }
     }
-    let range = |text: &String| {
+    let range = |text: &raw::Plain| {
+        let text = text.0.as_str();
         let (from, to) = text.split_once('-').unwrap_or((text, text));
         let range: (u16, u16) = (from.parse().ok()?, to.parse().ok()?);
         (range.0 >= 100 && range.1 <= 599 && range.0.cmp(&range.1) != Ordering::Greater).then_some(range)
     };
     let expect: Vec<(u16, u16)> = raw.expect.iter().filter_map(range).collect();
     if expect.len() != raw.expect.len() || expect.is_empty() {
-        problems
-            .add(key("expect"), format!("found {:?}; allowed: statuses such as \"200\" or \"200-399\"", raw.expect));
+        problems.add(
+            key("expect"),
+            format!(
+                "found {:?}; allowed: statuses such as 200 or \"200-399\"",
+                raw.expect.iter().map(|plain| &plain.0).collect::<Vec<_>>()
+            ),
+        );
     }
-    for location in &raw.locations {
+    for (number, location) in raw.locations.iter().enumerate() {
         problems.place(
-            key("locations"),
+            key(&format!("locations[{number}]")),
             location,
             ["wnam", "enam", "sam", "weur", "eeur", "apac", "oc", "afr", "me"].into_iter(),
         );

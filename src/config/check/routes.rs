@@ -44,16 +44,20 @@ pub(super) fn route(raw: &raw::Route, at: &str, around: &Around<'_>, problems: &
             );
         }
     }
-    for method in raw.methods.iter().filter(|m| m.is_empty() || !m.bytes().all(|b| b.is_ascii_uppercase() || b == b'-'))
-    {
-        problems.add(key("methods"), format!("found {method:?}; allowed: methods in upper case, such as \"GET\""));
+    let wrong = |method: &str| method.is_empty() || !method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-');
+    for (number, method) in raw.methods.iter().enumerate().filter(|(_, method)| wrong(method)) {
+        problems.add(
+            key(&format!("methods[{number}]")),
+            format!("found {method:?}; allowed: methods in upper case, such as \"GET\""),
+        );
     }
-    for tag in raw
-        .tags
-        .iter()
-        .filter(|tag| tag.is_empty() || tag.len() > 256 || !tag.bytes().all(|b| b.is_ascii_graphic() && b != b','))
-    {
-        problems.add(key("tags"), format!("found {tag:?}; allowed: 1 to 256 visible ASCII characters without ','"));
+    let wrong =
+        |tag: &str| tag.is_empty() || tag.len() > 256 || !tag.bytes().all(|b| b.is_ascii_graphic() && b != b',');
+    for (number, tag) in raw.tags.iter().enumerate().filter(|(_, tag)| wrong(tag)) {
+        problems.add(
+            key(&format!("tags[{number}]")),
+            format!("found {tag:?}; allowed: 1 to 256 visible ASCII characters without ','"),
+        );
     }
     let target = target(raw, at, &path, around, problems);
     let Guard { issuers, max_auth_age, fail, cors } = guard(raw, at, around, problems);
@@ -249,13 +253,14 @@ fn canary(raw: &raw::Route, at: &str, target: &Target, around: &Around<'_>, prob
         problems
             .add(format!("{at}.canary"), "found on a route without `pool`; allowed: beside the pool it stands in for");
     }
-    let percent = setting(&raw.percent, |text| is_percent(text).then(|| text.to_owned())).unwrap_or_else(|| {
+    if matches!(target, Target::Pools(pools) if pools.iter().any(|place| around.pools.get(*place).is_some_and(|p| p.name == raw.pool)))
+    {
+        problems.add(key("pool"), format!("found {:?}, which is the route's own pool; allowed: another one", raw.pool));
+    }
+    let percent = setting(&raw.percent.0, |text| is_percent(text).then(|| text.to_owned())).unwrap_or_else(|| {
         problems.add(
             key("percent"),
-            format!(
-                "found {:?}; allowed: \"0\" to \"100\", or \"${{NAME}}\" to read it from the worker's vars",
-                raw.percent
-            ),
+            format!("found {:?}; allowed: 0 to 100, or \"${{NAME}}\" to read it from the worker's vars", raw.percent.0),
         );
         Setting::Is(String::new())
     });

@@ -3,7 +3,8 @@
 use super::super::identity::phase;
 use super::super::raw::{Shard as Raw, ShardBy};
 use super::super::{Pool, Setting, Shard, ShardKey, Shards, raw};
-use super::{Problems, setting};
+use super::countries::country;
+use super::{CONTINENTS, Problems, setting};
 
 pub(super) fn shards(raw: &[raw::Shards], pools: &[Pool], problems: &mut Problems) -> Vec<Shards> {
     let mut all: Vec<Shards> = Vec::with_capacity(raw.len());
@@ -65,8 +66,8 @@ fn map(written: &raw::Shards, list: &[Raw], at: &str, pools: &[Pool], problems: 
     for (number, raw) in list.iter().enumerate() {
         let key = |name: &str| format!("{at}[{number}].{name}");
         problems.name(key("name"), &raw.name, shards.iter().any(|s| s.name == raw.name));
-        let mut bound = |name: &str, text: &Option<String>| {
-            let text = text.as_deref()?;
+        let mut bound = |name: &str, text: &Option<raw::Plain>| {
+            let text = text.as_ref()?.0.as_str();
             let found = written.values.read(text);
             if found.is_none() {
                 problems.add(
@@ -120,8 +121,10 @@ fn foreign(by: ShardBy, raw: &Raw, key: &impl Fn(&str) -> String, problems: &mut
 fn ranges(list: &[Raw], shards: &[Shard], at: &str, problems: &mut Problems) {
     for (number, pair) in shards.windows(2).enumerate() {
         let [before, after] = pair else { continue };
-        let (raw_to, raw_from) =
-            (list.get(number).and_then(|r| r.to.as_ref()), list.get(number + 1).and_then(|r| r.from.as_ref()));
+        let (raw_to, raw_from) = (
+            list.get(number).and_then(|r| r.to.as_ref()).map(|to| &to.0),
+            list.get(number + 1).and_then(|r| r.from.as_ref()).map(|from| &from.0),
+        );
         let what = match (&before.to, &after.from) {
             (Some(to), Some(from)) if to == from => continue,
             (Some(to), Some(from)) if to < from => "a gap: no shard has the keys between",
@@ -157,14 +160,12 @@ fn places(shards: &[Shard], at: &str, problems: &mut Problems) {
     let mut seen: Vec<&str> = Vec::new();
     for (number, shard) in shards.iter().enumerate() {
         for (name, codes) in [("countries", &shard.countries), ("continents", &shard.continents)] {
-            for code in codes {
-                let continent = name == "continents";
-                let known = ["AF", "AN", "AS", "EU", "NA", "OC", "SA"].contains(&code.as_str());
-                if code.len() != 2 || !code.bytes().all(|b| b.is_ascii_uppercase()) || (continent && !known) {
-                    problems.add(
-                        format!("{at}[{number}].{name}"),
-                        format!("found {code:?}; allowed: codes such as \"DE\", continents AF AN AS EU NA OC SA"),
-                    );
+            for (item, code) in codes.iter().enumerate() {
+                let key = format!("{at}[{number}].{name}[{item}]");
+                if name == "continents" {
+                    problems.place(key, code, CONTINENTS.into_iter());
+                } else {
+                    country(key, code, problems);
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! What may be said of a pool and its origins.
 
+use super::Plain;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -176,7 +177,7 @@ pub struct Probe {
     /// Fields that go along.
     pub headers: std::collections::BTreeMap<String, String>,
     /// Statuses that are good, each `"200"` or `"200-399"`.
-    pub expect: Vec<String>,
+    pub expect: Vec<Plain>,
     /// What the body has to contain.
     pub body: Option<String>,
     /// Cloudflare's location hints to ask from, such as `weur`; one of its choice when left out.
@@ -194,7 +195,7 @@ impl Default for Probe {
             fall: 2,
             method: "GET".into(),
             headers: std::collections::BTreeMap::new(),
-            expect: vec!["200-399".into()],
+            expect: vec![Plain("200-399".into())],
             body: None,
             locations: Vec::new(),
             quorum: None,

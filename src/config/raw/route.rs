@@ -1,6 +1,6 @@
 //! What may be said of a route.
 
-use super::{Authenticator, Cors, Fail, Require};
+use super::{Authenticator, Cors, Fail, Plain, Require};
 use serde::{Deserialize, Serialize};
 
 /// `[[route]]`: which requests go where, and on what terms.
@@ -132,7 +132,7 @@ pub struct Canary {
     /// Name of the pool.
     pub pool: String,
     /// Visitors in a hundred, 0 to 100, or `"${NAME}"`.
-    pub percent: String,
+    pub percent: Plain,
     /// Failures in a hundred answers at which nobody gets it any more.
     #[serde(default)]
     pub abort_errors: Option<u32>,

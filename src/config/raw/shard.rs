@@ -1,5 +1,6 @@
 //! What may be said of shards.
 
+use super::Plain;
 use serde::{Deserialize, Serialize};
 
 /// `[[shards]]`: which pool has which part of the data.
@@ -73,10 +74,10 @@ pub struct Shard {
     pub weight: Option<u32>,
     /// The first key it has; everything below `to` when left out (`range`).
     #[serde(default)]
-    pub from: Option<String>,
+    pub from: Option<Plain>,
     /// The first key it does not have; everything from `from` on when left out (`range`).
     #[serde(default)]
-    pub to: Option<String>,
+    pub to: Option<Plain>,
     /// Country codes whose visitors it has (`geo`).
     #[serde(default)]
     pub countries: Vec<String>,
