@@ -24,7 +24,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut edition = DefaultHasher::new();
     digest(Path::new("static"), &mut edition)?;
     println!("cargo::rustc-env=USHER_EDITION={:016x}", edition.finish());
-    let text = fs::read_to_string(&file).map_err(|e| format!("{file}: cannot be read: {e}"))?;
+    let text = match fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(why) => {
+            println!("cargo::error={file}: cannot be read: {why}; USHER_CONFIG names the file, else it is usher.toml");
+            return Ok(());
+        }
+    };
     match usher::config::source::read(&text, &file) {
         Ok((raw, config)) => {
             let out = env::var("OUT_DIR")?;

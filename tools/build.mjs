@@ -1,6 +1,7 @@
 // Builds the gateway for wrangler, which calls this (`[build]` in wrangler.toml). For
 // `wrangler dev` quickly; for `wrangler deploy`, or with --deploy, small.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { join } from "node:path";
@@ -9,6 +10,8 @@ import { bindgen, node, root, setup, target } from "./setup.mjs";
 const deploy = process.argv.includes("--deploy") || /deploy|versions/.test(process.env.WRANGLER_COMMAND ?? "");
 const profile = deploy ? "edge" : "edge-dev";
 const build = join(root, "build");
+// Called by a `wrangler dev` that runs, rather than before it starts or for a deploy.
+const dev = !deploy && !process.argv.includes("--first") && process.env.WRANGLER_COMMAND === "dev";
 const started = Date.now();
 
 function run(command, args) {
@@ -16,13 +19,41 @@ function run(command, args) {
   if (done.status !== 0) process.exit(done.status ?? 1);
 }
 
+/** Runs cargo; what it says of the configuration is told alone, for it is not about Rust. */
+async function compile(args) {
+  const first = !existsSync(artefact);
+  const cargo = spawn("cargo", args, { cwd: root, stdio: ["ignore", 2, "pipe"], env: { ...process.env, CARGO_TERM_COLOR: process.stderr.isTTY ? "always" : "auto" } });
+  const [said, mistakes] = [[], []];
+  let rest = "";
+  cargo.stderr.setEncoding("utf8").on("data", (text) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop();
+    for (const line of lines) {
+      const plain = line.replace(/\x1b\[[0-9;]*m/g, "");
+      const mistake = plain.match(/^error: usher@[^:]+: (.*)$/);
+      if (mistake) mistakes.push(mistake[1]);
+      // The first time it takes minutes, and then its progress is worth seeing.
+      else if (first && /^\s+(Compiling|Downloaded|Downloading|Updating|Finished)/.test(plain)) console.error(line);
+      else said.push(line);
+    }
+  });
+  const [status] = await once(cargo, "close");
+  if (status === 0) return;
+  console.error(mistakes.length > 0 ? `\nusher: the configuration cannot be used:\n${mistakes.map((line) => `  ${line}`).join("\n")}\n` : said.join("\n"));
+  // A build that fails pauses wrangler's proxy: every request would hang until the mistake is mended.
+  if (dev && existsSync(join(build, "usher_bg.wasm"))) {
+    console.error("usher: the last good build serves on; save the file again once it is mended\n");
+    process.exit(0);
+  }
+  process.exit(1);
+}
+
 setup();
 const artefact = join(root, "target", target, profile, "usher.wasm");
 if (!existsSync(artefact)) {
   console.error(`usher: compiling the gateway for the first time (about ${deploy ? "three minutes" : "two minutes"}) ...`);
 }
-const progress = existsSync(artefact) ? ["--quiet"] : [];
-run("cargo", ["rustc", ...progress, "--locked", "--lib", "--crate-type", "cdylib", "--target", target, "--profile", profile]);
+await compile(["rustc", "--locked", "--lib", "--crate-type", "cdylib", "--target", target, "--profile", profile]);
 
 // Into a folder beside it first: a running `wrangler dev` must never bundle half a build.
 const fresh = join(root, "build.new");

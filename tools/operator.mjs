@@ -1,5 +1,6 @@
 // What the operator's tools have in common: their words, and how a running Usher is asked.
 import { existsSync, readFileSync } from "node:fs";
+import { running } from "./running.mjs";
 
 /** The command line of a tool: `take` removes a flag and gives its value. */
 export function commandLine(usage) {
@@ -28,7 +29,7 @@ export function commandLine(usage) {
 
 /** Asks a page of the operator's, as the flags --to and --token say, or ends with what went wrong. */
 export function operator({ take, fail }) {
-  const to = take("--to") ?? process.env.USHER_URL ?? "http://localhost:8787";
+  const to = take("--to") ?? process.env.USHER_URL ?? running() ?? "http://localhost:8787";
   const local = existsSync(".dev.vars") ? readFileSync(".dev.vars", "utf8").match(/^ADMIN_TOKEN=(.*)$/m)?.[1].trim() : undefined;
   const token = take("--token") ?? process.env.ADMIN_TOKEN ?? local;
   return async (method, page, body) => {

@@ -7,7 +7,7 @@ npm run purge -- prefix PATH...   purge everything below a path
 npm run purge -- everything
 
   --soft          what is purged may still serve while the origin is down
-  --to URL        where Usher is          (USHER_URL, else http://localhost:8787)
+  --to URL        where Usher is          (USHER_URL, else what npm start runs here)
   --token TOKEN   the operator's token    (ADMIN_TOKEN, else the one in .dev.vars)`;
 
 const line = commandLine(usage);

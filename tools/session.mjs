@@ -8,7 +8,7 @@ npm run session -- end KEY              one session or API key, by the key that 
 npm run session -- end --user USER      every session, API key and token of a user
 npm run session -- end --everyone
 
-  --to URL        where Usher is          (USHER_URL, else http://localhost:8787)
+  --to URL        where Usher is          (USHER_URL, else what npm start runs here)
   --token TOKEN   the operator's token    (ADMIN_TOKEN, else the one in .dev.vars)`;
 
 const line = commandLine(usage);
