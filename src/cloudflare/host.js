@@ -117,6 +117,8 @@ export function ask(request, url, method, carry, edits, deadline, idle, through,
 async function asked(controller, request, url, method, carry, edits, deadline, idle, through, asVisitor) {
   const timer = setTimeout(() => controller.abort(LATE), deadline);
   const headers = edit(carry > 0 ? new Headers(request.headers) : new Headers(), edits);
+  // Cloudflare says `Accept-Encoding: br, gzip` for every visitor, and beside it what the visitor said.
+  if (request.cf?.clientAcceptEncoding === "") headers.delete("accept-encoding");
   try {
     if (through !== undefined) {
       for (const name of ["authorization", "cache-control", "cookie", "pragma", "range"]) headers.delete(name);

@@ -28,16 +28,16 @@ export const clientSecret = settled.CLIENT_SECRET;
 export const bundle = join(root, "target", "e2e");
 const wrangler = join(root, "node_modules", "wrangler", "bin", "wrangler.js");
 
-/** Builds the gateway with the tests' configuration and bundles it as wrangler would. */
-export function buildBundle() {
+/** Builds the gateway with a configuration, the end-to-end tests' unless told otherwise, and bundles it as wrangler would. */
+export function buildBundle(config = "tests/e2e/usher.toml", into = bundle) {
   const run = (command, args, env) => {
     const done = spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2], env: { ...process.env, ...env } });
     if (done.status !== 0) throw new Error(`${command} ${args.join(" ")} failed`);
   };
-  run(node(), ["tools/build.mjs"], { USHER_CONFIG: "tests/e2e/usher.toml" });
-  rmSync(bundle, { recursive: true, force: true });
+  run(node(), ["tools/build.mjs"], { USHER_CONFIG: config });
+  rmSync(into, { recursive: true, force: true });
   const bundled = ["--bundle", "--format=esm", "--external:cloudflare:workers", "--loader:.wasm=copy", "--asset-names=gateway", "--log-level=error"];
-  run(npmTool("esbuild"), ["src/cloudflare/entry.js", "tests/e2e/panic.js", ...bundled, "--entry-names=[name]", `--outdir=${bundle}`]);
+  run(npmTool("esbuild"), ["src/cloudflare/entry.js", "tests/e2e/panic.js", ...bundled, "--entry-names=[name]", `--outdir=${into}`]);
 }
 
 export function folder() {
@@ -136,13 +136,13 @@ export function send(url, { method = "GET", headers = {}, body } = {}) {
   });
 }
 
-function settings({ name = "usher", ledger, entry = "entry.js" }) {
+function settings({ name = "usher", ledger, entry = "entry.js", built = bundle }) {
   return {
     name,
-    main: join(bundle, entry),
+    main: join(built, entry),
     no_bundle: true,
     find_additional_modules: true,
-    base_dir: bundle,
+    base_dir: built,
     rules: [{ type: "CompiledWasm", globs: ["**/*.wasm"] }],
     compatibility_date: "2026-10-01",
     kv_namespaces: [{ binding: "SESSIONS", id: "sessions" }],
@@ -157,7 +157,7 @@ function settings({ name = "usher", ledger, entry = "entry.js" }) {
   };
 }
 
-/** `wrangler dev` on the tests' bundle. */
+/** `wrangler dev` on the tests' bundle, or on the one that `built` names. */
 export async function gateway({ state, vars = {}, registry, ...options }) {
   const own = join(state, "config");
   mkdirSync(own, { recursive: true });

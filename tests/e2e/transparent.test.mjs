@@ -55,6 +55,14 @@ test("an origin sees the visitor's Cache-Control, or one that changes nothing, a
   assert.equal(met(await usher.ask("/stored/validated")), "usher; fwd=stale; fwd-status=304; stored");
 });
 
+test("an origin is told of no content coding where the visitor names none", async () => {
+  a.answer = (_, response) => response.end("hello");
+  await usher.ask("/open/x");
+  assert.equal(a.last.headers["accept-encoding"], undefined);
+  await usher.ask("/open/x", { headers: { "accept-encoding": "gzip" } });
+  assert.equal(a.last.headers["accept-encoding"], "br, gzip", "as Cloudflare says, which decodes what the visitor cannot");
+});
+
 test("a cookie of the application keeps its bytes, whether or not somebody is signed in", async () => {
   a.answer = (_, response) => response.writeHead(200, { "set-cookie": ["b=\u00c3\u00a9; Path=/", "usher=planted"] }).end("hello");
   const { cookie } = await usher.session({ user: "ada" });
