@@ -41,8 +41,9 @@ function answer(origin, asked, response, body) {
   if (asked.method === "POST" && origin.name === "primary") had.push(writes[writes.push({ at: now, value: body }) - 1]);
   const headers = { "content-type": "text/plain; charset=utf-8" };
   if (["primary", "replica"].includes(origin.name)) Object.assign(headers, { "x-usher-position": String(had.length), "x-usher-lag-ms": String(origin.lag) });
+  // With 503, which Usher asks another about; a 500 is an application's own answer, and the visitor's.
   const failing = Math.random() * 100 < origin.fails;
-  response.writeHead(failing ? 500 : 200, headers);
+  response.writeHead(failing ? 503 : 200, headers);
   response.end(`${origin.name}: ${failing ? "failed" : had.at(-1)?.value ?? "hello"}\n`);
 }
 

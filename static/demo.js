@@ -2,7 +2,17 @@
 import { speak, word } from "./demo-words.js";
 
 const by = (id) => document.getElementById(id);
-const show = (id, text) => (by(id).textContent = text);
+/** Shows a text in place of the page's own words. */
+const show = (id, text) => {
+  by(id).removeAttribute("data-say");
+  by(id).textContent = text;
+};
+
+/** Shows words that the page says in another language when it changes to that. */
+const say = (element, key) => {
+  element.dataset.say = key;
+  element.textContent = word(key);
+};
 
 /** What goes wrong is said where people look for an answer. */
 const tell = (work) => async (event) => {
@@ -10,7 +20,7 @@ const tell = (work) => async (event) => {
     await work(event);
   } catch (error) {
     by("status").className = "status miss";
-    show("status", `That did not work: ${error.message}`);
+    show("status", word("failed", error.message));
   }
 };
 
@@ -28,14 +38,14 @@ async function look() {
   if (!answer.ok) throw new Error(`/echo/ answered ${answer.status}`);
   const { forwarded, decided } = await answer.json();
   const user = forwarded.headers["x-user-id"] && decodeURIComponent(forwarded.headers["x-user-id"]);
-  show("way-visitor", [decided.country ?? "unknown", decided.colo].filter(Boolean).join(" via "));
-  show("way-ticket", user ? `${user} (${decided.identity})` : decided.identity);
-  show("way-language", `${decided.locale} (by ${decided.locale_by})`);
-  show("way-region", `${decided.region} (by ${decided.region_by})`);
   speak(decided.locale);
+  show("way-visitor", [decided.country ?? word("unknown"), decided.colo].filter(Boolean).join(" · "));
+  show("way-ticket", user ? `${user} (${decided.identity})` : decided.identity);
+  show("way-language", `${decided.locale} (${word(decided.locale_by)})`);
+  show("way-region", `${decided.region} (${word(decided.region_by)})`);
   const name = document.createElement("strong");
   name.textContent = user;
-  by("who").replaceChildren(...(user ? [`${word(decided.locale, "signed")} `, name] : [word(decided.locale, "unsigned")]));
+  by("who").replaceChildren(...(user ? [`${word("signed")} `, name] : [word("unsigned")]));
   by("sign-in").hidden = Boolean(user);
   by("sign-out").hidden = !user;
   by("headers").replaceChildren(
@@ -59,11 +69,11 @@ async function load() {
   const hit = /; hit/.test(status);
   show("status", `Cache-Status: ${status}`);
   by("status").className = `status ${hit ? "hit" : "miss"}`;
-  show("way-cache", hit ? "hit" : /; stored/.test(status) ? "miss, asked and stored" : "asked, not stored");
+  say(by("way-cache"), hit ? "hit" : /; stored/.test(status) ? "stored" : "asked");
   if (!answer.ok) throw new Error(`/about answered ${answer.status}`);
   const item = document.createElement("li");
-  item.textContent = hit ? "hit" : "miss";
-  item.className = item.textContent;
+  item.className = hit ? "hit" : "miss";
+  say(item, item.className);
   by("history").prepend(item);
   while (by("history").children.length > 12) by("history").lastChild.remove();
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -78,7 +88,7 @@ async function purge() {
   const answer = await ask("/.usher/demo/purge", { method: "POST", body: JSON.stringify({ tags: ["about"] }) });
   const said = await answer.json();
   by("status").className = "status";
-  show("status", answer.ok ? `Purged ${said.stamped.join(", ")}: here now, everywhere within ${said.max_delay_ms} ms. Load it again.` : `Not purged: ${said.detail}`);
+  show("status", answer.ok ? word("purged", said.stamped.join(", "), said.max_delay_ms) : word("unpurged", said.detail));
 }
 
 function language() {

@@ -59,7 +59,7 @@ for (const [name, size, scheme] of [
 
     await page.getByLabel("Pretend to be in").selectOption({ label: "Tokyo, Japan" });
     await text(page, "way-region", /ap \(by distance\)/);
-    await text(page, "way-visitor", /JP via NRT/);
+    await text(page, "way-visitor", /JP · NRT/);
 
     await page.getByRole("button", { name: "Load /about" }).click();
     await text(page, "status", /usher; /);
@@ -74,7 +74,8 @@ for (const [name, size, scheme] of [
     await page.getByRole("button", { name: "日本語" }).click();
     await page.getByRole("heading", { name: "こんばんは。チケットを拝見します。" }).waitFor();
     await shot(page, `${name}-japanese`);
-    await text(page, "way-language", /ja \(by cookie\)/);
+    await text(page, "way-language", /ja \(Cookie による\)/);
+    for (const part of [".way", "select", "#history", "footer"]) assert.doesNotMatch(await page.locator(part).innerText(), /where|Tokyo|hit|miss|by |Health|yours/, part);
     await page.getByRole("heading", { name: "このページについて" }).waitFor();
     await page.getByRole("button", { name: "العربية" }).click();
     await page.getByRole("heading", { name: "عن هذه الصفحة" }).waitFor();
@@ -84,7 +85,7 @@ for (const [name, size, scheme] of [
     await text(page, "who", /لقد سجّلت الدخول باسم Zoë/);
     await shot(page, `${name}-arabic`);
     await page.getByRole("button", { name: "تلقائي" }).click();
-    await text(page, "way-language", /en \(by (header|session|default)\)/);
+    await text(page, "way-language", /en \(by (the browser|the session|default)\)/);
 
     await page.getByRole("button", { name: "Sign out" }).click();
     await text(page, "who", /You are not signed in/);
