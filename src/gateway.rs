@@ -199,19 +199,7 @@ impl Gateway {
     /// Answers one request, whose packed head this is.
     pub async fn serve<P: Platform>(&self, platform: &P, packed: &str) -> Reply<P::Body> {
         let Some(head) = Head::parse(packed) else {
-            let words = self.spoken.english();
-            let (page, navigates) = (false, false);
-            let asker = Asker {
-                page,
-                navigates,
-                words,
-                request_id: "",
-                at: platform.now(),
-                home: "/",
-                origin: None,
-                sign_in: None,
-            };
-            return made(respond::error(&Error::Malformed("the request's URL is none".into()), &asker));
+            return made(respond::error(&Error::Malformed("the request's URL is none".into()), &self.nobody(platform)));
         };
         let mut visit = Visit::new(platform, &head);
         match &self.config {
@@ -224,9 +212,7 @@ impl Gateway {
             Err(sentence) => {
                 platform.log(&observe::event("error", sentence));
                 let (page, request_id) = (respond::wants_page(&head.fields), visit.request_id.as_str());
-                let words = self.spoken.english();
-                let (navigates, at) = (false, visit.started);
-                let asker = Asker { page, navigates, words, request_id, at, home: "/", origin: None, sign_in: None };
+                let asker = Asker { page, request_id, ..self.nobody(platform) };
                 let mut answer = respond::error(&Error::Misconfigured, &asker);
                 answer.edits.set("x-request-id", request_id);
                 answer.edits.set("cache-status", &visit.cache.field(None));
@@ -235,21 +221,17 @@ impl Gateway {
         }
     }
 
+    /// Who asks, where nothing is known of them.
+    fn nobody<P: Platform>(&self, platform: &P) -> Asker<'_> {
+        let words = self.spoken.english();
+        let at = platform.now();
+        Asker { page: false, navigates: false, words, request_id: "", at, home: "/", origin: None, sign_in: None }
+    }
+
     /// Answers a request with a failure, as any other: for what goes wrong outside.
     pub fn refuse<P: Platform>(&self, platform: &P, packed: &str, error: Error) -> Reply<P::Body> {
         let (Some(head), Ok(config)) = (Head::parse(packed), &self.config) else {
-            let (page, navigates, words) = (false, false, self.spoken.english());
-            let asker = Asker {
-                page,
-                navigates,
-                words,
-                request_id: "",
-                at: platform.now(),
-                home: "/",
-                origin: None,
-                sign_in: None,
-            };
-            return made(respond::error(&error, &asker));
+            return made(respond::error(&error, &self.nobody(platform)));
         };
         let mut visit = Visit::new(platform, &head);
         let mut reply = say(config, &self.spoken, error, &mut visit);

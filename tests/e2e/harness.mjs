@@ -172,10 +172,12 @@ export async function gateway({ state, vars = {}, registry, ...options }) {
   return ready(child);
 }
 
-/** `npm start`, as a newcomer would. */
-export async function demo({ state, vars = {} }) {
+/** `npm start`, as a newcomer would, or with another configuration. */
+export async function demo({ state, vars = {}, config }) {
   const flags = Object.entries({ ADMIN_TOKEN: token, ...vars }).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
-  const child = new Child("npm", ["start", "--", "--port", "0", "--inspector-port", "0", "--ip", "127.0.0.1", "--persist-to", state, ...flags], { env: quiet() });
+  const child = new Child("npm", ["start", "--", "--port", "0", "--inspector-port", "0", "--ip", "127.0.0.1", "--persist-to", state, ...flags], {
+    env: { ...quiet(), ...(config && { USHER_CONFIG: config }) },
+  });
   return ready(child);
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { createServer } from "node:http";
 import { once } from "node:events";
-import { bare, folder, gateway, origin } from "./harness.mjs";
+import { bare, until as eventually, folder, gateway, origin } from "./harness.mjs";
 
 const maxDelay = 2_000;
 let a, dirs;
@@ -180,6 +180,31 @@ test("a panic costs the request it happens in, and the gateway and its ledger go
   assert.equal((await usher.admin("/.usher/purge", { everything: true })).status, 200, "the ledger's object is built anew");
   assert.equal((await usher.admin("/.usher/sessions", { user: "ada" }, "DELETE")).status, 200);
   assert.equal((await usher.ask("/members/x", { headers: { cookie } })).status, 401);
+});
+
+test("what waits when the gateway panics and may be repeated begins again by itself, once", async (t) => {
+  const kv = await store();
+  t.after(() => kv.close());
+  const usher = await bare({ state: dir(), kv: kv.url, vars: vars(), entry: "panic.js" });
+  t.after(() => usher.stop());
+  const own = a.answer;
+  t.after(() => (a.answer = own));
+  const held = [];
+  a.answer = (asked, response) => (asked.url.endsWith("/waits") ? held.push(response) : response.end("hello"));
+  const waiting = [..."12345"].map(() => usher.ask("/open/waits"));
+  const posted = usher.ask("/open/waits", { method: "POST", body: "once" });
+  await eventually("all of them wait", () => held.length === 6);
+  await usher.ask("/arm");
+  let broken;
+  for (let n = 0; n < 60 && broken?.status !== 500; n += 1) broken = await usher.ask("/open/x");
+  assert.deepEqual([broken.status, broken.headers["cache-status"]], [500, "usher; detail=generated"], "an error of Usher's own");
+  // The dead gateway is resumed with an answer, and finds out.
+  for (const response of held.splice(0)) response.end("too late");
+  await eventually("they ask again", () => held.length === 5);
+  for (const response of held) response.end("again");
+  for (const answer of await Promise.all(waiting)) assert.deepEqual([answer.status, answer.text], [200, "again"]);
+  assert.equal((await posted).status, 500, "nobody knows whether it may be repeated");
+  assert.equal(held.length, 5);
 });
 
 test("a host is the same in any case, whoever hands it over", async (t) => {

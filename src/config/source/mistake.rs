@@ -104,14 +104,14 @@ fn allowed(key: &str, found: &str, message: &str) -> Option<String> {
 fn duration(seconds: u64) -> String {
     let units = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
     let (unit, scale) =
-        units.into_iter().find(|(_, scale)| seconds >= *scale && seconds % scale == 0).unwrap_or(("s", 1));
+        units.into_iter().find(|(_, scale)| seconds >= *scale && seconds.is_multiple_of(*scale)).unwrap_or(("s", 1));
     format!("{}{unit}", seconds / scale)
 }
 
 /// So many bytes as people write them.
 fn size(bytes: u64) -> String {
     let units = [("MiB", 1 << 20), ("KiB", 1 << 10)];
-    let found = units.into_iter().find(|(_, scale)| bytes >= *scale && bytes % scale == 0);
+    let found = units.into_iter().find(|(_, scale)| bytes >= *scale && bytes.is_multiple_of(*scale));
     let (unit, scale) = found.unwrap_or(("B", 1));
     format!("{}{unit}", bytes / scale)
 }
