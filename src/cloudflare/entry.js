@@ -34,6 +34,8 @@ async function drive(task, wait) {
     wait = enter(usher.resume, task, value);
     task = usher.pending();
   } while (task !== 0);
+  // A task that had to make room is gone as well.
+  if (wait === undefined) throw GONE;
   return wait;
 }
 

@@ -89,15 +89,15 @@ function uncached(init) {
 
 /**
  * Where an origin is that is to see the visitor's host as its own: the visitor's URL, resolved as the
- * origin's. Only Cloudflare's edge can do that, where each request has a `CF-Ray`; elsewhere it is the
- * origin's own URL.
+ * origin's. Only Cloudflare's edge can do that, where each request has a `CF-Ray` that names the very
+ * place; elsewhere it is the origin's own URL, for a visitor must not choose whom Usher asks.
  */
 function seenAs(request, url) {
-  if (!request.headers.has("cf-ray")) return [url, undefined];
+  const at = request.headers.get("cf-ray")?.split("-")[1];
+  if (at === undefined || at !== request.cf?.colo) return [url, undefined];
   const place = new URL(url);
   const resolveOverride = place.hostname;
-  place.port = "";
-  place.host = new URL(request.url).host;
+  place.hostname = new URL(request.url).hostname;
   return [place.href, { resolveOverride }];
 }
 

@@ -284,7 +284,8 @@ async function store(answer, flight, key, edits, longest, variants) {
   const headers = edit(new Headers(answer.headers), edits);
   let body = answer.body ?? new Uint8Array();
   if (!(body instanceof Uint8Array)) {
-    const said = isDecoded(headers) ? null : headers.get("content-length");
+    // A long one from the store knows its length by the field that is noted for that.
+    const said = isDecoded(headers) ? null : headers.get("content-length") ?? headers.get("usher-length");
     if (isDecoded(headers)) for (const name of ["content-encoding", "content-length"]) headers.delete(name);
     if (flight !== undefined) {
       flight.head = { status, headers };
@@ -329,7 +330,12 @@ function reading(body) {
   const cancel = (reader) => reader.cancel().catch(() => {});
   try {
     const reader = body.getReader({ mode: "byob" });
-    return { read: (least) => reader.readAtLeast(least, new Uint8Array(CHUNK)), cancel: () => cancel(reader) };
+    const read = async (least) => {
+      const { done, value } = await reader.readAtLeast(least, new Uint8Array(CHUNK));
+      // What is held must not hold the rest of its buffer.
+      return { done, value: value?.byteLength < CHUNK ? value.slice() : value };
+    };
+    return { read, cancel: () => cancel(reader) };
   } catch {
     // A stream of JavaScript's own gives what it has.
     const reader = body.getReader();

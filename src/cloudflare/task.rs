@@ -27,7 +27,9 @@ const MOST: usize = 8_192;
 
 struct Sleeping {
     work: Work,
-    /// When it is gone unless it was resumed (milliseconds since 1970).
+    /// When it fell asleep (milliseconds since 1970).
+    since: f64,
+    /// When it is gone unless it was resumed.
     until: f64,
     /// How many promises it handed out.
     waits: usize,
@@ -162,13 +164,14 @@ impl Tasks {
 
     fn sleep(&mut self, task: u32, work: Work, waits: usize) {
         let now = js_sys::Date::now();
-        self.sleeping.insert(task, Sleeping { work, until: now + LONGEST.get() + LATE, waits });
+        self.sleeping.insert(task, Sleeping { work, since: now, until: now + LONGEST.get() + LATE, waits });
         if now >= self.sweep_at || self.sleeping.len() > MOST {
             self.sleeping.retain(|_, task| now < task.until);
             self.sweep_at = now + LATE;
         }
         if self.sleeping.len() > MOST {
-            let first = self.sleeping.iter().min_by(|a, b| a.1.until.total_cmp(&b.1.until));
+            // Of those who have slept longest most belong to nobody any more.
+            let first = self.sleeping.iter().min_by(|a, b| a.1.since.total_cmp(&b.1.since));
             if let Some(first) = first.map(|(task, _)| *task) {
                 self.sleeping.remove(&first);
             }

@@ -10,13 +10,27 @@ use crate::headers::address::Addresses;
 use crate::platform::Answer;
 use crate::route;
 
-/// Spells what the visitor's own browser says of its page as an origin wants it, for this attempt.
-pub(super) fn to_origin(config: &Config, choice: Choice, asked: &Url<'_>, own: Own<'_>, edits: &mut Edits) {
+/// Spells what the visitor's own browser says of its page as an origin wants it, for this attempt; `again`
+/// where an attempt before this one may have spelled it otherwise.
+pub(super) fn to_origin(
+    config: &Config,
+    choice: Choice,
+    asked: &Url<'_>,
+    own: Own<'_>,
+    again: bool,
+    edits: &mut Edits,
+) {
     let Some((pool, base)) = url(config, choice) else { return };
     if pool.host == Addressed::Origin
         && let Some(addresses) = Addresses::new(base, asked, "")
     {
         addresses.to_origin(own.origin, own.referer, edits);
+    } else if again {
+        for (name, sent) in [("origin", own.origin), ("referer", own.referer)] {
+            if let Some(sent) = sent {
+                edits.set_text(name, sent);
+            }
+        }
     }
 }
 
@@ -46,7 +60,8 @@ pub(super) fn to_visitor<B>(
 ) -> Answer<B> {
     let is_localized = |path: &str| {
         let url = Url { path, query: None, ..*asked };
-        route::find(config, &url, "GET").is_ok_and(|place| place.route.localized)
+        let own = path.starts_with("/.usher/") || path.starts_with("/.well-known/usher/");
+        !own && route::find(config, &url, "GET").is_ok_and(|place| place.route.localized && place.prefix.is_none())
     };
     let (status, fields) = head::answer(&answer.packed);
     let addresses = Addresses::new(base, asked, prefix).filter(|_| pool.rewrite);

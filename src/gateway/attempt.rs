@@ -212,7 +212,8 @@ impl Gateway {
         let asked = platform.now();
         let left = parcel.until.saturating_sub(asked).max(1);
         edits.set(DEADLINE, &left.to_string());
-        addressed::to_origin(config, choice, &visit.head.url, addressed::Own::of(visit), edits);
+        let again = course.tried.len() > 1;
+        addressed::to_origin(config, choice, &visit.head.url, addressed::Own::of(visit), again, edits);
         let streams = course.carry == Carry::Everything;
         // How long a body takes to come is up to whoever sends it.
         let bound = |left: Millis| if streams { left } else { pool.first_byte.unwrap_or(left).min(left) };

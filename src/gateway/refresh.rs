@@ -149,7 +149,7 @@ impl Gateway {
             let url = format!("{base}{}{}", refresh.path, refresh.key.query);
             let (carry, idle, asked) = (Carry::Fields, pool.idle, platform.now());
             let mut edits = edits.clone();
-            addressed::to_origin(config, choice, &asked_for, own, &mut edits);
+            addressed::to_origin(config, choice, &asked_for, own, false, &mut edits);
             let (edits, as_visitor) = (&edits, pool.host == Addressed::Visitor);
             let ask = Ask { url: &url, method: "GET", carry, edits, deadline, idle, through: None, as_visitor };
             let flight = self.takes_off(config, choice, asked + deadline);

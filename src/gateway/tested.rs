@@ -130,7 +130,7 @@ impl Gateway {
         let mut edits = edits.clone();
         edits.set("x-usher-shadow", "1");
         let choice = Choice { pool: origin.0, origin: origin.1 };
-        addressed::to_origin(config, choice, &visit.head.url, addressed::Own::of(visit), &mut edits);
+        addressed::to_origin(config, choice, &visit.head.url, addressed::Own::of(visit), false, &mut edits);
         visit.after.push(After::Shadow(Box::new(Shadow {
             origin,
             method: visit.head.method.to_owned(),

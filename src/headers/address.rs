@@ -129,6 +129,13 @@ impl<'a> Addresses<'a> {
         Some(format!("{visitor}://{host}{}{path}", self.prefix_before(path, is_localized)))
     }
 
+    /// The origin of the base URL (RFC 6454), which has no path, as the visitor's.
+    fn origin(&self, text: &str) -> Option<String> {
+        let bare = text.split_once("://").is_some_and(|(_, rest)| !rest.contains('/'));
+        let new = self.url(&format!("{text}{}", self.base), &|_| false).filter(|_| bare)?;
+        Some(new.trim_end_matches('/').to_owned())
+    }
+
     /// What stands below the path of the base URL.
     fn below_base<'t>(&self, path: &'t str) -> Option<&'t str> {
         let rest = path.strip_prefix(self.base).filter(|_| !self.base.is_empty())?;
@@ -158,16 +165,22 @@ impl<'a> Addresses<'a> {
         }
         let path = self.below_base(text).unwrap_or(text);
         let new = format!("{}{path}", self.prefix_before(path, is_localized));
+        if new.starts_with("//") || new.starts_with("/\\") {
+            // What was a path here would be another host without the base.
+            let (scheme, host) = self.visitor;
+            return (path != text).then(|| format!("{scheme}://{host}{new}"));
+        }
         (new != text).then_some(new)
     }
 
-    /// `5; url=http://...` (HTML 4.2.5.3, "shared declarative refresh steps").
+    /// `5; url=http://...`, whose `url=` may be missing (HTML 4.2.5.3, "shared declarative refresh steps").
     fn refresh(&self, value: &str, is_localized: &dyn Fn(&str) -> bool) -> Option<String> {
-        let at = value.to_ascii_lowercase().find("url")?;
-        let equals = value.get(at..)?.find('=').map(|equals| at + equals + 1)?;
-        let (before, url) = value.split_at_checked(equals)?;
+        let (time, rest) = value.split_once([';', ','])?;
+        let rest = rest.trim();
+        let named = rest.get(..3).filter(|name| name.eq_ignore_ascii_case("url")).and_then(|_| rest.get(3..));
+        let url = named.and_then(|rest| rest.trim_start().strip_prefix('=')).unwrap_or(rest);
         let bare = url.trim().trim_matches(['"', '\'']);
-        Some(format!("{before}{}", self.reference(bare, is_localized)?))
+        Some(format!("{time}; url={}", self.reference(bare, is_localized)?))
     }
 
     /// Every `<...>` (RFC 8288 3).
@@ -196,7 +209,7 @@ impl<'a> Addresses<'a> {
         let mut changed = false;
         for piece in value.split_inclusive(ends) {
             let word = piece.trim_end_matches(ends);
-            let new = self.url(word, &|_| false).filter(|_| word.contains("://"));
+            let new = self.url(word, &|_| false).or_else(|| self.origin(word)).filter(|_| word.contains("://"));
             changed |= new.is_some();
             out.push_str(new.as_deref().unwrap_or(word));
             out.push_str(piece.get(word.len()..).unwrap_or_default());

@@ -30,7 +30,9 @@ fn what_names_the_origins_base_url_names_the_visitors_address() {
         ("location", "https://elsewhere.example/?next=http://127.0.0.1:3000/", None),
         ("content-location", "http://127.0.0.1:3000/a", Some("https://www.example.com/a")),
         ("refresh", "5; url=http://127.0.0.1:3000/a", Some("5; url=https://www.example.com/a")),
-        ("refresh", "0;URL='http://127.0.0.1:3000/a'", Some("0;URL=https://www.example.com/a")),
+        ("refresh", "0;URL='http://127.0.0.1:3000/a'", Some("0; url=https://www.example.com/a")),
+        ("refresh", "0, http://127.0.0.1:3000/a", Some("0; url=https://www.example.com/a")),
+        ("refresh", "0; http://elsewhere.example/?curl=http://127.0.0.1:3000/", None),
         ("refresh", "5", None),
         (
             "link",
@@ -78,8 +80,19 @@ fn a_base_path_is_taken_off_and_a_prefix_put_back() {
         ("/basement", None),
         ("http://app:3000/other", None),
         ("/a", None),
+        // Without the base it would be another host.
+        ("/base//evil.example/", Some("https://www.example.com//evil.example/")),
+        ("/base/\\evil.example", Some("https://www.example.com/\\evil.example")),
     ] {
         assert_eq!(said(based, "", "location", value).as_deref(), new, "{value}");
+    }
+    for (name, value, new) in [
+        ("access-control-allow-origin", "http://app:3000", Some("https://www.example.com")),
+        ("access-control-allow-origin", "http://app:30001", None),
+        ("content-security-policy", "connect-src ws://app:3000 x", Some("connect-src wss://www.example.com x")),
+        ("timing-allow-origin", "http://app:3000/other", None),
+    ] {
+        assert_eq!(said(based, "", name, value).as_deref(), new, "{name}: {value}");
     }
     assert_eq!(said("service:BACK/base", "", "location", "/base/a").as_deref(), Some("/a"));
     assert_eq!(
@@ -166,6 +179,17 @@ proptest! {
         let told = edits.applied(&head.fields);
         let origin = told.iter().find(|(name, _)| name == "origin").map(|(_, value)| value.as_str());
         prop_assert_eq!(origin == Some("http://127.0.0.1:3000"), sent == "https://www.example.com");
+    }
+
+    #[test]
+    fn a_path_of_this_host_stays_one(rest in "(base)?[/\\\\a-z.]{0,12}") {
+        let sent = format!("/{rest}");
+        prop_assume!(!sent.starts_with("//") && !sent.starts_with("/\\"));
+        for prefix in ["", "/ja"] {
+            let new = said("http://app:3000/base", prefix, "location", &sent).unwrap_or(sent.clone());
+            let whole = new.starts_with("https://www.example.com/");
+            prop_assert!(whole || new.starts_with('/') && !new.starts_with("//") && !new.starts_with("/\\"), "{new}");
+        }
     }
 
     #[test]
