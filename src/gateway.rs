@@ -241,12 +241,21 @@ impl Gateway {
         reply
     }
 
+    /// Whether a session is no longer what it was when its record was to be renewed as `value`.
+    fn has_changed(&self, key: &str, value: &str, now: Millis) -> bool {
+        let known = self.memo.borrow().get(key, now);
+        let differs = known.is_some_and(|record| serde_json::to_string(&*record).is_ok_and(|known| known != value));
+        differs || self.view.borrow().successor(key).is_some()
+    }
+
     /// Does what a reply left to be done behind the visitor's back.
     pub async fn after<P: Platform>(&self, platform: &P, work: Vec<After>) {
         let Ok(config) = &self.config else { return };
         for task in work {
             let done = match &task {
                 After::ReadLedger => self.read_book(platform, config).await,
+                // A change came first: it has renewed the session, or ended this part of it.
+                After::Renew { key, value, .. } if self.has_changed(key, value, platform.now()) => Ok(()),
                 After::Renew { key, value, note, seconds } => {
                     let both = join(platform.record_write(key, value, *seconds), platform.note_write(note, *seconds));
                     let (written, noted) = both.await;

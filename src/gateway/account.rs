@@ -63,11 +63,11 @@ impl Gateway {
         if !cross_site::is_trusted_here(visit.head) {
             return Err(Error::CrossSite);
         }
-        let (user, own) = self.themselves(platform, config, visit).await?;
+        let (user, _) = self.themselves(platform, config, visit).await?;
         let body: Value = super::admin::read(&text(platform).await?)?;
         match (body.get("session").and_then(Value::as_str), body.get("others")) {
             (Some(one), None) => self.end_one(platform, config, visit, (&user, one)).await,
-            (None, Some(Value::Bool(true))) => self.end_others(platform, config, visit, (&user, &own)).await,
+            (None, Some(Value::Bool(true))) => self.end_others(platform, config, visit, &user).await,
             _ => {
                 let sentence = "say which of your sessions end, by \"session\": \"...\" or \"others\": true";
                 Err(Error::Malformed(sentence.into()))
@@ -99,24 +99,28 @@ impl Gateway {
         platform: &P,
         config: &Config,
         visit: &mut Visit<'_>,
-        (user, key): (&str, &str),
+        user: &str,
     ) -> Result<Generated, Error> {
-        let Identity::User { record, .. } = &visit.identity else { return Err(Error::Unauthenticated) };
-        let old = Rc::clone(record);
+        let Identity::User { record, key, .. } = &visit.identity else { return Err(Error::Unauthenticated) };
+        let (old, key) = (Rc::clone(record), key.as_str());
         // What ended this session a moment ago, elsewhere perhaps, must not be outlived by a new one.
         self.present(platform, config).await.map_err(|_| Error::LedgerDown)?;
-        let alive = old.check(key, platform.now(), &self.view.borrow(), &config.session).is_ok();
+        // It goes on as what it has become: no right that a change took away comes back.
+        let latest = self.latest(platform, config, key, &old).await?;
+        let (last, latest) = latest.ok_or(Error::Busy)?;
+        let alive = latest.check(&last, platform.now(), &self.view.borrow(), &config.session).is_ok();
         let ended = subject::user(user);
         let moment = self.end(platform, config, ended.clone(), Some(key), LONGEST_ENDED).await?;
-        let meanwhile = [subject::session(key), subject::EVERYONE.into()];
-        let since = self.view.borrow().validity(old.created, meanwhile.iter().map(String::as_str));
-        if !alive || since != Validity::Valid {
+        let meanwhile = [subject::session(&last), subject::EVERYONE.into()];
+        let since = self.view.borrow().validity(latest.created, meanwhile.iter().map(String::as_str));
+        let changed = self.view.borrow().successor(&last).is_some();
+        if !alive || changed || since != Validity::Valid {
             return Err(Error::Unauthenticated);
         }
         let now = platform.now();
-        let new = Change::default().made(&old, &old, moment, now, &config.session);
+        let new = Change::default().made(&latest, &latest, moment, now, &config.session);
         let (token, new) = self.kept(platform, visit, new).await?;
-        visit.gone(Some(user), key);
+        visit.gone(Some(user), &last);
         let mut answer = Generated::json(200, &receipt(config, platform.now(), moment, &[ended], false));
         answer.edits.append("set-cookie", &session::set_cookie(&token, &new, now, &config.session, visit.is_https()));
         Ok(answer)
@@ -159,7 +163,7 @@ impl Gateway {
                 let Device { user, device, country, created, seen, expires } = serde_json::from_str(text).ok()?;
                 let key = Note::key(name);
                 let record = Record { user, created, ..Record::default() };
-                let alive = now < expires && !record.is_revoked(key, &view);
+                let alive = now < expires && !record.is_revoked(key, &view) && view.successor(key).is_none();
                 alive.then(|| {
                     json!({ "session": key, "user": record.user, "device": device, "country": country, "created": created, "seen": seen, "expires": expires })
                 })

@@ -137,6 +137,7 @@ impl Gateway {
                 let written = platform.record_write(&last, &value, noted.time_to_live(now)).await;
                 written.map_err(|_| Error::StoreDown)?;
                 self.memo.borrow_mut().put(&last, Rc::new(noted), now);
+                visit.after.retain(|task| !matches!(task, After::Renew { key, .. } if *key == last));
                 return Ok(None);
             }
             let new = change.clone().made(old, &latest, created, now, &config.session);
@@ -166,7 +167,7 @@ impl Gateway {
 
     /// What a session goes on as, key and record: itself, unless its rights have changed. `None` when the
     /// store does not show the successor yet, because it was made elsewhere a moment ago.
-    async fn latest<P: Platform>(
+    pub(super) async fn latest<P: Platform>(
         &self,
         platform: &P,
         config: &Config,

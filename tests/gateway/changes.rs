@@ -57,6 +57,34 @@ fn a_change_of_data_or_language_alone_makes_no_new_token() {
 }
 
 #[test]
+fn a_right_that_was_taken_away_does_not_come_back_when_all_other_sessions_are_ended() {
+    let isolate = Isolate::new(&world(), CONFIG);
+    let before = sign_in(&isolate, r#"{"user":"7","roles":["admin","user"]}"#);
+    let (_, after) = change(&isolate, &before, &json!({ "roles": ["user"] }));
+    assert_eq!(ask(&isolate, &before), (200, "7|admin,user".into()), "what is on its way goes on as it was");
+    let own = format!("{HOST}/.usher/me/sessions");
+    let listed: Value = serde_json::from_str(&isolate.get(&own, &[("cookie", &before)]).body).unwrap();
+    assert_eq!(listed["sessions"].as_array().unwrap().len(), 1, "{listed}");
+    let others = isolate.ask("DELETE", &own, &[("cookie", &before)], r#"{"others":true}"#);
+    let made = others.field("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    assert_eq!(ask(&isolate, &made), (200, "7|user".into()));
+    assert_eq!((ask(&isolate, &before).0, ask(&isolate, &after.unwrap()).0), (401, 401));
+}
+
+#[test]
+fn what_is_renewed_behind_an_answer_does_not_undo_a_change() {
+    let world = world();
+    let isolate = Isolate::new(&world, &format!("[session]\nidle = \"30m\"\n{CONFIG}"));
+    let cookie = sign_in(&isolate, r#"{"user":"7"}"#);
+    world.now.set(world.now.get() + 240_000);
+    // The record is read from the store, and would be renewed behind this very answer.
+    assert_eq!(change(&isolate, &cookie, &json!({ "data": { "cart": 3 } })), (200, None));
+    let stored = world.store.borrow().iter().find(|(key, _)| !key.contains('/')).map(|(_, text)| text.clone()).unwrap();
+    let record: Value = serde_json::from_str(&stored).unwrap();
+    assert_eq!(record["data"], json!({ "cart": 3 }), "{record}");
+}
+
+#[test]
 fn parallel_requests_go_on_as_the_session_was_and_a_second_change_is_made_to_the_successor() {
     let isolate = Isolate::new(&world(), CONFIG);
     let cookie = sign_in(&isolate, r#"{"user":"7","roles":["x","y"]}"#);
