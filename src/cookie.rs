@@ -12,7 +12,7 @@ pub enum Found<'a> {
     None,
     /// One has: its value.
     One(&'a str),
-    /// Several have, with different values: nobody can say which was meant.
+    /// Several have: nobody can say which was meant.
     Several,
 }
 

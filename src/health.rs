@@ -78,6 +78,8 @@ struct Standing {
     load: Option<Load>,
     /// Failures one after the other.
     failures: u32,
+    /// Whether it asked to be left alone since its last good answer.
+    pleaded: bool,
     /// The share of its last answers that were failures, smoothed.
     flaws: f64,
     ejected_until: Millis,
@@ -245,6 +247,7 @@ impl Fleet {
         }
         if outcome == Outcome::Good {
             origin.failures = 0;
+            origin.pleaded = false;
             origin.latency.observe(took as f64, now);
             if origin.ejections > 0 && now.saturating_sub(origin.judged) > FORGIVEN {
                 origin.ejections -= 1;
@@ -278,16 +281,17 @@ impl Fleet {
         self.origins.iter().filter(alone).count() < self.origins.len() / 2 && (0..self.origins.len()).any(other)
     }
 
-    /// Failures of an origin one after the other.
-    #[must_use]
-    pub fn failures(&self, place: usize) -> u32 {
-        self.origins.get(place).map_or(0, |origin| origin.failures)
+    /// An origin asks to be left alone (`Retry-After`); whether it asked before, with no good answer since.
+    pub fn pleads(&mut self, place: usize) -> bool {
+        self.origins.get_mut(place).is_some_and(|origin| std::mem::replace(&mut origin.pleaded, true))
     }
 
     /// Leaves an origin alone until a moment, because it asked for it.
     pub fn rests(&mut self, place: usize, until: Millis) {
         let (room, now) = (self.has_room(place), self.now);
-        if let Some(origin) = self.origins.get_mut(place).filter(|origin| room || now < origin.resting_until) {
+        // Who is left alone already takes no room.
+        let already = |origin: &Standing| now < origin.resting_until || now < origin.ejected_until;
+        if let Some(origin) = self.origins.get_mut(place).filter(|origin| room || already(origin)) {
             origin.resting_until = origin.resting_until.max(until);
             origin.judged = now;
             origin.returns(origin.resting_until);

@@ -134,8 +134,10 @@ impl Pending {
     /// The full names of those among a request's cookies that abandoned sign-ins left, and that have to go
     /// so that one more of `bytes` bytes does not make the field too long: the oldest.
     #[must_use]
-    pub fn abandoned<'c>(cookies: Option<&'c str>, cookie: &str, bytes: usize) -> Vec<&'c str> {
-        let of_sign_in = cookie::pairs(cookies).filter(|(name, _)| session::is_of_sign_in(name, cookie));
+    pub fn abandoned<'c>(cookies: Option<&'c str>, (cookie, is_https): (&str, bool), bytes: usize) -> Vec<&'c str> {
+        // On https a name without the prefix is none of ours: a sibling host may have set it.
+        let is_ours = |name: &str| session::is_of_sign_in(name, cookie) && name.starts_with("__Host-") == is_https;
+        let of_sign_in = cookie::pairs(cookies).filter(|(name, _)| is_ours(name));
         let began = |value: &str| {
             let pending = jwt::decode(value).and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok());
             pending.map_or(0, |pending| pending.until)
@@ -366,11 +368,15 @@ mod tests {
         let name = |cookie: &str| cookie.split('=').next().expect("a name").to_owned();
         let all: Vec<String> = [3, 1, 4, 2, 5].map(|second| began(second, "/")).to_vec();
         let field = format!("a=1; {}; usher-in-odd=x; usher=token", all.join("; "));
-        assert_eq!(Pending::abandoned(Some(&field), "usher", 300), [&name(&all[3]), &name(&all[1]), "usher-in-odd"]);
+        assert_eq!(
+            Pending::abandoned(Some(&field), ("usher", false), 300),
+            [&name(&all[3]), &name(&all[1]), "usher-in-odd"]
+        );
+        assert_eq!(Pending::abandoned(Some(&field), ("usher", true), 300), Vec::<&str>::new(), "a sibling's");
         let long = began(9, &format!("/{}", "a".repeat(2_000)));
-        assert_eq!(Pending::abandoned(Some(&long), "usher", 3_000), Vec::<&str>::new());
-        assert_eq!(Pending::abandoned(Some(&long), "usher", 4_000), [&name(&long)]);
-        assert_eq!(Pending::abandoned(None, "usher", 300), Vec::<&str>::new());
+        assert_eq!(Pending::abandoned(Some(&long), ("usher", false), 3_000), Vec::<&str>::new());
+        assert_eq!(Pending::abandoned(Some(&long), ("usher", false), 4_000), [&name(&long)]);
+        assert_eq!(Pending::abandoned(None, ("usher", false), 300), Vec::<&str>::new());
     }
 
     #[test]

@@ -93,6 +93,9 @@ pub fn wants_page(fields: &Fields<'_>) -> bool {
     html > weight("application/json").max(weight("application/problem+json"))
 }
 
+/// What scripts say of themselves: jQuery, htmx, Turbo.
+const SCRIPTS: [&str; 3] = ["x-requested-with", "hx-request", "turbo-frame"];
+
 /// Whether a browser asks in order to show the answer, and so may be sent elsewhere. It says so itself
 /// (Fetch Metadata, `Sec-Fetch-Mode`); where it does not, whoever wants a page is taken for one, but for a
 /// script that says it is one.
@@ -100,7 +103,7 @@ pub fn wants_page(fields: &Fields<'_>) -> bool {
 pub fn navigates(fields: &Fields<'_>) -> bool {
     match fields.get("sec-fetch-mode") {
         Some(mode) => mode == "navigate",
-        None => fields.get("x-requested-with").is_none() && wants_page(fields),
+        None => !SCRIPTS.iter().any(|name| fields.get(name).is_some()) && wants_page(fields),
     }
 }
 

@@ -10,8 +10,8 @@ import { bindgen, node, root, setup, target } from "./setup.mjs";
 const deploy = process.argv.includes("--deploy") || /deploy|versions/.test(process.env.WRANGLER_COMMAND ?? "");
 const profile = deploy ? "edge" : "edge-dev";
 const build = join(root, "build");
-// Called by a `wrangler dev` that runs, rather than before it starts or for a deploy.
-const dev = !deploy && !process.argv.includes("--first") && process.env.WRANGLER_COMMAND === "dev";
+// Called by the `wrangler dev` of an `npm start` that has built once: what stands in `build` is its own.
+const dev = !deploy && process.env.USHER_HAS_BUILT === "1";
 const started = Date.now();
 
 function run(command, args) {

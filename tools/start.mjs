@@ -1,7 +1,7 @@
 // npm start [-- flags of wrangler dev]: sets everything up, builds, and serves Usher with its demo
 // at http://localhost:8787.
 import { spawn, spawnSync } from "node:child_process";
-import { utimesSync, watchFile } from "node:fs";
+import { existsSync, utimesSync, watchFile } from "node:fs";
 import { join, resolve } from "node:path";
 import { node, root, setup } from "./setup.mjs";
 import { free, runs } from "./running.mjs";
@@ -32,7 +32,7 @@ function take(name) {
 
 setup();
 // A mistake is better told before anything runs.
-const built = spawnSync(process.execPath, [join(root, "tools", "build.mjs"), "--first"], { cwd: root, stdio: "inherit" });
+const built = spawnSync(process.execPath, [join(root, "tools", "build.mjs")], { cwd: root, stdio: "inherit" });
 if (built.status !== 0) process.exit(1);
 
 const ip = take("--ip") ?? "localhost";
@@ -43,10 +43,11 @@ runs(`${https ? "https" : "http"}://${["0.0.0.0", "::", "*"].includes(ip) ? "loc
 // wrangler watches what wrangler.toml names; another configuration is watched here, and wrangler is woken.
 const config = process.env.USHER_CONFIG && resolve(root, process.env.USHER_CONFIG);
 const shipped = join(root, "usher.toml");
-if (config && config !== shipped) watchFile(config, { interval: 250 }, () => utimesSync(shipped, new Date(), new Date()));
+const woken = existsSync(shipped) ? shipped : join(root, "Cargo.toml");
+if (config && config !== shipped) watchFile(config, { interval: 250 }, () => utimesSync(woken, new Date(), new Date()));
 
 const wrangler = join(root, "node_modules", "wrangler", "bin", "wrangler.js");
 const quiet = { WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_HIDE_BANNER: "true" };
-const server = spawn(node(), [wrangler, "dev", "--ip", ip, "--port", String(port), ...flags], { cwd: root, stdio: "inherit", env: { ...quiet, ...process.env } });
+const server = spawn(node(), [wrangler, "dev", "--ip", ip, "--port", String(port), ...flags], { cwd: root, stdio: "inherit", env: { ...quiet, ...process.env, USHER_HAS_BUILT: "1" } });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => server.kill(signal));
 server.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGINT" ? 0 : 1)));

@@ -41,8 +41,13 @@ impl Marks {
 
     /// Marks a key at `now`.
     pub fn set(&mut self, key: &str, now: Millis) {
+        self.hold(key, now + self.lifetime);
+    }
+
+    /// Marks a key until a moment.
+    pub fn hold(&mut self, key: &str, until: Millis) {
         let key = hash(key);
-        if self.until.insert(key, now + self.lifetime).is_none() {
+        if self.until.insert(key, until).is_none() {
             self.order.push_back(key);
         }
         while self.until.len() > MOST {

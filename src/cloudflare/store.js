@@ -284,8 +284,7 @@ async function store(answer, flight, key, edits, longest, variants) {
   const headers = edit(new Headers(answer.headers), edits);
   let body = answer.body ?? new Uint8Array();
   if (!(body instanceof Uint8Array)) {
-    // A long one from the store knows its length by the field that is noted for that.
-    const said = isDecoded(headers) ? null : headers.get("content-length") ?? headers.get("usher-length");
+    const said = isDecoded(headers) ? null : headers.get("content-length");
     if (isDecoded(headers)) for (const name of ["content-encoding", "content-length"]) headers.delete(name);
     if (flight !== undefined) {
       flight.head = { status, headers };

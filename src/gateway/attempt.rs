@@ -336,8 +336,9 @@ impl Gateway {
             platform.log(&observe::event("warning", &sentence));
         }
         // Once, it may have been meant for that one request; an origin that is overloaded says it again.
-        let repeats = fleet.failures(choice.origin) >= 2;
-        if let Some(rest) = retry::rest(rest.as_deref(), now).filter(|_| repeats) {
+        if let Some(rest) = retry::rest(rest.as_deref(), now)
+            && fleet.pleads(choice.origin)
+        {
             fleet.rests(choice.origin, now + rest);
         }
     }

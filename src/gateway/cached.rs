@@ -9,7 +9,7 @@ use crate::cache::range::{self, Part};
 use crate::cache::status::{Forward, Level};
 use crate::cache::stored::{Lookup, Question, Stored};
 use crate::cache::vary::{self, Variants};
-use crate::cache::{self, Bypass, Key, Partition, Status, validate};
+use crate::cache::{self, Bypass, Key, Partition, Status, marks, validate};
 use crate::config::{Config, Millis, Target};
 use crate::error::Error;
 use crate::head::{self, Edits, Fields};
@@ -20,7 +20,7 @@ use crate::route::Place;
 use std::cell::OnceCell;
 
 /// The field of a long stored answer that says how many bytes it has; it never leaves the gateway.
-const LENGTH: &str = "usher-length";
+pub(super) const LENGTH: &str = "usher-length";
 
 /// How often a request looks again when what another asked for was not for it.
 const TURNS: u32 = 3;
@@ -133,6 +133,11 @@ impl Gateway {
                     if self.serves_at_once(errand, &stored, now) =>
                 {
                     let revalidates = stored.serves_while_revalidating(now);
+                    if !revalidates {
+                        // While somebody asks behind an answer, nobody else waits.
+                        let until = now + errand.place.route.deadline + marks::FAILED;
+                        self.failing.borrow_mut().hold(&errand.key.url, until);
+                    }
                     let flight = self.flight(config, visit, errand, variants.as_ref());
                     self.revalidate_later(platform, config, visit, errand, flight, url);
                     let stale = Some(if revalidates { "revalidating" } else { "origin-down" });
@@ -236,7 +241,9 @@ pub(super) fn passed<B>(got: Got<B>, visit: &Visit<'_>, shared: bool) -> Reply<B
     let Got { answer, mut edits, personal } = got;
     let (status, fields) = head::answer(&answer.packed);
     dress(&fields, visit, &mut edits);
-    if !personal {
+    if personal {
+        edits.remove("cdn-cache-control");
+    } else {
         ours(visit, fields.get("cache-control"), &mut edits);
     }
     let same = shared && status == 200 && visit.head.is_safe() && validate::not_modified(&visit.head.fields, &fields);
@@ -286,7 +293,11 @@ fn parted<B>(
             }
             Part::Unsatisfiable => {
                 edits.set("content-range", &format!("bytes */{length}"));
-                edits.remove("content-length");
+                // It says nothing of the resource, and nobody else's request is to be answered so.
+                for name in ["age", "cdn-cache-control", "content-length", "etag", "expires", "last-modified"] {
+                    edits.remove(name);
+                }
+                edits.set("cache-control", "no-store");
                 Reply { status: 416, edits, content: Content::Bare(body), store: None, after: Vec::new() }
             }
         },

@@ -1,7 +1,7 @@
 //! Asking for what is not in store: once for all who want it, with conditions where there is
 //! something to ask after; storing what may be stored; and what serves when the origin fails.
 
-use super::cached::{hit, passed, told};
+use super::cached::{LENGTH, hit, passed, told};
 use super::forward::{Got, Passage};
 use super::{Gateway, visit::Visit};
 use crate::cache::control::{Directives, Wanted};
@@ -214,7 +214,7 @@ impl Gateway {
         }
         // Too long to be kept, or nobody knows how long: the part alone is asked for, also next time.
         let mut ranged = errand.ranged;
-        if errand.part && !ranged && got.status() == 200 && !is_sized(&got, errand.policy) {
+        if errand.part && !ranged && !got.personal && got.status() == 200 && !is_sized(&got, errand.policy) {
             self.uncacheable.borrow_mut().set(&errand.key.url, platform.now());
             platform.discard(got.answer.body);
             passage.conditions = &as_asked;
@@ -241,7 +241,7 @@ impl Gateway {
             () if visit.head.method != "GET" => Err(Unstored::Method),
             () if got.personal => Err(Unstored::SetCookie),
             () if ranged && status != 200 => Err(Unstored::Status),
-            () if fields.get("content-length").is_none() && platform.oversized(&errand.key.url) => Err(Unstored::Size),
+            () if !says_length(&fields) && platform.oversized(&errand.key.url) => Err(Unstored::Size),
             () if !miss.readable => Err(Unstored::Ledger),
             () if errand.wanted.no_store => Err(Unstored::Unwanted),
             () => {
@@ -282,8 +282,14 @@ impl Gateway {
         let uses = self.uses.borrow();
         let used = |chosen: &str| uses.last(&errand.key.url, chosen);
         let variants: Known<'_> = (variants, &used);
-        let store =
-            verdict.ok().map(|stored| store(&stored, &fields, &got.edits, errand.key, errand.policy, variants, claim));
+        let store = verdict
+            .as_ref()
+            .ok()
+            .map(|stored| store(stored, &fields, &got.edits, errand.key, errand.policy, variants, claim));
+        drop(uses);
+        if let Some(stored) = verdict.ok().filter(|stored| !stored.vary.is_empty()) {
+            self.uses.borrow_mut().note(&errand.key.url, &stored.chosen, platform.now());
+        }
         let mut reply = passed(got, visit, true);
         reply.store = store;
         Ok(reply)
@@ -332,7 +338,12 @@ impl Gateway {
 fn is_sized<B>(got: &Got<B>, policy: &Cache) -> bool {
     let (_, fields) = head::answer(&got.answer.packed);
     let length = fields.get("content-length").and_then(|length| length.parse::<u64>().ok());
-    fields.get("content-encoding").is_none() && length.is_some_and(|length| length <= policy.max_body)
+    says_length(&fields) && length.is_some_and(|length| length <= policy.max_body)
+}
+
+/// Whether an answer says how long it is as it is stored: without its coding.
+fn says_length(fields: &Fields<'_>) -> bool {
+    fields.get("content-length").is_some() && fields.get("content-encoding").is_none()
 }
 
 /// Whether a status says how things are with the resource, rather than with the request or the origin.
@@ -381,6 +392,10 @@ pub(super) fn renewed<B>(stored: &Stored, answer: Answer<B>, fresh: &str) -> Res
     let mut edits = Edits::new();
     stored.restore(&old, &mut edits);
     validate::update(&old, &fresh, &mut edits);
+    if let Some(length) = old.get(LENGTH) {
+        edits.set("content-length", length);
+        edits.remove(LENGTH);
+    }
     let fields: String = edits.applied(&old).iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
     Ok((Answer { packed: format!("{status}\n{fields}"), body: answer.body }, edits))
 }

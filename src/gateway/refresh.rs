@@ -14,7 +14,7 @@ use crate::cache::vary::Variants;
 use crate::config::{Addressed, Config, Millis, Target};
 use crate::error::Error;
 use crate::head::{self, Edits, Url};
-use crate::platform::{After, Answer, Ask, Carry, Platform, Refresh};
+use crate::platform::{After, Answer, Ask, Carry, Failure, Platform, Refresh};
 
 /// What of the visitor's must not go along when Usher asks for everybody.
 const OWN: [&str; 6] = ["authorization", "cache-control", "cookie", "if-range", "pragma", "range"];
@@ -64,7 +64,9 @@ impl Gateway {
     /// again.
     pub(super) async fn refresh<P: Platform>(&self, platform: &P, config: &Config, refresh: &Refresh) {
         if self.refreshed(platform, config, refresh).await.is_none() {
-            platform.release(&refresh.claim, None);
+            // Whoever waits for it is given what is stale, rather than wait once more.
+            let failed = self.failing.borrow().has(&refresh.key.url, platform.now());
+            platform.release(&refresh.claim, failed.then_some(Failure::Unreachable));
         }
     }
 

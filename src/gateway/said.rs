@@ -91,7 +91,8 @@ const NOT_BEFORE_US: (&str, &str) = ("cloudflare-cdn-cache-control", "no-store")
 
 /// Fields that every streamed answer gets beside those of [`Gateway::finish`].
 pub(super) fn dress(fields: &Fields<'_>, visit: &Visit<'_>, edits: &mut Edits) {
-    let open = visit.route.is_some_and(|route| route.auth == Auth::None);
+    // Nor where a cookie of this browser's own goes along.
+    let open = visit.hints.is_empty() && visit.route.is_some_and(|route| route.auth == Auth::None);
     headers::to_client(fields, visit.head.is_websocket(), open, edits);
     if visit.route.and_then(|route| route.cache.as_ref()).is_some_and(|cache| cache.workers_cache) {
         edits.set(NOT_BEFORE_US.0, NOT_BEFORE_US.1);

@@ -75,7 +75,8 @@ impl Gateway {
             session::cookie_name(&Pending::cookie_name(&config.session.cookie, &pending.state), visit.is_https());
         let value = pending.sealed(name.len());
         let cookies = visit.head.fields.get("cookie");
-        for old in Pending::abandoned(cookies, &config.session.cookie, name.len() + value.len()) {
+        let own = (config.session.cookie.as_str(), visit.is_https());
+        for old in Pending::abandoned(cookies, own, name.len() + value.len()) {
             let bare = old.strip_prefix("__Host-").unwrap_or(old);
             answer.edits.append("set-cookie", &session::attributes(bare, "", 0, visit.is_https()));
         }

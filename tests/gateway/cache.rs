@@ -575,6 +575,29 @@ fn what_is_asked_for_in_parts_is_stored_whole_and_the_part_given_as_it_comes() {
     isolate.world.pass(61_000);
     assert_eq!(ask(&[("range", "bytes=20-")]).0, "416 fwd=stale; stored", "asked anew, with the stored ETag");
     assert_eq!(ask(&[("range", "bytes=0-0")]).2, "0");
+    // Nobody's cache is to answer others with what one asked wrongly.
+    let beyond = isolate.get(&format!("{HOST}/film"), &[("range", "bytes=99-")]);
+    assert_eq!((beyond.status, beyond.field("cache-control"), beyond.field("etag")), (416, Some("no-store"), None));
+}
+
+#[test]
+fn what_speaks_of_a_session_is_not_asked_for_twice_because_a_part_is_wanted() {
+    let isolate = Isolate::new(
+        &World::new(),
+        &ROUTE.replace("localized = false", "localized = false\nauth = \"optional\"\nsessions = true"),
+    );
+    isolate.world.origin(|_| Ok(Message::new(200, &[("usher-session", r#"{"start":{"user":"7"}}"#)], "0123456789")));
+    let answer = isolate.get(&format!("{HOST}/film"), &[("range", "bytes=0-1")]);
+    assert_eq!((answer.status, isolate.world.heard.borrow().len()), (200, 1));
+    assert!(answer.field("set-cookie").is_some());
+}
+
+#[test]
+fn while_somebody_asks_behind_an_answer_nobody_else_waits() {
+    let mut marks = usher::cache::marks::Marks::new(5_000);
+    marks.set("a", 1_000);
+    marks.hold("a", 40_000);
+    assert!(marks.has("a", 39_999) && !marks.has("a", 40_000));
 }
 
 #[test]
@@ -658,6 +681,19 @@ fn a_targeted_field_is_passed_on_only_where_nobody_is_asked_who_they_are() {
     let open = before("", |_| Ok(Message::new(200, &[("cdn-cache-control", "max-age=60")], "x")));
     for _ in 0..2 {
         assert_eq!(open.get(&format!("{HOST}/x"), &[]).field("cdn-cache-control"), Some("max-age=60"));
+    }
+    // Where a cookie goes along, no other cache may keep the answer.
+    let toml = ROUTE
+        .replace("[[route]]", "[[pool]]\nname = \"q\"\norigins = [\"http://q\"]\n[[route]]")
+        .replace("localized = false", "localized = false\ncanary = { pool = \"q\", percent = 50 }");
+    let world = World::new();
+    world.vars.borrow_mut().insert("COOKIE_KEY".into(), "0123456789abcdef0123456789abcdef".into());
+    let drawing = Isolate::new(&world, &toml);
+    drawing.world.origin(|_| Ok(Message::new(200, &[("cdn-cache-control", "max-age=60")], "x")));
+    for _ in 0..2 {
+        let answer = drawing.get(&format!("{HOST}/x"), &[]);
+        assert!(answer.field("set-cookie").is_some());
+        assert_eq!(answer.field("cdn-cache-control"), None);
     }
     let guarded = ROUTE.replace("localized = false", "localized = false\nauth = \"optional\"");
     let isolate = Isolate::new(&World::new(), &guarded);

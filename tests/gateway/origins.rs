@@ -660,6 +660,24 @@ fn one_refusal_with_retry_after_rests_nobody() {
 }
 
 #[test]
+fn who_asks_twice_to_be_left_alone_is_left_for_as_long_as_it_says_also_where_two_failures_eject() {
+    let toml = EVERY_ROUTE
+        .replace("name = \"trio\"\norigins", "name = \"trio\"\nejection = { failures = 2, base = \"1s\" }\norigins");
+    let isolate = Isolate::new(&world(), &toml);
+    isolate.world.origin(|heard| match host(&heard.url) {
+        "o1-url" => Ok(Message::new(503, &[("retry-after", "200")], "")),
+        _ => Ok(Message::new(200, &[], "hello")),
+    });
+    let hear = || {
+        (0..30).for_each(|_| drop(isolate.get(&format!("{HOST}/trio/x"), &[])));
+        asked(&isolate.world).get("o1-url").copied().unwrap_or(0)
+    };
+    assert_eq!(hear(), 2);
+    isolate.world.pass(150_000);
+    assert_eq!(hear(), 0);
+}
+
+#[test]
 fn a_browser_keeps_its_lot_when_its_address_changes_and_when_it_signs_in() {
     let world = world();
     world.vars.borrow_mut().insert("CANARY".into(), "50".into());

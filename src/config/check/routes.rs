@@ -3,8 +3,8 @@
 use super::super::super::path;
 use super::super::identity::is_percent;
 use super::super::{
-    Cache, Canary, Host, LONGEST_STORED, Millis, Pattern, Route, Segment, Setting, ShardKey, TRACKERS, Target,
-    base_url, raw,
+    Addressed, Cache, Canary, Host, LONGEST_STORED, Millis, Pattern, Route, Segment, Setting, ShardKey, TRACKERS,
+    Target, base_url, raw,
 };
 use super::identity::{Guard, guard};
 use super::{Around, Problems, quoted, setting};
@@ -97,6 +97,15 @@ pub(super) fn route(raw: &raw::Route, at: &str, around: &Around<'_>, problems: &
         problems.add(
             key("strip_prefix"),
             "found true where no locale prefix reaches an origin; allowed: with `pool`, `shards` or `echo`, where [locale] has `prefix = true`",
+        );
+    }
+    let seen_as_visitor = |place: &usize| around.pools.get(*place).is_some_and(|pool| pool.host == Addressed::Visitor);
+    if raw.cache.as_ref().is_some_and(|cache| cache.workers_cache)
+        && matches!(&target, Target::Pools(pools) if pools.iter().any(seen_as_visitor))
+    {
+        problems.add(
+            key("cache.workers_cache"),
+            "found true before a pool with `host = \"visitor\"`, which Workers Cache would not ask so; allowed: one of the two",
         );
     }
     Route {
