@@ -508,6 +508,30 @@ test("part of a stored answer is given, and none that is not there", async () =>
   for (let n = 0; n < 2; n += 1) assert.equal(met(await usher.ask("/stored/range-cold", { headers: { range: "bytes=0-1" } })), "usher; fwd=miss; detail=status");
 });
 
+test("parts of a long answer are given from store, also after it was validated", async () => {
+  const large = Buffer.alloc(6 << 20, "0123456789abcdef");
+  let asked = 0;
+  a.answer = (asking, response) => {
+    asked += 1;
+    const same = asking.headers["if-none-match"] === '"film"';
+    response.writeHead(same ? 304 : 200, { etag: '"film"', "cache-control": "max-age=60", ...(!same && { "content-length": large.length }) });
+    response.end(same ? undefined : large);
+  };
+  const part = async (first) => {
+    const answer = await usher.ask("/stored/film", { headers: { range: `bytes=${first}-${first + 9}` } });
+    assert.deepEqual([answer.status, answer.text, answer.headers["content-range"]], [206, large.toString("latin1", first, first + 10), `bytes ${first}-${first + 9}/${large.length}`]);
+    return met(answer);
+  };
+  assert.equal(await part(5 << 20), "usher; fwd=miss; stored");
+  await until("it is stored", async () => /hit/.test(await part(3)));
+  await usher.admin("/.usher/purge", { urls: ["/stored/film"], soft: true });
+  assert.equal(await part(17), "usher; fwd=stale; fwd-status=304; stored");
+  await until("it is stored anew", async () => /hit/.test(await part(4 << 20)));
+  const before = asked;
+  for (const first of [0, 5 << 20]) assert.match(await part(first), /hit/);
+  assert.equal(asked, before);
+});
+
 test("a change makes what is stored invalid before its visitor sees the reply, and an origin may purge by tag", async () => {
   const warm = async (path, headers = {}) => {
     says({ "cache-control": "max-age=60", ...headers });
