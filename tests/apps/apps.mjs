@@ -73,6 +73,16 @@ export class Behind {
     return send(base + path, { ...asked, headers: own });
   }
 
+  /** What is the same directly, through Usher, and from its store. */
+  async kept(path, asked) {
+    await this.same(path, asked);
+    const again = await this.same(path, asked);
+    assert.match(again.headers["cache-status"], /^usher; hit; /, path);
+    const unchanged = await this.ask(this.usher, path, { headers: { "if-modified-since": again.headers["last-modified"] } });
+    assert.deepEqual([unchanged.status, unchanged.text], [304, ""], path);
+    return again;
+  }
+
   /**
    * Asks directly and through Usher and expects the same status, headers and bytes. `hide` takes
    * out of a text what is drawn anew for each answer. Gives the answer through Usher.
@@ -93,11 +103,11 @@ export class Behind {
 /**
  * The fields of an answer that must be the same. Not held against each other: when it was made
  * (Date), what belongs to one connection (RFC 9110 7.6.1), how its body is framed on it, what Usher
- * tells of itself, and an empty Access-Control-Allow-Origin, which any Worker loses.
+ * tells of itself, how old a stored answer is, and an empty Access-Control-Allow-Origin, which any Worker loses.
  */
 function fields(raw) {
   const own = new Set(["date", "connection", "keep-alive", "transfer-encoding", "content-length"]);
-  const told = /^(access-control-allow-origin: $|x-request-id: |cache-status: usher; fwd=bypass; detail=route$|server-timing: usher-)/;
+  const told = /^(access-control-allow-origin: $|age: |x-request-id: |cache-status: usher; |server-timing: usher-)/;
   const lines = [];
   for (let at = 0; at < raw.length; at += 2) {
     const line = `${raw[at].toLowerCase()}: ${raw[at + 1]}`;

@@ -43,8 +43,7 @@ for (const [host, env] of [["forwarded", { FORWARDED_HOST: "1" }], ["origin", {}
     assert.equal((await same("/absolute")).headers.location, `${app.usher}/plain`);
 
     // 304, by date and by tag.
-    const sheet = await same("/static/admin/css/base.css");
-    assert.equal((await same("/static/admin/css/base.css", { headers: { "if-modified-since": sheet.headers["last-modified"] } })).status, 304);
+    await app.kept("/static/admin/css/base.css");
     const plain = await same("/plain");
     assert.equal((await same("/plain", { headers: { "if-none-match": plain.headers.etag } })).status, 304);
 

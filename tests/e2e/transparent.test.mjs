@@ -111,9 +111,15 @@ test("a pool that wants the visitor's Origin spelled as its own gets a web socke
 
 test("an origin that is to see the visitor's host is asked by it where Cloudflare resolves it", async () => {
   a.answer = (_, response) => response.end("hello");
-  assert.equal((await usher.ask("/zone/x")).text, "hello", "elsewhere by its own");
-  // Nobody resolves it here, so the visitor's host is this gateway, which knows its own request.
-  assert.equal((await usher.ask("/zone/x", { headers: { "cf-ray": "as-in-production" } })).status, 508);
+  const { host, port } = new URL(a.url);
+  const seen = async (headers) => {
+    assert.equal((await usher.ask("/zone/x", { headers: { host: `localhost:${new URL(usher.url).port}`, "accept-encoding": "identity", ...headers } })).text, "hello");
+    return a.last.headers.host;
+  };
+  assert.equal(await seen({}), host, "elsewhere by its own");
+  assert.equal(await seen({ "cf-ray": "0123456789abcdef-ZZZ" }), host, "a visitor cannot claim to come by Cloudflare");
+  // As it is there. Nobody resolves it here, so this name has to lead to the same origin.
+  assert.equal(await seen({ "cf-ray": "0123456789abcdef-FRA", "mf-cf-blob": '{"colo":"FRA"}' }), `localhost:${port}`);
 });
 
 test("an answer that cannot be passed on is a failure in Usher's own words", async () => {
