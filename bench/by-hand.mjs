@@ -86,6 +86,8 @@ export function outgoing(request, url, record, facts) {
   headers.set("x-usher-deadline-ms", "30000");
   headers.append("via", "1.1 usher");
   headers.append("cdn-loop", "usher");
+  // Else the runtime says no-cache, and many an origin never answers 304 to that.
+  for (const name of ["cache-control", "pragma"]) if (!headers.has(name)) headers.set(name, "no-transform");
   return headers;
 }
 
@@ -111,9 +113,8 @@ export async function forward(request, url, env, headers) {
 export function incoming(headers, facts, started) {
   for (const name of INTERNAL) headers.delete(name);
   headers.set("x-request-id", facts.ids.id);
-  if (!headers.has("content-language")) headers.set("content-language", facts.locale);
   headers.set("cache-control", "private");
-  headers.append("vary", "Accept-Language, Cookie");
+  headers.append("vary", "Cookie");
   headers.append("cache-status", "usher; fwd=bypass; detail=route");
   headers.append("server-timing", `usher-identity;dur=0, usher-origin;dur=${Date.now() - started}`);
 }
