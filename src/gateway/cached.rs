@@ -9,7 +9,7 @@ use crate::cache::range::{self, Part};
 use crate::cache::status::{Forward, Level};
 use crate::cache::stored::{Lookup, Question, Stored};
 use crate::cache::vary::{self, Variants};
-use crate::cache::{self, Bypass, Key, Partition, Status, marks, validate};
+use crate::cache::{self, Bypass, Key, Partition, Status, validate};
 use crate::config::{Config, Millis, Target};
 use crate::error::Error;
 use crate::head::{self, Edits, Fields};
@@ -133,11 +133,6 @@ impl Gateway {
                     if self.serves_at_once(errand, &stored, now) =>
                 {
                     let revalidates = stored.serves_while_revalidating(now);
-                    if !revalidates {
-                        // While somebody asks behind an answer, nobody else waits.
-                        let until = now + errand.place.route.deadline + marks::FAILED;
-                        self.failing.borrow_mut().hold(&errand.key.url, until);
-                    }
                     let flight = self.flight(config, visit, errand, variants.as_ref());
                     self.revalidate_later(platform, config, visit, errand, flight, url);
                     let stale = Some(if revalidates { "revalidating" } else { "origin-down" });

@@ -9,8 +9,8 @@ use super::forward::unreached;
 use super::{Gateway, visit::Visit};
 use crate::cache::store::Received;
 use crate::cache::stored::Stored;
-use crate::cache::validate;
 use crate::cache::vary::Variants;
+use crate::cache::{marks, validate};
 use crate::config::{Addressed, Config, Millis, Target};
 use crate::error::Error;
 use crate::head::{self, Edits, Url};
@@ -32,7 +32,13 @@ impl Gateway {
     ) {
         let route = config.routes.iter().position(|route| std::ptr::eq(route, errand.place.route));
         let (Some(route), Target::Pools(pools)) = (route, &errand.place.route.target) else { return };
-        let Some(claim) = platform.claim(&flight, errand.place.route.deadline) else { return };
+        let (deadline, now) = (errand.place.route.deadline, platform.now());
+        let Some(claim) = platform.claim(&flight, deadline) else { return };
+        let failed = self.failing.borrow().has(&errand.key.url, now);
+        if failed {
+            // While this is asked behind the answer, nobody else waits for the same.
+            self.failing.borrow_mut().hold(&errand.key.url, now + deadline + marks::FAILED);
+        }
         let mut pools = self.pools(config, visit, errand.place.route, pools);
         if visit.canary {
             // Nobody else's answer may take the place of the canary's.
@@ -86,6 +92,7 @@ impl Gateway {
         let made = self.view.borrow().as_of();
         let asked = platform.now();
         let (answer, changes) = self.first(platform, config, refresh, &edits, route.deadline).await?;
+        self.failing.borrow_mut().clear(&key.url);
         let (answer, edits) = match head::answer(&answer.packed).0 {
             304 => match renewed(&known, old, &answer.packed) {
                 Ok((answer, mut edits)) => {
@@ -123,7 +130,6 @@ impl Gateway {
             true => None,
             false => stored(platform, &key.url).await.and_then(|(all, _)| Variants::of(&head::answer(&all.packed).1)),
         };
-        self.failing.borrow_mut().clear(&key.url);
         let uses = self.uses.borrow();
         let used = |chosen: &str| uses.last(&key.url, chosen);
         let variants: Known<'_> = (variants, &used);
