@@ -275,9 +275,12 @@ impl Gateway {
         parcel: &Parcel<'_>,
         now: Millis,
     ) -> Option<(Millis, Choice)> {
-        config.pools.get(choice.pool).filter(|pool| pool.retry.hedge)?;
+        let pool = config.pools.get(choice.pool).filter(|pool| pool.retry.hedge)?;
         let plain = visit.head.method == "GET" && course.carry == Carry::Fields && parcel.through.is_none();
-        if !plain || visit.head.is_websocket() {
+        // Both are asked with the same fields, of which these name the one origin alone.
+        let addressed = pool.host == Addressed::Origin
+            && ["origin", "referer"].iter().any(|name| visit.head.fields.get(name).is_some());
+        if !plain || addressed || visit.head.is_websocket() {
             return None;
         }
         let crew = self.crews.of(choice.pool)?;
