@@ -1,7 +1,6 @@
 //! May this be stored, is it fresh, under which key and tags? (RFC 9111, RFC 9211)
 
 pub mod control;
-pub mod date;
 pub mod freshness;
 pub mod key;
 pub mod marks;

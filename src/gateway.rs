@@ -35,6 +35,7 @@ mod said;
 mod sessions;
 mod sharded;
 mod sign_in;
+mod storing;
 mod tested;
 mod throttled;
 mod told;

@@ -6,6 +6,7 @@
 pub mod path;
 pub mod error;
 pub mod config;
+pub mod date;
 pub mod head;
 pub mod cookie;
 pub mod visitor;

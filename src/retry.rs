@@ -6,6 +6,7 @@
 //! everything fails, asking twice as often mends nothing.
 
 use crate::config::{Millis, Retry};
+use crate::date::date;
 use crate::head::Head;
 
 /// Retries that are always allowed within a second, so that quiet sites may retry as well.
@@ -56,10 +57,7 @@ pub fn rest(retry_after: Option<&str>, now: Millis) -> Option<Millis> {
     let text = retry_after?.trim();
     let long = match text.parse::<u64>() {
         Ok(seconds) => seconds.saturating_mul(1_000),
-        Err(_) => {
-            let at = httpdate::parse_http_date(text).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-            u64::try_from(at.as_millis()).ok()?.saturating_sub(now)
-        }
+        Err(_) => date(text)?.saturating_sub(now),
     };
     (long > 0).then_some(long.min(LONGEST_REST))
 }

@@ -11,7 +11,7 @@ use std::time::Instant;
 use usher::balance::orca;
 use usher::cache::control::{Directives, Wanted};
 use usher::cache::range::{Part, part};
-use usher::cache::{date, freshness, structured, tag, validate, vary};
+use usher::cache::{freshness, structured, tag, validate, vary};
 use usher::config::raw::Values;
 use usher::head::{self, Edits, Head};
 use usher::health::letter::Letter;
@@ -152,7 +152,7 @@ fn dates() {
         "-1",
     ];
     run("dates", &words, |text| {
-        let found = date::date(text);
+        let found = usher::date::date(text);
         assert!(found.is_none_or(|date| date % 1_000 == 0), "{text}");
         let packed = format!("200\nexpires:{text}\ndate:{text}\nage:{text}\nlast-modified:{text}\n");
         let fields = head::answer(&packed).1;

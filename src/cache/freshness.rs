@@ -1,8 +1,8 @@
 //! How old is an answer, and how long is it fresh? (RFC 9111 4.2)
 
 use super::control::{Directives, delta_seconds};
-use super::date::date;
 use crate::config::{Cache, Millis};
+use crate::date::date;
 use crate::head::Fields;
 
 /// A tenth of an answer's age since it was modified is how long it is guessed to stay as it is (RFC

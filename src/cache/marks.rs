@@ -71,6 +71,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_mark_may_be_held_longer() {
+        let mut marks = Marks::new(FAILED);
+        marks.set("a", 1_000);
+        marks.hold("a", 40_000);
+        assert!(marks.has("a", 39_999) && !marks.has("a", 40_000));
+    }
+
+    #[test]
     fn a_mark_holds_for_two_minutes_or_until_something_is_stored() {
         let mut marks = Marks::new(UNCACHEABLE);
         marks.set("a", 1_000);

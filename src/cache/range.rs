@@ -1,6 +1,6 @@
 //! Which part of a stored answer is asked for? (RFC 9110 14.1, 14.2, 13.1.5)
 
-use super::date::date;
+use crate::date::date;
 use crate::head::Fields;
 
 /// What of a body of known length is given.

@@ -1,6 +1,6 @@
 //! Does the visitor have it already? (RFC 9110 13)
 
-use super::date::date;
+use crate::date::date;
 use crate::head::{Edits, Fields, list};
 
 /// Whether a stored or received 200 is to be answered with 304: `If-None-Match` decides when it

@@ -1,10 +1,11 @@
 //! Asking for what is not in store: once for all who want it, with conditions where there is
 //! something to ask after; storing what may be stored; and what serves when the origin fails.
 
-use super::cached::{LENGTH, hit, passed, told};
+use super::cached::{hit, passed, told};
 use super::forward::{Got, Passage};
+use super::storing::{Known, renewed, store};
 use super::{Gateway, visit::Visit};
-use crate::cache::control::{Directives, Wanted};
+use crate::cache::control::Wanted;
 use crate::cache::status::{Forward, Status};
 use crate::cache::store::{Received, Unstored};
 use crate::cache::stored::{Lookup, Stored, names};
@@ -13,9 +14,8 @@ use crate::cache::{Key, Partition, validate};
 use crate::config::{Cache, Config, LONGEST_STORED, Millis, Pool};
 use crate::error::Error;
 use crate::head::{self, Edits, Fields};
-use crate::headers;
 use crate::ledger::Moment;
-use crate::platform::{self, Answer, Failure, Joined, Platform, Reply, Store};
+use crate::platform::{Answer, Failure, Joined, Platform, Reply};
 use crate::route::Place;
 use std::cell::OnceCell;
 
@@ -377,52 +377,4 @@ fn failed<B>(error: Error, miss: Miss<B>, visit: &mut Visit<'_>, now: Millis) ->
             Err(error)
         }
     }
-}
-
-/// A stored answer brought up to date by a 304, with the changes that make it so.
-///
-/// # Errors
-/// The answer as it was, when the 304 speaks of another.
-pub(super) fn renewed<B>(stored: &Stored, answer: Answer<B>, fresh: &str) -> Result<(Answer<B>, Edits), Answer<B>> {
-    let (status, old) = head::answer(&answer.packed);
-    let (_, fresh) = head::answer(fresh);
-    if !validate::is_about(&old, &fresh) {
-        return Err(answer);
-    }
-    let mut edits = Edits::new();
-    stored.restore(&old, &mut edits);
-    validate::update(&old, &fresh, &mut edits);
-    if let Some(length) = old.get(LENGTH) {
-        edits.set("content-length", length);
-        edits.remove(LENGTH);
-    }
-    let fields: String = edits.applied(&old).iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
-    Ok((Answer { packed: format!("{status}\n{fields}"), body: answer.body }, edits))
-}
-
-/// The variants that are known, and when each was last given.
-pub(super) type Known<'u> = (Option<Variants>, &'u dyn Fn(&str) -> Millis);
-
-/// What goes into the store of an answer.
-pub(super) fn store(
-    stored: &Stored,
-    fields: &Fields<'_>,
-    edits: &Edits,
-    key: &Key,
-    policy: &Cache,
-    (variants, used): Known<'_>,
-    claim: Option<&str>,
-) -> Store {
-    let mut edits = edits.clone();
-    headers::to_store(fields, &mut edits);
-    stored.edit(&Directives::of(fields).withheld, &mut edits);
-    let (url, variants) = if stored.vary.is_empty() {
-        (key.url.clone(), None)
-    } else {
-        let (slot, all) = Variants::with(variants, &stored.vary, &stored.chosen, used);
-        let mut edits = Edits::default();
-        edits.set(vary::FIELD, &all.text());
-        (key.slot(slot), Some(platform::Variants { key: key.url.clone(), edits }))
-    };
-    Store { claim: claim.unwrap_or_default().to_owned(), key: url, edits, most: policy.max_body, variants }
 }

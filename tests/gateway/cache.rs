@@ -593,14 +593,6 @@ fn what_speaks_of_a_session_is_not_asked_for_twice_because_a_part_is_wanted() {
 }
 
 #[test]
-fn while_somebody_asks_behind_an_answer_nobody_else_waits() {
-    let mut marks = usher::cache::marks::Marks::new(5_000);
-    marks.set("a", 1_000);
-    marks.hold("a", 40_000);
-    assert!(marks.has("a", 39_999) && !marks.has("a", 40_000));
-}
-
-#[test]
 fn what_is_too_long_to_be_kept_is_asked_for_in_parts() {
     for (length, coding) in [(Some("2000"), None), (None, None), (Some("10"), Some("gzip"))] {
         let isolate = before("max_body = \"1KiB\"", move |heard| {

@@ -1,7 +1,7 @@
 //! Which moment does a date name? (RFC 9110 5.6.7, RFC 9111 4.2)
 //!
-//! A cache reads names of days, months and zones in any case, and takes a day of the week for what it is
-//! called, whether or not the date falls on it.
+//! Names of days, months and zones are read in any case, and a day of the week for what it is called,
+//! whether or not the date falls on it.
 
 use crate::config::Millis;
 
