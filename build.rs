@@ -10,7 +10,12 @@ use std::{env, error::Error, fs, io, path::Path};
 #[allow(dead_code, unreachable_pub, unused_imports)]
 mod usher {
     pub mod config;
-    pub mod path;
+    pub mod http {
+        pub mod date;
+        pub mod head;
+        pub mod path;
+        pub mod visitor;
+    }
 }
 
 use usher::config::Config;
@@ -37,8 +42,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             fs::write(Path::new(&out).join("config.json"), serde_json::to_string(&raw)?)?;
             fs::write(Path::new(&out).join("languages.txt"), usher::config::source::languages(&config))?;
             fs::write(Path::new(&out).join("pages.json"), serde_json::to_string(&pages(&config)?)?)?;
-            match usher::config::Spoken::read(&config, Path::new("words")) {
-                Ok(spoken) => fs::write(Path::new(&out).join("words.json"), serde_json::to_string(&spoken)?)?,
+            match usher::config::Catalog::read(&config, Path::new("words")) {
+                Ok(catalog) => fs::write(Path::new(&out).join("messages.json"), serde_json::to_string(&catalog)?)?,
                 Err(faults) => faults.iter().for_each(|fault| println!("cargo::error={fault}")),
             }
         }

@@ -15,9 +15,9 @@
 
 use std::hint::black_box;
 use std::time::Instant;
-use usher::balance::{self, Turns, mix};
 use usher::config::{Balance, Pool, source};
-use usher::health::{Fleet, Outcome};
+use usher::origin::balance::{self, Turns, mix};
+use usher::origin::health::{Attempt, Outcome, PoolHealth};
 
 const ROUNDS: usize = 15;
 const ALGORITHMS: [(Balance, &str, &str); 7] = [
@@ -39,24 +39,24 @@ fn pool(count: usize) -> Pool {
 }
 
 /// Nanoseconds of one pick, its request begun and ended, as the gateway does it.
-fn measured(algorithm: Balance, pool: &Pool, fleet: &mut Fleet, turns: &mut Turns) -> f64 {
+fn measured(algorithm: Balance, pool: &Pool, fleet: &mut PoolHealth, turns: &mut Turns) -> f64 {
     let picks = 200_000 / pool.origins.len().max(20);
     let began = Instant::now();
     for number in 0..picks as u64 {
         let now = 1_000_000 + number / 100;
         fleet.at(now);
         let place = balance::pick(algorithm, fleet, turns, Some(mix(number)), mix(!number)).unwrap();
-        fleet.began(black_box(place), now + 30_000);
-        fleet.ended(place, now + 30_000);
-        fleet.went(pool, place, Outcome::Good, 12, number);
+        fleet.request_began(black_box(place), now + 30_000);
+        fleet.request_ended(place, now + 30_000);
+        fleet.record(pool, place, Attempt { outcome: Outcome::Good, took: 12, random: number });
     }
     began.elapsed().as_nanos() as f64 / picks as f64
 }
 
 fn main() {
     let sizes = [10, 100, 1_000];
-    let mut pools: Vec<(Pool, Fleet)> =
-        sizes.iter().map(|size| pool(*size)).map(|pool| (pool.clone(), Fleet::new(&pool))).collect();
+    let mut pools: Vec<(Pool, PoolHealth)> =
+        sizes.iter().map(|size| pool(*size)).map(|pool| (pool.clone(), PoolHealth::new(&pool))).collect();
     let mut found = vec![[(); 3].map(|()| Vec::new()); ALGORITHMS.len()];
     let mut turns: Vec<[Turns; 3]> = ALGORITHMS.iter().map(|_| Default::default()).collect();
     for _ in 0..ROUNDS {

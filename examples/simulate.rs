@@ -1,5 +1,5 @@
 //! How even is each way to balance when isolates know little of one another? Simulates a pool with the
-//! code that ships (`usher::balance`, `usher::health`), and writes what it finds into the README and
+//! code that ships (`usher::origin::balance`, `usher::origin::health`), and writes what it finds into the README and
 //! into a picture beside this file.
 //!
 //! ```sh
@@ -22,9 +22,9 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::fmt::Write as _;
 use std::{fs, io};
-use usher::balance::{self, Turns, mix};
 use usher::config::{Balance, Pool, source};
-use usher::health::{Fleet, Outcome, letter::Letter, roster::Roster};
+use usher::origin::balance::{self, Turns, mix};
+use usher::origin::health::{Attempt, Outcome, PoolHealth, prober::ProberState, protocol};
 
 const ORIGINS: usize = 10;
 const WORKERS: usize = 8;
@@ -94,7 +94,7 @@ struct Request {
     isolate: usize,
     came: f64,
     cost: f64,
-    /// What the isolate tells it by (see `Fleet::began`).
+    /// What the isolate tells it by (see `PoolHealth::began`).
     deadline: u64,
 }
 
@@ -143,9 +143,10 @@ fn simulate(algorithm: Balance, isolates: usize, unequal: bool, heavy: bool) -> 
     let speed = |origin| speed(unequal, origin);
     let pool = pool(unequal && matches!(algorithm, Balance::WeightedRoundRobin | Balance::IpHash));
     let mut dice = Dice(7);
-    let mut fleets: Vec<(Fleet, Turns)> = (0..isolates).map(|_| (Fleet::new(&pool), Turns::default())).collect();
+    let mut fleets: Vec<(PoolHealth, Turns)> =
+        (0..isolates).map(|_| (PoolHealth::new(&pool), Turns::default())).collect();
     let mut origins: Vec<Origin> = (0..ORIGINS).map(|_| Origin::default()).collect();
-    let mut roster = Roster::default();
+    let mut roster = ProberState::default();
     let capacity = (0..ORIGINS).map(speed).sum::<f64>() * WORKERS as f64 / COST;
     let between = 1.0 / (capacity * BUSY);
     let mut events = BinaryHeap::new();
@@ -174,7 +175,7 @@ fn simulate(algorithm: Balance, isolates: usize, unequal: bool, heavy: bool) -> 
                 fleet.at(clock);
                 let place = balance::pick(algorithm, fleet, turns, Some(visitor), dice.throw()).unwrap();
                 let deadline = clock + 60_000;
-                fleet.began(place, deadline);
+                fleet.request_began(place, deadline);
                 let cost = dice.cost(heavy) / speed(place);
                 let origin = &mut origins[place];
                 if now > TIME / 5.0 {
@@ -192,16 +193,20 @@ fn simulate(algorithm: Balance, isolates: usize, unequal: bool, heavy: bool) -> 
                 origin.load += (origin.busy as f64 / WORKERS as f64 - origin.load) * 0.1;
                 let (fleet, _) = &mut fleets[request.isolate];
                 fleet.at(clock);
-                fleet.ended(place, request.deadline);
-                fleet.went(&pool, place, Outcome::Good, (now - request.came) as u64, 0);
-                fleet.loaded(place, (origin.load * 1_000.0) as u32);
+                fleet.request_ended(place, request.deadline);
+                fleet.record(
+                    &pool,
+                    place,
+                    Attempt { outcome: Outcome::Good, took: (now - request.came) as u64, random: 0 },
+                );
+                fleet.record_load(place, (origin.load * 1_000.0) as u32);
                 begin(origin, place, now, &mut waits, |at, event| push(&mut events, at, event));
             }
             Event::Exchange(isolate) => {
                 push(&mut events, now + EXCHANGE, Event::Exchange(isolate));
                 let (fleet, _) = &mut fleets[isolate];
                 fleet.at(clock);
-                let letter = Letter::Sync { isolate: isolate.to_string(), origins: fleet.digest(&pool) };
+                let letter = protocol::Request::Sync { isolate: isolate.to_string(), origins: fleet.stats(&pool) };
                 let (report, _) = roster.answer(letter, clock);
                 fleet.learn(&pool, &report, clock);
             }

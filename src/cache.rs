@@ -9,18 +9,19 @@ pub mod range;
 pub mod status;
 pub mod store;
 pub mod stored;
-pub mod structured;
 pub mod tag;
+mod unstored;
 pub mod validate;
 pub mod vary;
 
-pub use key::{Key, Partition};
+pub use key::{Edition, Key};
 pub use status::Status;
 pub use stored::{Lookup, Stored};
+pub use unstored::Unstored;
 
 use crate::config::{Cache, Route, Shared};
-use crate::head::Head;
-use crate::identity::Identity;
+use crate::http::head::Head;
+use crate::identity::{Identity, Partition};
 
 /// Why a request does not pass the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub enum Bypass {
 impl Bypass {
     /// One word for `Cache-Status` and the log.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Route => "route",
             Self::Method => "method",

@@ -81,7 +81,10 @@ pub enum Error {
     OriginTimeout,
     /// No origin of the pool is fit to be asked.
     #[error("no origin is fit to answer now")]
-    PoolDown,
+    PoolDown {
+        /// Whether what is stored serves then, because the pool says so (`down = "stale"`).
+        stale_serves: bool,
+    },
     /// Every origin that could be asked is at as many requests as it may be.
     #[error("the origins are at as many requests as they may be: try again in a moment")]
     Busy,
@@ -128,7 +131,7 @@ impl Error {
             Self::Internal => 500,
             Self::OriginUnreachable | Self::OriginFailed => 502,
             Self::Misconfigured | Self::IdentityDown | Self::LedgerDown | Self::StoreDown => 503,
-            Self::PoolDown | Self::Busy | Self::Moving => 503,
+            Self::PoolDown { .. } | Self::Busy | Self::Moving => 503,
             Self::OriginTimeout | Self::NotStored => 504,
             Self::Loop => 508,
         }
@@ -141,7 +144,7 @@ impl Error {
             Self::Misconfigured | Self::Loop => Blame::Operator,
             Self::IdentityDown | Self::LedgerDown | Self::StoreDown => Blame::Platform,
             Self::OriginUnreachable | Self::OriginFailed | Self::OriginTimeout => Blame::Origin,
-            Self::PoolDown | Self::Busy | Self::Moving => Blame::Origin,
+            Self::PoolDown { .. } | Self::Busy | Self::Moving => Blame::Origin,
             Self::Internal => Blame::Usher,
             _ => Blame::Visitor,
         }
@@ -151,7 +154,7 @@ impl Error {
     #[must_use]
     pub fn proxy_error(&self) -> &'static str {
         match self {
-            Self::OriginUnreachable | Self::PoolDown | Self::Moving => "destination_unavailable",
+            Self::OriginUnreachable | Self::PoolDown { .. } | Self::Moving => "destination_unavailable",
             Self::Busy => "connection_limit_reached",
             Self::OriginTimeout => "http_response_timeout",
             Self::Loop => "proxy_loop_detected",
@@ -201,7 +204,7 @@ mod tests {
             Error::OriginUnreachable,
             Error::OriginFailed,
             Error::OriginTimeout,
-            Error::PoolDown,
+            Error::PoolDown { stale_serves: false },
             Error::Busy,
             Error::NoShard("x"),
             Error::Moving,

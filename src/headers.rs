@@ -5,15 +5,16 @@
 //! here.
 
 pub mod address;
-pub mod trace;
 
-use crate::cache::Partition;
-use crate::head::{Edits, Fields, Head, list};
-use crate::hint;
+use crate::http::head::{Edits, Fields, Head};
+use crate::http::list::members;
+use crate::http::path;
+use crate::http::signed_cookie;
+use crate::http::trace;
+use crate::http::visitor::Visitor;
 use crate::identity::Identity;
-use crate::path;
-use crate::session;
-use crate::visitor::Visitor;
+use crate::identity::Partition;
+use crate::identity::session;
 
 /// Fields for one connection only (RFC 9110 7.6.1), `Connection`'s own members beside them.
 const HOP_BY_HOP: [&str; 11] = [
@@ -126,7 +127,7 @@ pub fn is_forgeable(name: &str) -> bool {
 
 /// Everything the origin is told that the client did not say.
 #[derive(Debug)]
-pub struct Told<'a> {
+pub struct Forwarded<'a> {
     /// Who is asking.
     pub identity: &'a Identity,
     /// Among whom the answer is shared, when it passes the cache.
@@ -151,7 +152,7 @@ pub struct Told<'a> {
 
 /// The changes that turn what the client sent into what the origin receives.
 #[must_use]
-pub fn to_origin(head: &Head<'_>, told: &Told<'_>) -> Edits {
+pub fn to_origin(head: &Head<'_>, told: &Forwarded<'_>) -> Edits {
     let mut edits = Edits::new();
     let nominated = head.fields.get("connection").unwrap_or_default();
     let websocket = head.is_websocket();
@@ -176,7 +177,7 @@ pub fn to_origin(head: &Head<'_>, told: &Told<'_>) -> Edits {
     edits
 }
 
-fn told_fields(head: &Head<'_>, told: &Told<'_>, edits: &mut Edits) {
+fn told_fields(head: &Head<'_>, told: &Forwarded<'_>, edits: &mut Edits) {
     if let Identity::User { record, .. } = told.identity {
         match told.shared {
             Some(Partition::Public) => {}
@@ -234,7 +235,7 @@ fn told_id(user: &str) -> String {
 /// Whether this request has come through here before (RFC 8586).
 #[must_use]
 pub fn is_loop(fields: &Fields<'_>) -> bool {
-    list(fields.get("cdn-loop").unwrap_or_default())
+    members(fields.get("cdn-loop").unwrap_or_default())
         .any(|member| member.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("usher"))
 }
 
@@ -261,7 +262,7 @@ pub fn to_store(fields: &Fields<'_>, edits: &mut Edits) {
 
 /// Whether a field concerns one connection only, by what it is or by `Connection`.
 fn is_nominated(name: &str, nominated: &str) -> bool {
-    is_hop_by_hop(name) || (!nominated.is_empty() && list(nominated).any(|other| other.eq_ignore_ascii_case(name)))
+    is_hop_by_hop(name) || (!nominated.is_empty() && members(nominated).any(|other| other.eq_ignore_ascii_case(name)))
 }
 
 /// The changes that every answer of an origin, a file or the store undergoes. `CDN-Cache-Control` is meant
@@ -287,7 +288,7 @@ pub fn sets_session(fields: &Fields<'_>, cookie: &str, edits: &mut Edits) -> boo
         name == cookie
             || name.strip_prefix("__Host-") == Some(cookie)
             || session::is_of_sign_in(name, cookie)
-            || hint::is_ours(name, cookie)
+            || signed_cookie::is_ours(name, cookie)
     };
     let lines = || fields.iter().filter(|(name, _)| *name == "set-cookie").map(|(_, line)| line);
     if !lines().any(ours) {
@@ -306,18 +307,18 @@ pub fn sets_session(fields: &Fields<'_>, cookie: &str, edits: &mut Edits) -> boo
 pub fn private(control: Option<&str>) -> String {
     let control = control.unwrap_or_default();
     let name = |member: &str| member.split('=').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if list(control).any(|member| matches!(name(member).as_str(), "private" | "no-store")) {
+    if members(control).any(|member| matches!(name(member).as_str(), "private" | "no-store")) {
         return control.to_owned();
     }
     let kept =
-        list(control).filter(|member| !matches!(name(member).as_str(), "public" | "s-maxage" | "proxy-revalidate"));
+        members(control).filter(|member| !matches!(name(member).as_str(), "public" | "s-maxage" | "proxy-revalidate"));
     ["private"].into_iter().chain(kept).collect::<Vec<_>>().join(", ")
 }
 
 /// Adds what is missing to `Vary`.
 pub fn vary(fields: &Fields<'_>, names: &[&str], edits: &mut Edits) {
     let known = fields.get("vary").unwrap_or_default();
-    let missing = |name: &&&str| !list(known).any(|other| other == "*" || other.eq_ignore_ascii_case(name));
+    let missing = |name: &&&str| !members(known).any(|other| other == "*" || other.eq_ignore_ascii_case(name));
     let missing: Vec<&str> = names.iter().filter(missing).copied().collect();
     if !missing.is_empty() {
         edits.append("vary", &missing.join(", "));

@@ -1,11 +1,23 @@
 //! Who is asking, may they enter, and how is that said?
 
+mod absence;
+pub mod api_key;
+pub mod assertion;
+pub mod cross_site;
+pub mod jwt;
+pub mod oidc;
+mod partition;
 mod require;
+pub mod session;
+pub mod throttle;
+
+pub use absence::Absence;
+pub use partition::Partition;
 
 use crate::config::{Auth, Authenticator, Fail, Issuer, Route};
 use crate::error::Error;
-use crate::jwt::{Claims, Fault, words};
-use crate::session::{Absence, Draft, Record};
+use crate::identity::jwt::{Claims, Fault, words};
+use crate::identity::session::{Draft, Record};
 use std::rc::Rc;
 
 /// Where a session's record came from, or whether a token had been verified before.
@@ -57,12 +69,25 @@ pub fn of_token(issuer: &Issuer, claims: Claims) -> Result<Record, Fault> {
     let all = |name: &str| -> Vec<String> { words(claims.find(name)).into_iter().take(WORDS).collect() };
     let (roles, scopes) = (all(&issuer.roles), all(&issuer.scopes));
     let millis = |name: &str| claims.moment(name).map(|moment| moment.map(|seconds| (seconds * 1_000.0) as u64));
-    let expires = millis("exp")?.unwrap_or(0).saturating_add(crate::jwt::SKEW_MS);
+    let expires = millis("exp")?.unwrap_or(0).saturating_add(crate::identity::jwt::SKEW_MS);
     // An issuer's clock may be ahead, and what was made before a stamp must not outlive it.
-    let created = millis("iat")?.unwrap_or(0).saturating_sub(crate::jwt::SKEW_MS);
+    let created = millis("iat")?.unwrap_or(0).saturating_sub(crate::identity::jwt::SKEW_MS);
     let authenticated = millis("auth_time")?;
     let data = serde_json::Value::Object(claims.all());
     Ok(Record { user, roles, scopes, created, authenticated, expires, data, ..Record::default() })
+}
+
+/// A token whose signature held.
+#[derive(Debug)]
+pub struct VerifiedToken {
+    /// The user it names.
+    pub record: Rc<Record>,
+    /// Its hash, by which it can be revoked.
+    pub hash: String,
+    /// Place of its issuer in [`crate::config::Config::issuers`].
+    pub issuer: usize,
+    /// The name of the key that signed it: once that is withdrawn, the token no longer holds.
+    pub key: Rc<str>,
 }
 
 impl Identity {
@@ -77,7 +102,7 @@ impl Identity {
 
     /// One word for the log.
     #[must_use]
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::User { by: Authenticator::Session, source: Source::Memo, .. } => "memo",
             Self::User { by: Authenticator::Session, source: Source::Store, .. } => "store",
@@ -85,7 +110,7 @@ impl Identity {
             Self::User { by: Authenticator::Jwt, source: Source::Store, .. } => "token",
             Self::User { by: Authenticator::ApiKey, source: Source::Memo, .. } => "key-memo",
             Self::User { by: Authenticator::ApiKey, source: Source::Store, .. } => "key",
-            Self::Anonymous(absence) => absence.word(),
+            Self::Anonymous(absence) => absence.as_str(),
         }
     }
 
@@ -100,8 +125,8 @@ impl Identity {
         match self {
             Self::User { record, .. } => require::met(&route.require, route.max_auth_age, record, now),
             Self::Anonymous(Absence::Down) if route.fail == Fail::Closed => Err(Error::IdentityDown),
-            Self::Anonymous(Absence::Token(fault)) => Err(Error::BadCredential(fault.word())),
-            Self::Anonymous(absence @ Absence::Key) => Err(Error::BadCredential(absence.word())),
+            Self::Anonymous(Absence::Token(fault)) => Err(Error::BadCredential(fault.as_str())),
+            Self::Anonymous(absence @ Absence::Key) => Err(Error::BadCredential(absence.as_str())),
             Self::Anonymous(Absence::Conflict) => Err(Error::Malformed(
                 "the request says that it comes from two different users: send one of the session, the token and the key".into(),
             )),

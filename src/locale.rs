@@ -2,8 +2,9 @@
 
 use crate::config::matcher::Near;
 use crate::config::{Config, Locales};
-use crate::head::{Url, list};
-use crate::path;
+use crate::http::head::Url;
+use crate::http::list::members;
+use crate::http::path;
 
 /// What took the decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub enum Reason {
 impl Reason {
     /// One word for the log.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Path => "path",
             Self::Query => "query",
@@ -150,7 +151,7 @@ struct Range<'a> {
 
 /// `Accept-Language` against the supported locales; `None` when nothing in it matches.
 fn negotiate(locales: &Locales, header: &str) -> Option<usize> {
-    let mut ranges: Vec<Range<'_>> = list(header).take(MOST_RANGES).filter_map(range).collect();
+    let mut ranges: Vec<Range<'_>> = members(header).take(MOST_RANGES).filter_map(range).collect();
     ranges.sort_by_key(|range| std::cmp::Reverse(range.weight));
     let welcome = |place: usize| locales.supported.get(place).is_some_and(|tag| weight_of(tag, &ranges) != Some(0));
     let any = || [locales.default].into_iter().chain(0..locales.supported.len()).find(|&place| welcome(place));

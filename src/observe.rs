@@ -96,7 +96,7 @@ impl Line<'_> {
 #[must_use]
 pub fn user(key: &str, id: &str) -> String {
     let hash = hmac_sha256::HMAC::mac(id.as_bytes(), key.as_bytes());
-    crate::headers::trace::hex(hash.get(..8).unwrap_or_default())
+    crate::http::trace::hex(hash.get(..8).unwrap_or_default())
 }
 
 /// How often what happened, in this isolate.
@@ -145,7 +145,7 @@ impl Counted {
 impl Counters {
     /// Counts one request's way past the cache.
     pub fn count(&mut self, status: &Status) {
-        self.add(Counted::Cache, status.word().into(), status.why().unwrap_or_default());
+        self.add(Counted::Cache, status.as_str().into(), status.why().unwrap_or_default());
     }
 
     /// Counts who was found to be asking: see [`crate::identity::Identity::word`].

@@ -1,12 +1,14 @@
 //! How is an error, or anything else made here, said to the one who asked? (RFC 9457)
 
-mod words;
+mod message;
 
-use crate::config::{Millis, words::Words};
+use crate::config::Millis;
+use crate::config::messages::Messages;
 use crate::error::Error;
-use crate::head::{Edits, Fields, list};
+use crate::http::head::{Edits, Fields};
+use crate::http::list::members;
+use crate::http::path;
 use crate::locale::thousandths;
-use crate::path;
 use ct_codecs::{Base64, Encoder};
 
 /// An answer made here.
@@ -49,13 +51,13 @@ impl Generated {
 
 /// What an error's answer depends on.
 #[derive(Debug, Clone, Copy)]
-pub struct Asker<'a> {
+pub struct Recipient<'a> {
     /// Whether a page is wanted rather than JSON.
     pub page: bool,
     /// Whether a browser goes where it is sent: see [`navigates`].
     pub navigates: bool,
-    /// Usher's words in their language.
-    pub words: &'a Words,
+    /// Usher's messages in their language.
+    pub messages: &'a Messages,
     /// The request's id.
     pub request_id: &'a str,
     /// When it came.
@@ -75,7 +77,7 @@ pub fn wants_page(fields: &Fields<'_>) -> bool {
     // Of the ranges that fit a type the most specific one says its weight.
     let weight = |media: &str| {
         let kind = media.split('/').next().unwrap_or_default();
-        let fitting = list(accept).filter_map(|member| {
+        let fitting = members(accept).filter_map(|member| {
             let mut parts = member.split(';').map(str::trim);
             let name = parts.next()?.to_ascii_lowercase();
             let specific = match name.as_str() {
@@ -120,7 +122,11 @@ fn retry_after(error: &Error) -> Option<u64> {
     match error {
         Error::TooManyAttempts(seconds) => Some(*seconds),
         Error::Busy | Error::Moving => Some(1),
-        Error::IdentityDown | Error::LedgerDown | Error::StoreDown | Error::PoolDown | Error::Misconfigured => Some(5),
+        Error::IdentityDown
+        | Error::LedgerDown
+        | Error::StoreDown
+        | Error::PoolDown { stale_serves: false }
+        | Error::Misconfigured => Some(5),
         _ => None,
     }
 }
@@ -131,15 +137,15 @@ const SCRIPT: &str = "const l=document.documentElement.lang;for(const e of docum
 
 /// Says an error: a redirect to the sign-in page, a page, or problem+json.
 #[must_use]
-pub fn error(error: &Error, asker: &Asker<'_>) -> Generated {
-    let mut answer = match (error, asker.sign_in) {
-        (Error::Unauthenticated | Error::StepUp(_), Some(location)) if asker.navigates => {
+pub fn error(error: &Error, recipient: &Recipient<'_>) -> Generated {
+    let mut answer = match (error, recipient.sign_in) {
+        (Error::Unauthenticated | Error::StepUp(_), Some(location)) if recipient.navigates => {
             return Generated::redirect(302, location);
         }
         // A script that is to sign somebody in reads where.
-        (Error::Unauthenticated | Error::StepUp(_), Some(_)) => problem(error, asker),
-        _ if asker.page => page(error, asker),
-        _ => problem(error, asker),
+        (Error::Unauthenticated | Error::StepUp(_), Some(_)) => problem(error, recipient),
+        _ if recipient.page => page(error, recipient),
+        _ => problem(error, recipient),
     };
     let edits = &mut answer.edits;
     match error {
@@ -175,9 +181,9 @@ pub fn error(error: &Error, asker: &Asker<'_>) -> Generated {
 }
 
 /// What a developer is told beside the visitor's sentence.
-fn detail(error: &Error, asker: &Asker<'_>) -> Option<String> {
+fn detail(error: &Error, recipient: &Recipient<'_>) -> Option<String> {
     match error {
-        Error::OriginUnreachable | Error::OriginTimeout => asker.origin.map(|origin| {
+        Error::OriginUnreachable | Error::OriginTimeout => recipient.origin.map(|origin| {
             let what = if *error == Error::OriginTimeout { "did not answer in time" } else { "cannot be reached" };
             format!("{origin} {what}: is the application running there?")
         }),
@@ -195,42 +201,42 @@ fn detail(error: &Error, asker: &Asker<'_>) -> Option<String> {
     }
 }
 
-fn problem(error: &Error, asker: &Asker<'_>) -> Generated {
-    let words = asker.words;
-    let (title, sentence) = words::say(words, error);
+fn problem(error: &Error, recipient: &Recipient<'_>) -> Generated {
+    let messages = recipient.messages;
+    let (title, sentence) = message::of(messages, error);
     let sentence = sentence.replace("{seconds}", &retry_after(error).unwrap_or(1).to_string());
     let mut body = serde_json::json!({
         "type": "about:blank",
         "title": title,
         "status": error.status(),
-        "detail": detail(error, asker).unwrap_or(sentence),
-        "request_id": asker.request_id,
+        "detail": detail(error, recipient).unwrap_or(sentence),
+        "request_id": recipient.request_id,
     });
-    if let Some((sign_in, members)) = asker.sign_in.zip(body.as_object_mut()) {
+    if let Some((sign_in, members)) = recipient.sign_in.zip(body.as_object_mut()) {
         members.insert("sign_in".into(), sign_in.into());
     }
     let mut answer = Generated::json(error.status(), &body);
     answer.edits.set("content-type", "application/problem+json");
-    answer.edits.set("content-language", &words.tag);
+    answer.edits.set("content-language", &messages.tag);
     answer
 }
 
-fn page(error: &Error, asker: &Asker<'_>) -> Generated {
-    let (title, sentence) = words::say(asker.words, error);
+fn page(error: &Error, recipient: &Recipient<'_>) -> Generated {
+    let (title, sentence) = message::of(recipient.messages, error);
     let (title, sentence) = (escape(title), escape(sentence));
     let seconds = retry_after(error).unwrap_or(1);
     let sentence = sentence.replace("{seconds}", &format!("<data value=\"{seconds}\">{seconds}</data>"));
-    let mut extra = detail(error, asker)
+    let mut extra = detail(error, recipient)
         .map(|text| format!("<p lang=\"en\" dir=\"ltr\"><code>{}</code></p>", escape(&text)))
         .unwrap_or_default();
-    if let Some(sign_in) = asker.sign_in {
-        let label = escape(&asker.words.sign_in_title);
+    if let Some(sign_in) = recipient.sign_in {
+        let label = escape(&recipient.messages.sign_in_title);
         extra.push_str(&format!("<p><a href=\"{}\">{label}</a></p>\n", escape(sign_in)));
     }
-    let Words { tag, dir, reference, home, .. } = asker.words;
-    let (reference, home, start) = (escape(reference), escape(home), escape(asker.home));
-    let (status, id) = (error.status(), escape(asker.request_id));
-    let at = httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_millis(asker.at));
+    let Messages { tag, dir, reference, home, .. } = recipient.messages;
+    let (reference, home, start) = (escape(reference), escape(home), escape(recipient.home));
+    let (status, id) = (error.status(), escape(recipient.request_id));
+    let at = httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_millis(recipient.at));
     let body = format!(
         "<!doctype html>\n<html lang=\"{tag}\" dir=\"{dir}\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n<style>\n\
          :root{{color-scheme:light dark;font:1.1rem/1.6 system-ui,sans-serif}}\n\

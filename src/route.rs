@@ -2,8 +2,8 @@
 
 use crate::config::{Config, Route, Target};
 use crate::error::Error;
-use crate::head::Url;
-use crate::path;
+use crate::http::head::Url;
+use crate::http::path;
 use std::borrow::Cow;
 
 /// Where a request belongs.

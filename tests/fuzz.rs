@@ -8,20 +8,21 @@
 )]
 
 use std::time::Instant;
-use usher::balance::orca;
 use usher::cache::control::{Directives, Wanted};
 use usher::cache::range::{Part, part};
-use usher::cache::{freshness, structured, tag, validate, vary};
+use usher::cache::{freshness, tag, validate, vary};
 use usher::config::raw::Values;
-use usher::head::{self, Edits, Head};
-use usher::health::letter::Letter;
-use usher::health::roster::Roster;
-use usher::hint::{self, Kind};
-use usher::jwt::{self, Keys};
-use usher::oidc::{Pending, Provider};
-use usher::replica::{Position, Written};
-use usher::retry;
-use usher::session::Instruction;
+use usher::http::head::{self, Edits, Head};
+use usher::http::signed_cookie::{self, Purpose};
+use usher::http::structured;
+use usher::identity::jwt::{self, Keys};
+use usher::identity::oidc::{Pending, Provider};
+use usher::identity::session::Instruction;
+use usher::origin::balance::orca;
+use usher::origin::health::prober::ProberState;
+use usher::origin::health::protocol::Request;
+use usher::origin::replica::{Position, Written};
+use usher::origin::retry;
 
 /// Deterministic, so that a failure can be had again: xorshift64*.
 struct Dice(u64);
@@ -34,7 +35,7 @@ impl Dice {
         (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % most
     }
 
-    /// Words of the grammar, numbers of all sizes, and characters of all kinds, in any order.
+    /// Messages of the grammar, numbers of all sizes, and characters of all kinds, in any order.
     fn text(&mut self, words: &[&str], into: &mut String) {
         into.clear();
         for _ in 0..self.below(9) {
@@ -152,7 +153,7 @@ fn dates() {
         "-1",
     ];
     run("dates", &words, |text| {
-        let found = usher::date::date(text);
+        let found = usher::http::date::date(text);
         assert!(found.is_none_or(|date| date % 1_000 == 0), "{text}");
         let packed = format!("200\nexpires:{text}\ndate:{text}\nage:{text}\nlast-modified:{text}\n");
         let fields = head::answer(&packed).1;
@@ -212,7 +213,7 @@ fn ranges() {
 fn heads_and_lists() {
     let words = ["https://a/", "http://", "\u{1}", "GET", "?", "#", "@", ":", "name:value", "\"a, b\"", ",", "\\\""];
     run("heads and lists", &words, |text| {
-        let members: usize = head::list(text).map(str::len).sum();
+        let members: usize = usher::http::list::members(text).map(str::len).sum();
         assert!(members <= text.len(), "{text}");
         let packed = format!("{text}\n{text}\n1\n{text}\n\n{text}\n");
         if let Some(head) = Head::parse(&packed) {
@@ -324,10 +325,10 @@ fn what_origins_say_of_themselves() {
 #[test]
 fn hints_and_keys_of_visitors() {
     let key = "0123456789abcdef0123456789abcdef";
-    let good = hint::sealed(key, Kind::Written, "data", "5~0~n7");
+    let good = signed_cookie::sign(key, Purpose::LastWrite, "data", "5~0~n7");
     let words = [good.as_str(), ".", "~", "n7", "l1", "t0", "5~0~n7", "NX4wfm43"];
     run("hints", &words, |text| {
-        if let Some(said) = hint::opened(key, Kind::Written, "data", text) {
+        if let Some(said) = signed_cookie::verify(key, Purpose::LastWrite, "data", text) {
             assert_eq!(text, good, "only what we made");
             assert!(Written::read(&said).is_some());
         }
@@ -357,9 +358,9 @@ fn letters_to_a_prober() {
         "\"seconds\":18446744073709551615",
     ];
     run("letters", &words, |text| {
-        let mut roster = Roster::default();
+        let mut roster = ProberState::default();
         for _ in 0..2 {
-            if let Ok(letter) = serde_json::from_str::<Letter>(text) {
+            if let Ok(letter) = serde_json::from_str::<Request>(text) {
                 let (report, _) = roster.answer(letter, u64::MAX / 2);
                 assert!(report.version <= 1);
             }

@@ -1,7 +1,8 @@
 //! What do the directives of an answer, and of a request, say? (RFC 9111 5.2, RFC 9213)
 
-use super::structured::{self, Item};
-use crate::head::{Fields, list};
+use crate::http::head::Fields;
+use crate::http::list::members;
+use crate::http::structured::{self, Item};
 
 /// Seconds, as directives count.
 type Seconds = u64;
@@ -54,9 +55,9 @@ impl Directives {
     fn plain(value: &str) -> Self {
         // Behind a quote that does not end anything could stand.
         let mut said = Self { no_store: value.matches('"').count() % 2 == 1, ..Self::default() };
-        for member in list(value) {
+        for member in members(value) {
             let (name, argument) = member.split_once('=').map_or((member, None), |(n, a)| (n, Some(a.trim())));
-            // Said twice, the more restrictive counts: what is fresh by one and stale by the other is stale.
+            // OriginReport twice, the more restrictive counts: what is fresh by one and stale by the other is stale.
             let least = |known: Option<Seconds>| {
                 let seconds = delta_seconds(argument.unwrap_or_default());
                 Some(known.map_or(seconds, |known| known.min(seconds)))
@@ -154,10 +155,10 @@ impl Wanted {
         let mut wanted = Self::default();
         let Some(value) = fields.get("cache-control") else {
             wanted.no_cache =
-                list(fields.get("pragma").unwrap_or_default()).any(|m| m.eq_ignore_ascii_case("no-cache"));
+                members(fields.get("pragma").unwrap_or_default()).any(|m| m.eq_ignore_ascii_case("no-cache"));
             return wanted;
         };
-        for member in list(value) {
+        for member in members(value) {
             let (name, argument) = member.split_once('=').unwrap_or((member, ""));
             let seconds = Some(delta_seconds(argument));
             match name.trim().to_ascii_lowercase().as_str() {
@@ -185,7 +186,7 @@ pub fn delta_seconds(text: &str) -> Seconds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::head::answer;
+    use crate::http::head::answer;
     use proptest::prelude::*;
 
     fn said(fields: &str) -> Directives {

@@ -2,8 +2,8 @@
 
 use super::control::{Directives, delta_seconds};
 use crate::config::{Cache, Millis};
-use crate::date::date;
-use crate::head::Fields;
+use crate::http::date::date;
+use crate::http::head::Fields;
 
 /// A tenth of an answer's age since it was modified is how long it is guessed to stay as it is (RFC
 /// 9111 4.2.2), for a day at most.
@@ -59,7 +59,7 @@ pub fn initial_age(fields: &Fields<'_>, asked: Millis, received: Millis) -> Mill
 mod tests {
     use super::super::policy;
     use super::*;
-    use crate::head::answer;
+    use crate::http::head::answer;
     use proptest::prelude::*;
 
     /// Tue, 14 Nov 2023 22:13:20 GMT

@@ -1,54 +1,16 @@
 //! Under which name is an answer stored?
 
 use crate::config::Cache;
-use crate::head::Url;
-use crate::path;
+use crate::http::head::Url;
+use crate::identity::Partition;
 
-/// Among whom a stored answer is shared.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Partition {
-    /// Everybody; the origin is told of nobody.
-    Public,
-    /// Visitors with these roles, sorted; the origin is told the roles only.
-    Roles(Vec<String>),
-    /// This user, with these roles, sorted.
-    User {
-        /// Who.
-        user: String,
-        /// What they may do.
-        roles: Vec<String>,
-    },
-}
-
-impl Partition {
-    /// The partition of everybody who has exactly these roles.
-    #[must_use]
-    pub fn roles(roles: &[String]) -> Self {
-        Self::Roles(sorted(roles))
-    }
-
-    /// The partition of one user while they have these roles.
-    #[must_use]
-    pub fn user(user: &str, roles: &[String]) -> Self {
-        Self::User { user: user.to_owned(), roles: sorted(roles) }
-    }
-
-    /// Its name, as one path segment.
-    #[must_use]
-    pub fn name(&self) -> String {
-        match self {
-            Self::Public => "public".into(),
-            Self::Roles(roles) => format!("roles:{}", path::encode(&roles.join(","))),
-            Self::User { user, roles } => format!("user:{}:{}", path::encode(user), path::encode(&roles.join(","))),
-        }
-    }
-}
-
-fn sorted(roles: &[String]) -> Vec<String> {
-    let mut roles = roles.to_vec();
-    roles.sort();
-    roles.dedup();
-    roles
+/// What tells responses to one URL apart beside its partition.
+#[derive(Debug, Clone, Copy)]
+pub struct Edition<'a> {
+    /// The build of static files, the canary, or the shard; `-` where there is none of them.
+    pub name: &'a str,
+    /// What the origin knows of the locale: the negotiated one, and whether the path named it.
+    pub locale: Option<&'a str>,
 }
 
 /// The name of a stored answer.
@@ -65,24 +27,16 @@ pub struct Key {
 }
 
 impl Key {
-    /// The key of what is asked for. `edition` tells static files of one build from another's;
-    /// `locale` is what the origin is told of language: the negotiated one, and whether the path
-    /// said it.
+    /// The key of a request for `url`, whose path is `path` to the origin.
     #[must_use]
-    pub fn new(
-        url: &Url<'_>,
-        path: &str,
-        cache: &Cache,
-        edition: &str,
-        locale: Option<&str>,
-        partition: &Partition,
-    ) -> Self {
+    pub fn new(url: &Url<'_>, path: &str, cache: &Cache, edition: Edition<'_>, partition: &Partition) -> Self {
         let query = chosen_query(url, cache);
         let resource = format!("{}{path}{query}", url.authority);
         let partition = partition.name();
+        let Edition { name, locale } = edition;
         let locale = locale.unwrap_or("-");
         let scheme = url.scheme;
-        let url = format!("{STORE}{edition}/{scheme}/{locale}/{partition}/{resource}");
+        let url = format!("{STORE}{name}/{scheme}/{locale}/{partition}/{resource}");
         Self { url, resource, query, partition }
     }
 
@@ -135,13 +89,13 @@ mod tests {
             &url,
             "/x",
             &policy("query = [\"a\", \"b\"]"),
-            "e1",
-            Some("ja"),
+            Edition { name: "e1", locale: Some("ja") },
             &Partition::user("zoë/1", &["b".into(), "a".into()]),
         );
         assert_eq!(key.url, "https://usher.invalid/e1/https/ja/user:zo%C3%AB%2F1:a%2Cb/a.example:8443/x?a=1&b=2");
         assert_eq!((key.resource.as_str(), key.query.as_str()), ("a.example:8443/x?a=1&b=2", "?a=1&b=2"));
-        let plain = Key::new(&url, "/x", &policy("query = []"), "-", None, &Partition::Public);
+        let plain =
+            Key::new(&url, "/x", &policy("query = []"), Edition { name: "-", locale: None }, &Partition::Public);
         assert_eq!(plain.url, "https://usher.invalid/-/https/-/public/a.example:8443/x");
         assert_eq!(plain.slot(3), "https://usher.invalid/v3/-/https/-/public/a.example:8443/x");
     }
@@ -170,7 +124,7 @@ mod tests {
         #[test]
         fn different_visitors_have_different_keys(a in "\\PC{1,12}", b in "\\PC{1,12}", roles in prop::collection::vec("[!-+.-~]{1,6}", 0..3)) {
             let url = Url { scheme: "https", authority: "a", path: "/x", query: None };
-            let key = |partition: &Partition| Key::new(&url, "/x", &policy(""), "-", None, partition).url;
+            let key = |partition: &Partition| Key::new(&url, "/x", &policy(""), Edition { name: "-", locale: None }, partition).url;
             prop_assert_eq!(a == b, key(&Partition::user(&a, &roles)) == key(&Partition::user(&b, &roles)));
             prop_assert_ne!(key(&Partition::user(&a, &roles)), key(&Partition::roles(&roles)));
             prop_assert_ne!(key(&Partition::roles(&roles)), key(&Partition::Public));

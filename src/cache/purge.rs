@@ -3,10 +3,10 @@
 use super::key::chosen_query;
 use super::tag;
 use crate::config::{Config, units};
-use crate::head::Url;
-use crate::jwt;
+use crate::http::head::Url;
+use crate::http::json;
+use crate::http::path;
 use crate::ledger::subject;
-use crate::path;
 use crate::route;
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ impl Order {
     /// A sentence that names the field.
     pub fn parse(config: &Config, body: &str) -> Result<Self, String> {
         let sample = "allowed: a JSON object that says nothing twice, such as {\"tags\":[\"site\"]}";
-        let fields = jwt::object(body.as_bytes()).map_err(|e| format!("the body is not understood: {e}; {sample}"))?;
+        let fields = json::object(body.as_bytes()).map_err(|e| format!("the body is not understood: {e}; {sample}"))?;
         let known = ["tags", "urls", "prefixes", "everything", "soft"];
         if let Some(unknown) = fields.keys().find(|name| !known.contains(&name.as_str())) {
             let hint = units::nearest(unknown, known).map(|near| format!(" (did you mean \"{near}\"?)"));

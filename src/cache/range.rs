@@ -1,7 +1,7 @@
 //! Which part of a stored answer is asked for? (RFC 9110 14.1, 14.2, 13.1.5)
 
-use crate::date::date;
-use crate::head::Fields;
+use crate::http::date::date;
+use crate::http::head::Fields;
 
 /// What of a body of known length is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub fn holds(request: &Fields<'_>, stored: &Fields<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::head::answer;
+    use crate::http::head::answer;
     use proptest::prelude::*;
 
     #[test]

@@ -23,7 +23,7 @@ pub enum Forward {
 }
 
 impl Forward {
-    fn word(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Miss => "miss",
             Self::VaryMiss => "vary-miss",
@@ -78,7 +78,7 @@ impl Status {
             Self::Bypass("method") => "usher; fwd=method".into(),
             Self::Bypass(why) => format!("usher; fwd=bypass; detail={why}"),
             Self::Forward { reason, status, stored, collapsed, detail } => {
-                let mut field = format!("usher; fwd={}", reason.word());
+                let mut field = format!("usher; fwd={}", reason.as_str());
                 if let Some(status) = status {
                     field.push_str(&format!("; fwd-status={status}"));
                 }
@@ -102,13 +102,13 @@ impl Status {
 
     /// One word for the log.
     #[must_use]
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Hit { stale: None, .. } => "hit",
             Self::Hit { .. } => "hit-stale",
             Self::Bypass(_) => "bypass",
             Self::Forward { collapsed: true, .. } => "collapsed",
-            Self::Forward { reason, .. } => reason.word(),
+            Self::Forward { reason, .. } => reason.as_str(),
             Self::Refused => "refused",
             Self::Generated => "generated",
         }

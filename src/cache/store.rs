@@ -2,73 +2,12 @@
 
 use super::control::Directives;
 use super::stored::Stored;
+use super::unstored::Unstored;
 use super::{Key, freshness, tag, vary};
-use crate::config::{Cache, Millis, Route, Target};
-use crate::head::Fields;
+use crate::config::{Cache, LONGEST_STORED, Millis, Route, Target};
+use crate::http::head::Fields;
+use crate::http::path;
 use crate::ledger::Moment;
-use crate::path;
-
-/// Why an answer is not stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unstored {
-    /// Only answers to GET are stored.
-    Method,
-    /// Not final, partial, or not understood where it must be.
-    Status,
-    /// `no-store`, by the origin.
-    NoStore,
-    /// `no-store`, by the visitor.
-    Unwanted,
-    /// `private`.
-    Private,
-    /// The request had `Authorization`, and the answer does not say that others may have it.
-    Authorization,
-    /// `Set-Cookie`.
-    SetCookie,
-    /// It varies on what differs with each request.
-    Vary,
-    /// It says no lifetime, and neither does the route.
-    NoLifetime,
-    /// It is stale already and there is nothing to ask after it by.
-    Stale,
-    /// More tags, or longer ones, than could be purged.
-    Tags,
-    /// More bytes than are stored, by its own `Content-Length`.
-    Size,
-    /// The path says that it is a picture, say, and the answer is a page.
-    Disguised,
-    /// The ledger could not be read when it was asked for.
-    Ledger,
-}
-
-impl Unstored {
-    /// Whether the answer itself is why, and not how or when it was asked for.
-    #[must_use]
-    pub fn is_of_the_answer(self) -> bool {
-        !matches!(self, Self::Method | Self::Ledger | Self::Unwanted | Self::Authorization)
-    }
-
-    /// One word for `Cache-Status` and the log.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Method => "method",
-            Self::Status => "status",
-            Self::NoStore => "no-store",
-            Self::Unwanted => "request-no-store",
-            Self::Private => "private",
-            Self::Authorization => "authorization",
-            Self::SetCookie => "set-cookie",
-            Self::Vary => "vary",
-            Self::NoLifetime => "no-lifetime",
-            Self::Stale => "stale",
-            Self::Tags => "tags",
-            Self::Size => "size",
-            Self::Disguised => "disguised",
-            Self::Ledger => "ledger",
-        }
-    }
-}
 
 /// Statuses that say something of who asked, or of this moment: nobody else is given them (RFC 6585).
 const NEVER: [u16; 7] = [206, 304, 416, 428, 429, 431, 511];
@@ -96,8 +35,8 @@ pub struct Received<'a> {
     pub key: &'a Key,
     /// The path that the origin was asked for.
     pub path: &'a str,
-    /// What the origin was told.
-    pub told: &'a [(String, String)],
+    /// The fields that the origin got.
+    pub sent: &'a [(String, String)],
     /// Whether the request had `Authorization`.
     pub authorized: bool,
     /// The ledger had been read up to here when the origin was asked.
@@ -152,8 +91,31 @@ impl Received<'_> {
             None => return Err(Unstored::NoLifetime),
         };
         let age = if fixed { 0 } else { freshness::initial_age(fields, self.asked, self.received) };
-        let stored =
-            Stored::new(self, &said, lifetime, age, varies, tag::tags(fields, &self.route.tags, self.key.authority())?);
+        let tags = tag::tags(fields, &self.route.tags, self.key.authority())?;
+        let firm = said.must_revalidate || said.proxy_revalidate || said.no_cache;
+        let window = |stated: Option<u64>, route: Option<Millis>| {
+            let window = stated.map(|seconds| seconds * 1_000).or(route).unwrap_or(0);
+            if firm { 0 } else { window.min(LONGEST_STORED) }
+        };
+        let stored = Stored {
+            made: self.made,
+            received: self.received,
+            until: self.received.saturating_add(lifetime.saturating_sub(age).min(LONGEST_STORED)),
+            age,
+            partition: self.key.partition.clone(),
+            resource: self.key.resource.clone(),
+            tags,
+            control: fields.get("cache-control").map(str::to_owned),
+            expires: fields.get("expires").map(str::to_owned),
+            chosen: if varies.is_empty() { String::new() } else { vary::chosen(&varies, self.sent) },
+            vary: varies,
+            while_revalidate: window(said.stale_while_revalidate, policy.stale_while_revalidate),
+            if_error: window(said.stale_if_error, policy.stale_if_error),
+            // `s-maxage` says `proxy-revalidate` as well (RFC 9111 5.2.2.10).
+            if_disconnected: !firm && said.s_maxage.is_none(),
+            if_wanted: !firm && said.s_maxage.is_none(),
+            shareable: said.is_shareable(),
+        };
         if stored.is_worthless(fields) { Err(Unstored::Stale) } else { Ok(stored) }
     }
 }
@@ -191,9 +153,10 @@ fn is_disguised(path: &str, fields: &Fields<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Partition, route};
+    use super::super::{Edition, route};
     use super::*;
-    use crate::head::{Url, answer};
+    use crate::http::head::{Url, answer};
+    use crate::identity::Partition;
     use proptest::prelude::*;
 
     const NOW: Millis = 1_700_000_000_000;
@@ -203,7 +166,7 @@ mod tests {
         let route = route(toml);
         let policy = route.cache.as_ref().expect("a cache");
         let url = Url { scheme: "https", authority: "a", path, query: None };
-        let key = Key::new(&url, path, policy, "-", None, &Partition::Public);
+        let key = Key::new(&url, path, policy, Edition { name: "-", locale: None }, &Partition::Public);
         let received = Received {
             status,
             fields: &fields,
@@ -211,7 +174,7 @@ mod tests {
             policy,
             key: &key,
             path,
-            told: &[],
+            sent: &[],
             authorized,
             made: 1,
             asked: NOW,

@@ -1,12 +1,10 @@
 //! What is kept beside a stored answer, and is the answer still good? (RFC 9111 4)
 
-use super::control::{Directives, Wanted};
+use super::control::Wanted;
 use super::key::Key;
 use super::status::Forward;
-use super::store::Received;
-use super::vary;
 use crate::config::{LONGEST_STORED, Millis};
-use crate::head::{Edits, Fields};
+use crate::http::head::{Edits, Fields};
 use crate::ledger::{Moment, Validity, View, subject};
 use serde::{Deserialize, Serialize};
 
@@ -43,15 +41,15 @@ pub struct Stored {
     /// Which of its variants it is.
     pub chosen: String,
     /// Serves so long after `until` while it is asked for anew.
-    while_revalidate: Millis,
+    pub(super) while_revalidate: Millis,
     /// Serves so long after `until` while the origin fails.
-    if_error: Millis,
+    pub(super) if_error: Millis,
     /// Serves while the origin cannot be reached.
-    if_disconnected: bool,
+    pub(super) if_disconnected: bool,
     /// Serves stale to whoever asks for it (`max-stale`).
-    if_wanted: bool,
+    pub(super) if_wanted: bool,
     /// May be given to requests with `Authorization`.
-    shareable: bool,
+    pub(super) shareable: bool,
 }
 
 /// What a stored answer is good for now.
@@ -86,41 +84,6 @@ pub struct Question<'a> {
 }
 
 impl Stored {
-    pub(super) fn new(
-        received: &Received<'_>,
-        said: &Directives,
-        lifetime: Millis,
-        age: Millis,
-        varies: Vec<String>,
-        tags: Vec<String>,
-    ) -> Self {
-        let Received { fields, policy, key, .. } = *received;
-        let firm = said.must_revalidate || said.proxy_revalidate || said.no_cache;
-        let window = |stated: Option<u64>, route: Option<Millis>| {
-            let window = stated.map(|seconds| seconds * 1_000).or(route).unwrap_or(0);
-            if firm { 0 } else { window.min(LONGEST_STORED) }
-        };
-        Self {
-            made: received.made,
-            received: received.received,
-            until: received.received.saturating_add(lifetime.saturating_sub(age).min(LONGEST_STORED)),
-            age,
-            partition: key.partition.clone(),
-            resource: key.resource.clone(),
-            tags,
-            control: fields.get("cache-control").map(str::to_owned),
-            expires: fields.get("expires").map(str::to_owned),
-            chosen: if varies.is_empty() { String::new() } else { vary::chosen(&varies, received.told) },
-            vary: varies,
-            while_revalidate: window(said.stale_while_revalidate, policy.stale_while_revalidate),
-            if_error: window(said.stale_if_error, policy.stale_if_error),
-            // `s-maxage` says `proxy-revalidate` as well (RFC 9111 5.2.2.10).
-            if_disconnected: !firm && said.s_maxage.is_none(),
-            if_wanted: !firm && said.s_maxage.is_none(),
-            shareable: said.is_shareable(),
-        }
-    }
-
     /// Whether nothing could ever be done with it.
     pub(super) fn is_worthless(&self, fields: &Fields<'_>) -> bool {
         self.until <= self.received

@@ -1,8 +1,8 @@
 //! By which tags can an answer be purged, and which does an answer purge? (RFC 9875)
 
-use super::store::Unstored;
-use super::structured;
-use crate::head::Fields;
+use super::unstored::Unstored;
+use crate::http::head::Fields;
+use crate::http::structured;
 
 /// Tags an answer may have at most.
 const MOST: usize = 128;
@@ -67,7 +67,7 @@ fn group_tag(group: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::head::answer;
+    use crate::http::head::answer;
     use proptest::prelude::*;
 
     fn of(fields: &str) -> Result<Vec<String>, Unstored> {

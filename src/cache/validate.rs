@@ -1,7 +1,8 @@
 //! Does the visitor have it already? (RFC 9110 13)
 
-use crate::date::date;
-use crate::head::{Edits, Fields, list};
+use crate::http::date::date;
+use crate::http::head::{Edits, Fields};
+use crate::http::list::members;
 
 /// Whether a stored or received 200 is to be answered with 304: `If-None-Match` decides when it
 /// is there (weak comparison, RFC 9110 8.8.3.2), else `If-Modified-Since`.
@@ -9,7 +10,9 @@ use crate::head::{Edits, Fields, list};
 pub fn not_modified(request: &Fields<'_>, answer: &Fields<'_>) -> bool {
     match (request.get("if-none-match"), request.get("if-modified-since")) {
         (Some(wanted), _) if wanted.trim() == "*" => true,
-        (Some(wanted), _) => answer.get("etag").is_some_and(|known| list(wanted).any(|etag| weak(etag) == weak(known))),
+        (Some(wanted), _) => {
+            answer.get("etag").is_some_and(|known| members(wanted).any(|etag| weak(etag) == weak(known)))
+        }
         // What was not said to be modified was made when its `Date` says (RFC 9111 4.3.2).
         (None, Some(since)) => match (date(since), answer.get("last-modified").or(answer.get("date")).and_then(date)) {
             (Some(since), Some(modified)) => modified <= since,
@@ -81,7 +84,7 @@ pub fn update(stored: &Fields<'_>, fresh: &Fields<'_>, edits: &mut Edits) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::head::answer;
+    use crate::http::head::answer;
 
     #[test]
     fn if_none_match_decides_before_if_modified_since() {

@@ -5,7 +5,8 @@
 //! for each visitor) are in the key or cannot differ, so they select nothing.
 
 use crate::config::Millis;
-use crate::head::{Fields, list};
+use crate::http::head::Fields;
+use crate::http::list::members;
 use ct_codecs::{Base64UrlSafeNoPadding, Encoder};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -26,7 +27,7 @@ const EACH_REQUEST: [&str; 6] =
 /// can be given it.
 #[must_use]
 pub fn names(fields: &Fields<'_>, keyed: &[&str]) -> Option<Vec<String>> {
-    let mut names: Vec<String> = list(fields.get("vary").unwrap_or_default()).map(str::to_ascii_lowercase).collect();
+    let mut names: Vec<String> = members(fields.get("vary").unwrap_or_default()).map(str::to_ascii_lowercase).collect();
     names.retain(|name| !keyed.contains(&name.as_str()));
     names.sort();
     names.dedup();
@@ -156,7 +157,7 @@ impl Variants {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::head::answer;
+    use crate::http::head::answer;
     use proptest::prelude::*;
 
     fn told(fields: &[(&str, &str)]) -> Vec<(String, String)> {

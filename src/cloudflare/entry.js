@@ -7,8 +7,10 @@
 import { DurableObject } from "cloudflare:workers";
 import * as usher from "../../build/usher.js";
 import module from "../../build/usher_bg.wasm";
-import { answerThrough, behind, pack } from "./host.js";
-import { scatter } from "./store.js";
+import { answerThrough } from "./fetch.js";
+import { pack } from "./message.js";
+import { scatter } from "./single_flight.js";
+import { behind } from "./task.js";
 
 usher.initSync({ module });
 let era = 0;

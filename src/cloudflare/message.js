@@ -1,4 +1,4 @@
-// Heads of messages as lines (see src/head.rs), and how a failure is told.
+// Heads of messages as lines (see src/http/head.rs), and how a failure is told to the gateway.
 
 /** What a service failed of: down or unreachable, too late, too large, broken. */
 export const [DOWN, LATE, LARGE, BROKEN] = [1, 2, 3, 4];
@@ -37,4 +37,30 @@ export function edit(headers, edits) {
     at = end + 1;
   }
   return headers;
+}
+
+/** A request's head as lines: see src/http/head.rs. */
+export function pack(request) {
+  let fields = "";
+  let empty = false;
+  request.headers.forEach((value, name) => {
+    fields += `${name}:${value}\n`;
+    if (name === "content-length") empty = value === "0";
+  });
+  // Host names are the same in any case; the runtime hands over the client's spelling.
+  const { url } = request;
+  const slash = url.indexOf("/", url.indexOf("://") + 3);
+  const target = url.slice(0, slash).toLowerCase() + url.slice(slash);
+  const packed = `${target}\n${request.method}\n${empty || request.body === null ? 0 : 1}\n${fields}`;
+  const cf = request.cf;
+  if (!cf) return packed + "\n";
+  return (
+    `${packed}\n${cf.country ?? ""}\n${cf.continent ?? ""}\n${cf.latitude ?? ""}\n` +
+    `${cf.longitude ?? ""}\n${cf.colo ?? ""}\n${cf.httpProtocol ?? ""}`
+  );
+}
+
+/** An answer's head as lines. */
+export function head(response) {
+  return response.packed ?? lines(response.status, response.headers);
 }

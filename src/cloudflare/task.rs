@@ -7,7 +7,6 @@
 //! swept away when it has slept longer than what it waits for can last ([`within`]), and before that when
 //! there are too many.
 
-use super::host;
 use js_sys::{Array, Promise};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -15,6 +14,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen(raw_module = "../src/cloudflare/task.js")]
+extern "C" {
+    /// Runs a task once the current call into the gateway has returned.
+    #[wasm_bindgen(js_name = later)]
+    fn run_later(task: u32);
+}
 
 type Work = Pin<Box<dyn Future<Output = JsValue>>>;
 
@@ -130,7 +136,7 @@ pub(super) fn later(work: impl Future<Output = JsValue> + 'static) {
         tasks.sleep(task, Box::pin(work), 1);
         task
     });
-    host::later(task);
+    run_later(task);
 }
 
 fn run(task: u32, mut work: Work) -> JsValue {

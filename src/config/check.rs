@@ -4,106 +4,29 @@
 mod countries;
 mod identity;
 mod pools;
+mod problems;
 mod routes;
 mod shards;
 
-use super::{
-    Config, Coordinates, Issuer, Ledger, Locales, Matcher, Memory, Millis, Pool, Problem, Region, Route, Session,
-    Setting, Shards, Unset, raw, units,
-};
+use super::{Config, Coordinates, Ledger, Locales, Matcher, Memory, Problem, Region, Route, Session, Unset, raw};
 use countries::country;
 use identity::issuers;
 use pools::pools;
+use problems::{Around, CONTINENTS, Problems, token};
 use routes::{overlaps, route};
 use shards::shards;
 
-/// AF, AN, ... as Cloudflare says them.
-const CONTINENTS: [&str; 7] = ["AF", "AN", "AS", "EU", "NA", "OC", "SA"];
-
-/// Collects problems so that one build shows them all, and of one value the first.
-#[derive(Default)]
-struct Problems(Vec<Problem>);
-
-impl Problems {
-    fn add(&mut self, key: impl Into<String>, sentence: impl Into<String>) {
-        let key = key.into();
-        if self.0.iter().all(|known| known.key != key) {
-            self.0.push(Problem { key, sentence: sentence.into() });
-        }
-    }
-
-    /// The value, or its type's default after noting what is wrong with it.
-    fn take<T: Default>(&mut self, key: impl Into<String>, value: Result<T, String>) -> T {
-        value.unwrap_or_else(|sentence| {
-            self.add(key, sentence);
-            T::default()
-        })
-    }
-
-    fn duration(&mut self, key: impl Into<String>, text: &str) -> Millis {
-        self.take(
-            key,
-            units::duration(text).ok_or_else(|| {
-                format!(
-                    "found {text:?}; allowed: a whole number and a unit (ms, s, m, h, d), at most 366d, such as \"5s\""
-                )
-            }),
-        )
-    }
-
-    /// Bytes, at most `most`.
-    fn size(&mut self, key: impl Into<String>, text: &str, most: u64) -> u64 {
-        let good = units::size(text).filter(|&bytes| bytes <= most);
-        let allowed = most >> 20;
-        self.take(
-            key,
-            good.ok_or_else(|| {
-                format!("found {text:?}; allowed: a whole number and a unit (B, KiB, MiB), at most {allowed}MiB, such as \"64KiB\"")
-            }),
-        )
-    }
-
-    /// A wait that ends: at least 10 ms, at most `longest`.
-    fn deadline(&mut self, key: impl Into<String>, text: &str, longest: Millis) -> Millis {
-        let good = units::duration(text).filter(|deadline| (10..=longest).contains(deadline));
-        self.take(
-            key,
-            good.ok_or_else(|| format!("found {text:?}; allowed: 10ms to {}s, such as \"5s\"", longest / 1_000)),
-        )
-    }
-
-    /// The place of `name` among `known`, with a hint when it is nearly one of them.
-    fn place<'a>(&mut self, key: impl Into<String>, name: &str, known: impl Iterator<Item = &'a str>) -> usize {
-        let known: Vec<&str> = known.collect();
-        self.take(
-            key,
-            known.iter().position(|candidate| candidate == &name).ok_or_else(|| {
-                let hint = units::nearest(name, known.iter().copied()).map(|near| format!(" (did you mean {near:?}?)"));
-                format!("found {name:?}; allowed: {}{}", quoted(&known), hint.unwrap_or_default())
-            }),
-        )
-    }
-
-    fn name(&mut self, key: String, name: &str, earlier: bool) {
-        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
-            self.add(key, format!("found {name:?}; allowed: letters, digits, '-', '_' and '.'"));
-        } else if earlier {
-            self.add(key, format!("found {name:?} a second time; allowed: a name used once"));
-        }
+impl Config {
+    /// Checks the file as written.
+    ///
+    /// # Errors
+    /// Every problem found, in the order of the file.
+    pub fn check(raw: &raw::Raw) -> Result<Self, Vec<Problem>> {
+        config(raw)
     }
 }
 
-/// What a route may refer to.
-struct Around<'a> {
-    pools: &'a [Pool],
-    locales: &'a Locales,
-    /// Whether there is a `[locale]`.
-    spoken: bool,
-    issuers: &'a [Issuer],
-    shards: &'a [Shards],
-}
-
-pub(super) fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
+fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
     let mut problems = Problems::default();
     // What the file does not speak of is not touched.
     let silent = raw::Locale { prefix: false, ..raw::Locale::default() };
@@ -207,7 +130,7 @@ fn session(raw: &raw::Session, problems: &mut Problems) -> Session {
     if !(1..=100_000).contains(&raw.memo_entries) {
         problems.add("session.memo_entries", format!("found {}; allowed: 1 to 100000", raw.memo_entries));
     }
-    if let Some(page) = raw.sign_in.as_deref().filter(|page| !super::super::path::is_local(page)) {
+    if let Some(page) = raw.sign_in.as_deref().filter(|page| !super::super::http::path::is_local(page)) {
         problems.add("session.sign_in", format!("found {page:?}; allowed: a path on this host, such as \"/sign-in\""));
     }
     let remember = raw.remember.as_deref().map(|text| problems.duration("session.remember", text));
@@ -363,30 +286,4 @@ fn regions(raw: &[raw::Region], problems: &mut Problems) -> Vec<Region> {
 /// Degrees to millionths; out of range saturates (and has been reported).
 fn millionths(degrees: f64) -> i32 {
     (degrees * 1e6).round() as i32
-}
-
-/// `"${NAME}"`, or a value that `read` understands.
-fn setting(text: &str, read: impl Fn(&str) -> Option<String>) -> Option<Setting> {
-    match text.strip_prefix("${").map(|rest| rest.strip_suffix('}')) {
-        Some(Some(name)) => {
-            let good = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-            good.then(|| Setting::Var(name.to_owned()))
-        }
-        Some(None) => None,
-        None => read(text).map(Setting::Is),
-    }
-}
-
-fn token(key: &str, text: &str, problems: &mut Problems) {
-    let good = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-    if !good {
-        problems.add(key, format!("found {text:?}; allowed: letters, digits, '-', '_' and '.'"));
-    }
-}
-
-fn quoted(names: &[&str]) -> String {
-    if names.is_empty() {
-        return "nothing, for none is defined".into();
-    }
-    names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
 }

@@ -1,6 +1,6 @@
 //! Which hosts and paths a route is for, and which of two patterns is the more specific.
 
-use super::super::path;
+use super::super::http::path;
 use std::cmp::Ordering;
 
 /// A route's `host`.

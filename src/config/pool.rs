@@ -1,7 +1,8 @@
 //! Which origins stand together, and on what terms are they asked?
 
+use super::super::http::date::Millis;
 use super::raw::{Addressed, Algorithm, Down};
-use super::{Millis, Setting};
+use super::setting::Setting;
 
 /// Checked `[[pool]]`.
 #[derive(Debug, Clone)]

@@ -1,7 +1,10 @@
 //! Which requests go where, and on what terms?
 
+use super::super::http::date::Millis;
+use super::identity::Cors;
+use super::pattern::{Host, Pattern};
 use super::raw::{Auth, Authenticator, Fail, Require, Shared};
-use super::{Cors, Host, Millis, Pattern, Setting};
+use super::setting::Setting;
 
 /// Checked `[[route]]`.
 #[derive(Debug, Clone)]

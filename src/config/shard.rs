@@ -1,8 +1,7 @@
 //! Which pool has which part of the data?
 
-use super::identity::phase;
 use super::raw::{ShardBy, Values};
-use super::{Setting, Unset};
+use super::setting::{Bad, Setting, Unset};
 
 /// Checked `[[shards]]`.
 #[derive(Debug, Clone)]
@@ -69,6 +68,11 @@ impl Phase {
             _ => return None,
         })
     }
+}
+
+/// How far a move of shards is.
+pub(super) fn phase(text: String) -> Result<String, Bad> {
+    if Phase::parse(&text).is_some() { Ok(text) } else { Err(Unset::NotAPhase) }
 }
 
 /// What of a request is its key.

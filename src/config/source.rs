@@ -4,7 +4,7 @@
 
 mod mistake;
 
-use super::{Config, Problem, languages::Languages, raw::Raw, units};
+use super::{Config, Problem, languages::Languages, raw::Raw};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{LazyLock, Mutex, PoisonError};

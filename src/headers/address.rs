@@ -6,7 +6,7 @@
 //! The other way, a pool may want the visitor's own `Origin` and `Referer` spelled as the origin's, so that
 //! they agree with the `Host` that it sees.
 
-use crate::head::{Edits, Fields, Url};
+use crate::http::head::{Edits, Fields, Url};
 
 /// Where Workers that are bound seem to be: see `reach` in `src/cloudflare/host.js`.
 const BOUND: &str = "https://service.invalid";

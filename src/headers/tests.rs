@@ -1,6 +1,6 @@
 use super::*;
-use crate::identity::Source;
-use crate::session::{Absence, Record};
+use crate::identity::session::Record;
+use crate::identity::{Absence, Source};
 use proptest::prelude::*;
 use std::rc::Rc;
 
@@ -19,7 +19,7 @@ fn crossed(fields: &str, identity: &Identity, shared: Option<&Partition>) -> Vec
     let head = Head::parse(&packed).expect("a head");
     let visitor = Visitor::of(&head);
     let trace = trace::Trace::of(head.fields.get("traceparent"), head.fields.get("tracestate"), &[1; 24]);
-    let told = Told {
+    let told = Forwarded {
         identity,
         shared,
         locale: Some("ja"),
@@ -191,7 +191,7 @@ fn a_loop_is_seen() {
         ("a:b", false),
     ] {
         let packed = format!("200\n{sent}\n");
-        assert_eq!(is_loop(&crate::head::answer(&packed).1), seen, "{sent}");
+        assert_eq!(is_loop(&crate::http::head::answer(&packed).1), seen, "{sent}");
     }
 }
 
@@ -213,7 +213,7 @@ fn a_request_id_is_kept_only_when_it_is_sane() {
 #[test]
 fn what_an_origin_says_to_the_gateway_stays_here() {
     let sent = "200\ncache-tag:a\nsurrogate-key:b\ncdn-cache-control:x\ncache-groups:y\nusher-session:end\nendpoint-load-metrics:z\nx-usher-position:1\nusher-stored:{}\nconnection:close, x-hop\nx-hop:1\nkeep-alive:1\ncontent-type:text/html\n";
-    let (_, fields) = crate::head::answer(sent);
+    let (_, fields) = crate::http::head::answer(sent);
     let mut edits = Edits::new();
     to_client(&fields, false, false, &mut edits);
     vary(&fields, &["Cookie"], &mut edits);
@@ -229,7 +229,7 @@ fn vary_gains_only_what_it_lacks() {
         ("COOKIE, accept-language", "COOKIE, accept-language"),
     ] {
         let packed = format!("200\nvary:{had}\n");
-        let (_, fields) = crate::head::answer(&packed);
+        let (_, fields) = crate::http::head::answer(&packed);
         let mut edits = Edits::new();
         vary(&fields, &["Accept-Language", "Cookie"], &mut edits);
         assert_eq!(value(&edits.applied(&fields), "vary"), Some(has));

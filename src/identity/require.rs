@@ -2,8 +2,8 @@
 
 use crate::config::{Millis, Require};
 use crate::error::Error;
-use crate::jwt::find;
-use crate::session::Record;
+use crate::identity::jwt::find;
+use crate::identity::session::Record;
 
 /// Whether they have it at `now`.
 ///

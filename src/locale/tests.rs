@@ -132,11 +132,11 @@ proptest! {
         let locales = locales(&["en", "de", "fr", "ja"]);
         let choice = choose(&locales, &Wishes { header: Some(&header), ..Wishes::default() });
         prop_assert!(choice.locale < 4);
-        let alone = list(&header).filter_map(range).filter(|r| r.tag != "*").count() == list(&header).count();
+        let alone = members(&header).filter_map(range).filter(|r| r.tag != "*").count() == members(&header).count();
         if let (true, Some(found)) = (alone, negotiate(&locales, &header)) {
             let tag = &locales.supported[found];
-            let refused = list(&header).filter_map(range).any(|r| r.tag.eq_ignore_ascii_case(tag) && r.weight == 0);
-            let wanted = list(&header).filter_map(range).any(|r| r.tag.eq_ignore_ascii_case(tag) && r.weight > 0);
+            let refused = members(&header).filter_map(range).any(|r| r.tag.eq_ignore_ascii_case(tag) && r.weight == 0);
+            let wanted = members(&header).filter_map(range).any(|r| r.tag.eq_ignore_ascii_case(tag) && r.weight > 0);
             prop_assert!(!refused || wanted);
         }
     }

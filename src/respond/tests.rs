@@ -1,17 +1,17 @@
 use super::*;
-use crate::head::answer;
+use crate::http::head::answer;
 use proptest::prelude::*;
 
-fn asker(page: bool, language: &'static str) -> Asker<'static> {
-    static WORDS: std::sync::LazyLock<Vec<Words>> = std::sync::LazyLock::new(|| {
+fn asker(page: bool, language: &'static str) -> Recipient<'static> {
+    static WORDS: std::sync::LazyLock<Vec<Messages>> = std::sync::LazyLock::new(|| {
         let read = |tag: &str| {
-            let text = std::fs::read_to_string(format!("words/{tag}.toml")).expect("the shipped words");
-            Words { tag: tag.into(), ..toml::from_str(&text).expect("as TOML") }
+            let text = std::fs::read_to_string(format!("words/{tag}.toml")).expect("the shipped messages");
+            Messages { tag: tag.into(), ..toml::from_str(&text).expect("as TOML") }
         };
         ["en", "de", "ar"].map(read).to_vec()
     });
-    let words = WORDS.iter().find(|words| words.tag == language).expect("one of these");
-    Asker { page, navigates: page, words, request_id: "id-1", at: 0, home: "/", origin: None, sign_in: None }
+    let messages = WORDS.iter().find(|messages| messages.tag == language).expect("one of these");
+    Recipient { page, navigates: page, messages, request_id: "id-1", at: 0, home: "/", origin: None, sign_in: None }
 }
 
 fn fields(generated: &Generated) -> Vec<(String, String)> {
@@ -62,9 +62,9 @@ fn an_error_is_problem_json_or_a_page_in_the_visitors_language() {
 fn a_browser_without_a_session_is_sent_to_sign_in_and_a_program_is_told() {
     let location = sign_in_location("/sign-in", Some("/ja"), "/account?x=1&y=2");
     assert_eq!(location, "/ja/sign-in?return_to=%2Faccount%3Fx%3D1%26y%3D2");
-    let browser = error(&Error::Unauthenticated, &Asker { sign_in: Some(&location), ..asker(true, "en") });
+    let browser = error(&Error::Unauthenticated, &Recipient { sign_in: Some(&location), ..asker(true, "en") });
     assert_eq!((browser.status, value(&browser, "location").as_deref()), (302, Some(location.as_str())));
-    let program = error(&Error::Unauthenticated, &Asker { sign_in: Some(&location), ..asker(false, "en") });
+    let program = error(&Error::Unauthenticated, &Recipient { sign_in: Some(&location), ..asker(false, "en") });
     assert_eq!((program.status, value(&program, "www-authenticate").as_deref()), (401, Some("Cookie realm=\"usher\"")));
     let nowhere = error(&Error::Unauthenticated, &asker(true, "en"));
     assert_eq!(nowhere.status, 401);
@@ -85,7 +85,7 @@ fn a_script_is_told_where_to_sign_in_and_only_a_browser_that_shows_the_answer_is
         let packed = format!("200\n{said}\n");
         assert_eq!(navigates(&answer(&packed).1), sent, "{said}");
     }
-    let script = Asker { navigates: false, sign_in: Some("/in?return_to=%2Fa"), ..asker(true, "en") };
+    let script = Recipient { navigates: false, sign_in: Some("/in?return_to=%2Fa"), ..asker(true, "en") };
     for refusal in [Error::Unauthenticated, Error::StepUp(60)] {
         let said = error(&refusal, &script);
         assert_eq!((said.status, value(&said, "content-type").as_deref()), (401, Some("application/problem+json")));
@@ -97,7 +97,9 @@ fn a_script_is_told_where_to_sign_in_and_only_a_browser_that_shows_the_answer_is
 
 #[test]
 fn what_a_body_says_of_when_to_try_again_is_what_the_field_says() {
-    for failure in [Error::Busy, Error::Moving, Error::PoolDown, Error::IdentityDown, Error::Misconfigured] {
+    for failure in
+        [Error::Busy, Error::Moving, Error::PoolDown { stale_serves: false }, Error::IdentityDown, Error::Misconfigured]
+    {
         for page in [true, false] {
             let said = error(&failure, &asker(page, "en"));
             let seconds = value(&said, "retry-after").expect("when");
@@ -113,7 +115,7 @@ fn what_a_body_says_of_when_to_try_again_is_what_the_field_says() {
 #[test]
 fn a_failed_sign_in_leads_to_where_it_begins_again() {
     let failed = Error::SignInFailed { why: "too late", again: "/in?return_to=%2Fa".into() };
-    let page = error(&failed, &Asker { sign_in: Some("/in?return_to=%2Fa"), ..asker(true, "en") });
+    let page = error(&failed, &Recipient { sign_in: Some("/in?return_to=%2Fa"), ..asker(true, "en") });
     assert_eq!(page.status, 400);
     assert!(page.body.contains("<a href=\"/in?return_to=%2Fa\">Please sign in</a>"), "{}", page.body);
 }
@@ -138,8 +140,8 @@ fn a_server_error_says_nothing_of_the_inside() {
 proptest! {
     #[test]
     fn nothing_a_client_sends_becomes_markup(sentence in "\\PC{0,40}|[<>&\"']{0,20}", id in "[<>&\"'a-z]{0,20}") {
-        let said = error(&Error::Malformed(sentence), &Asker { request_id: &id, ..asker(true, "en") });
-        let empty = error(&Error::Malformed(String::new()), &Asker { request_id: "", ..asker(true, "en") });
+        let said = error(&Error::Malformed(sentence), &Recipient { request_id: &id, ..asker(true, "en") });
+        let empty = error(&Error::Malformed(String::new()), &Recipient { request_id: "", ..asker(true, "en") });
         prop_assert_eq!(said.body.matches('<').count(), empty.body.matches('<').count());
     }
 

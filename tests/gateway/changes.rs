@@ -1,7 +1,9 @@
 //! Changing a session while others of its requests are on their way, here and elsewhere.
 
+use crate::HOST;
+use crate::OPERATOR;
+use crate::sign_in;
 use crate::world::{Isolate, Message, World};
-use crate::{HOST, OPERATOR, sign_in};
 use serde_json::{Value, json};
 use std::rc::Rc;
 

@@ -1,13 +1,15 @@
 //! Who is asking, through the public API: tokens, keys, sessions, and what they may do.
 
+use crate::HOST;
+use crate::OPERATOR;
+use crate::sign_in;
 use crate::world::{Isolate, Message, World};
-use crate::{HOST, OPERATOR, sign_in};
 use jwt_simple::prelude::*;
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use usher::jwt::encode;
-use usher::platform::{Failure, Word};
+use usher::identity::jwt::encode;
+use usher::platform::{Document, Failure};
 
 const CONFIG: &str = r#"
 [session]
@@ -165,8 +167,8 @@ struct Pair(ed25519_compact::KeyPair, &'static str);
 
 impl Pair {
     fn new(kid: &'static str) -> Self {
-        let seed = usher::session::digest(kid);
-        let seed = usher::jwt::decode(&seed).unwrap();
+        let seed = usher::identity::session::digest(kid);
+        let seed = usher::identity::jwt::decode(&seed).unwrap();
         Self(ed25519_compact::KeyPair::from_seed(ed25519_compact::Seed::from_slice(&seed).unwrap()), kid)
     }
 
@@ -191,7 +193,7 @@ fn keys(pairs: &[&Pair]) -> String {
 }
 
 fn gives(world: &World, text: String) {
-    world.issuer(move |_, _| Ok(Word { status: 200, text: text.clone() }));
+    world.issuer(move |_, _| Ok(Document { status: 200, text: text.clone() }));
 }
 
 fn bearer(isolate: &Isolate, path: &str, token: &str) -> Message {
@@ -502,7 +504,7 @@ fn an_ended_token_is_over_in_every_form_of_its_signature() {
         Claims::create(Duration::from_secs(600)).with_issuer("https://remote").with_audience("us").with_subject("7");
     let token = pair.sign(said).unwrap();
     let (signed, signature) = token.rsplit_once('.').unwrap();
-    let mut bytes = usher::jwt::decode(signature).unwrap();
+    let mut bytes = usher::identity::jwt::decode(signature).unwrap();
     // n - s, byte by byte.
     let order = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
     let mut borrow = 0;
@@ -536,9 +538,9 @@ fn a_provider_that_moves_its_keys_is_followed() {
             .to_string(),
             ("https://remote/one", "one") => keys(&[&first]),
             ("https://remote/two", "two") => keys(&[&second]),
-            _ => return Ok(Word { status: 404, text: String::new() }),
+            _ => return Ok(Document { status: 404, text: String::new() }),
         };
-        Ok(Word { status: 200, text })
+        Ok(Document { status: 200, text })
     });
     assert_eq!(bearer(&isolate, "/token/x", &old.sign(&claims(&world, "https://remote", "7"))).status, 200);
     at.set("two");
@@ -641,7 +643,7 @@ fn nonsense_from_an_issuer_takes_no_good_key_away() {
         assert_eq!(bearer(&isolate, "/token/x", &good()).status, 200, "{text:.40}");
         assert_eq!(bearer(&isolate, "/token/x", &good()).status, 200, "{text:.40}");
     }
-    world.issuer(|_, _| Ok(Word { status: 302, text: String::new() }));
+    world.issuer(|_, _| Ok(Document { status: 302, text: String::new() }));
     world.pass(700_000);
     assert_eq!(bearer(&isolate, "/token/x", &good()).status, 200);
     assert_eq!(bearer(&isolate, "/token/x", &good()).status, 200);
@@ -713,7 +715,7 @@ fn every_family_holds_natively_as_at_the_edge() {
         let answer = bearer(&isolate, "/token/x", token);
         assert_eq!((answer.status, answer.body.as_str()), (200, format!("r:{user}").as_str()), "{}", found(&isolate));
         let (signed, signature) = token.rsplit_once('.').unwrap();
-        let bytes = usher::jwt::decode(signature).unwrap();
+        let bytes = usher::identity::jwt::decode(signature).unwrap();
         for (what, changed) in [
             ("zero", vec![0; bytes.len()]),
             ("truncated", bytes[..bytes.len() - 1].to_vec()),
@@ -736,11 +738,12 @@ fn every_family_holds_natively_as_at_the_edge() {
 fn the_rfcs_own_example_of_es256_holds() {
     let key = r#"{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#;
     let signed = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
-    let signature =
-        usher::jwt::decode("DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q")
-            .unwrap();
+    let signature = usher::identity::jwt::decode(
+        "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q",
+    )
+    .unwrap();
     let proof = |signature: &[u8]| {
-        crate::native::holds(&usher::platform::Proof {
+        crate::native::holds(&usher::platform::SignedMessage {
             algorithm: usher::config::Algorithm::ES256,
             key,
             signed,
@@ -1030,18 +1033,20 @@ fn an_origin_is_sworn_who_asks_for_what() {
     let jwks: Value = serde_json::from_str(&published.body).unwrap();
     assert!(!published.body.contains("\"d\""));
     let (signed, signature) = assertion.rsplit_once('.').unwrap();
-    let key =
-        ed25519_compact::PublicKey::from_slice(&usher::jwt::decode(jwks["keys"][0]["x"].as_str().unwrap()).unwrap())
-            .unwrap();
-    let signature = ed25519_compact::Signature::from_slice(&usher::jwt::decode(signature).unwrap()).unwrap();
+    let key = ed25519_compact::PublicKey::from_slice(
+        &usher::identity::jwt::decode(jwks["keys"][0]["x"].as_str().unwrap()).unwrap(),
+    )
+    .unwrap();
+    let signature = ed25519_compact::Signature::from_slice(&usher::identity::jwt::decode(signature).unwrap()).unwrap();
     key.verify(signed, &signature).unwrap();
-    let said: Value = serde_json::from_slice(&usher::jwt::decode(signed.split_once('.').unwrap().1).unwrap()).unwrap();
+    let said: Value =
+        serde_json::from_slice(&usher::identity::jwt::decode(signed.split_once('.').unwrap().1).unwrap()).unwrap();
     assert_eq!(
         (said["aud"].as_str(), said["sub"].as_str(), said["jti"].as_str(), said["method"].as_str()),
         (Some("the-app"), Some("7"), Some("r-1"), Some("GET"))
     );
     assert_eq!(said["exp"].as_u64().unwrap() - said["iat"].as_u64().unwrap(), 60);
-    assert_eq!(said["path_sha256"], usher::session::digest("/any/x?y=1").as_str());
+    assert_eq!(said["path_sha256"], usher::identity::session::digest("/any/x?y=1").as_str());
     isolate.get(&format!("{HOST}/optional/x"), &[]);
     assert!(world.heard.borrow().last().unwrap().field("usher-assertion").is_some(), "also of nobody");
     world.vars.borrow_mut().insert("SIGNING_KEYS".into(), "{}".into());
@@ -1094,14 +1099,14 @@ fn provider(world: &Rc<World>, pair: &Rc<Pair>, said: &Rc<RefCell<Value>>) -> Rc
                 let good = form.is_some_and(|form| form.contains("code=good") && form.contains("code_verifier="))
                     && count.get() == 0;
                 if !good {
-                    return Ok(Word { status: 400, text: "{\"error\":\"invalid_grant\"}".into() });
+                    return Ok(Document { status: 400, text: "{\"error\":\"invalid_grant\"}".into() });
                 }
                 count.set(count.get() + 1);
                 json!({"access_token": "x", "token_type": "Bearer", "id_token": pair.sign(&said.borrow())}).to_string()
             }
             _ => return Err(Failure::Unreachable),
         };
-        Ok(Word { status: 200, text })
+        Ok(Document { status: 200, text })
     });
     redeemed
 }
@@ -1233,7 +1238,7 @@ fn an_id_token_that_does_not_hold_signs_nobody_in() {
                     "https://id/keys" => keys(&[&real]),
                     _ => json!({"id_token": stranger.sign(&said.borrow())}).to_string(),
                 };
-                Ok(Word { status: 200, text })
+                Ok(Document { status: 200, text })
             });
         }
         let query = format!("code=good&state={}&iss=https%3A%2F%2Fid", parameter("state"));

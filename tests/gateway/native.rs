@@ -2,13 +2,13 @@
 
 use jwt_simple::prelude::*;
 use usher::config::Algorithm;
-use usher::platform::Proof;
+use usher::platform::SignedMessage;
 
 /// Whether a signature holds, with nothing looked at but the signature.
-pub(crate) fn holds(proof: &Proof<'_>) -> bool {
-    let token = format!("{}.{}", proof.signed, usher::jwt::encode(proof.signature));
-    let jwk: serde_json::Value = serde_json::from_str(proof.key).unwrap();
-    let part = |name: &str| usher::jwt::decode(jwk[name].as_str().unwrap()).unwrap();
+pub(crate) fn holds(message: &SignedMessage<'_>) -> bool {
+    let token = format!("{}.{}", message.signed, usher::identity::jwt::encode(message.signature));
+    let jwk: serde_json::Value = serde_json::from_str(message.key).unwrap();
+    let part = |name: &str| usher::identity::jwt::decode(jwk[name].as_str().unwrap()).unwrap();
     let options = || {
         let anytime = VerificationOptions {
             accept_future: true,
@@ -31,7 +31,7 @@ pub(crate) fn holds(proof: &Proof<'_>) -> bool {
         };
     }
     let point = || [vec![4], part("x"), part("y")].concat();
-    match proof.algorithm {
+    match message.algorithm {
         Algorithm::EdDSA => curve!(Ed25519PublicKey, part("x")),
         Algorithm::ES256 => curve!(ES256PublicKey, point()),
         Algorithm::ES384 => curve!(ES384PublicKey, point()),
@@ -48,7 +48,7 @@ pub(crate) fn holds(proof: &Proof<'_>) -> bool {
 /// A signature as the edge makes it with Ed25519: over a text that needs be no token.
 pub(crate) fn sign(jwk: &str, text: &str) -> Option<String> {
     let jwk: serde_json::Value = serde_json::from_str(jwk).ok()?;
-    let part = |name: &str| usher::jwt::decode(jwk[name].as_str()?);
+    let part = |name: &str| usher::identity::jwt::decode(jwk[name].as_str()?);
     let pair = ed25519_compact::KeyPair::from_slice(&[part("d")?, part("x")?].concat()).ok()?;
-    Some(usher::jwt::encode(&*pair.sk.sign(text, None)))
+    Some(usher::identity::jwt::encode(&*pair.sk.sign(text, None)))
 }

@@ -1,11 +1,15 @@
 //! Origins that are balanced, fail, come back, lag and move, on a world in memory.
 
+use crate::EVERY_ROUTE;
+use crate::HOST;
+use crate::OPERATOR;
+use crate::sign_in;
+use crate::world;
 use crate::world::{Isolate, Message, World};
-use crate::{EVERY_ROUTE, HOST, OPERATOR, sign_in, world};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use usher::health::letter::Finding;
+use usher::origin::health::protocol::ProbeResult;
 use usher::platform::Failure;
 
 /// An isolate whose origins `dead` says are dead, with what each origin is asked.
@@ -617,7 +621,7 @@ fn where_all_are_taken_for_fit_those_who_fail_are_still_asked_after() {
     let probe = usher::config::source::read(EVERY_ROUTE, "t").unwrap().1.pools;
     let probe = probe.iter().find(|pool| pool.name == "trio").unwrap().probe.clone().unwrap();
     for _ in 0..2 {
-        let findings = ["one", "two", "three"].map(|name| Finding { name: name.into(), ..Finding::default() });
+        let findings = ["one", "two", "three"].map(|name| ProbeResult { name: name.into(), ..ProbeResult::default() });
         isolate.world.rosters.borrow_mut().get_mut("trio").unwrap().found(
             &probe,
             findings.into(),

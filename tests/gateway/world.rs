@@ -1,7 +1,8 @@
 //! The world in memory: the only fake there is. Its clock moves when told to, and what is down is
 //! down because a test said so.
 
-use crate::native;
+mod platform;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -10,17 +11,13 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use usher::config::Millis;
-use usher::config::{Config, Spoken, raw::Raw, source};
-use usher::gateway::{Built, Gateway};
-use usher::head::{self, Head};
-use usher::health::letter::Letter;
-use usher::health::roster::Roster;
-use usher::ledger::{Entry, Page, Stamp};
-use usher::platform::{
-    After, Answer, Ask, Carry, Content, Down, Failure, Joined, Notes, Platform, Proof, Question, Reply, Store,
-    Unreadable, Word,
-};
-use usher::session::Note;
+use usher::config::{Catalog, Config, raw::Raw, source};
+use usher::gateway::{After, Built, Content, Gateway, Reply};
+use usher::http::head;
+use usher::ledger::{Page, Stamp};
+use usher::origin::health::prober::ProberState;
+use usher::origin::health::protocol::Request;
+use usher::platform::{CacheStore, Document, Failure, Unavailable};
 
 /// A whole answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +58,7 @@ impl Heard {
 }
 
 type Origin = Box<dyn Fn(&Heard) -> Result<Message, Failure>>;
-type Issuer = Box<dyn Fn(&str, Option<&str>) -> Result<Word, Failure>>;
+type Issuer = Box<dyn Fn(&str, Option<&str>) -> Result<Document, Failure>>;
 
 /// Everything that gateways share.
 pub(crate) struct World {
@@ -87,7 +84,7 @@ pub(crate) struct World {
     pub(crate) heard: RefCell<Vec<Heard>>,
     pub(crate) vars: RefCell<BTreeMap<String, String>>,
     pub(crate) log: RefCell<Vec<String>>,
-    pub(crate) rosters: RefCell<BTreeMap<String, Roster>>,
+    pub(crate) rosters: RefCell<BTreeMap<String, ProberState>>,
     pub(crate) prober_down: Cell<bool>,
     dice: Cell<u64>,
 }
@@ -128,7 +125,7 @@ impl World {
         *self.origin.borrow_mut() = Box::new(answer);
     }
 
-    pub(crate) fn issuer(&self, answer: impl Fn(&str, Option<&str>) -> Result<Word, Failure> + 'static) {
+    pub(crate) fn issuer(&self, answer: impl Fn(&str, Option<&str>) -> Result<Document, Failure> + 'static) {
         *self.issuer.borrow_mut() = Box::new(answer);
     }
 
@@ -150,13 +147,13 @@ impl World {
         self.stamps.borrow_mut().push(Stamp { subject: subject.into(), since, soft: false, until: u64::MAX });
     }
 
-    /// A pool's prober, as the object around [`Roster`] does it.
-    fn prober(&self, pool: &str, letter: &str) -> Result<String, Down> {
-        up(self.prober_down.get())?;
-        let letter: Letter = serde_json::from_str(letter).map_err(|_| Down)?;
+    /// A pool's prober, as the object around [`ProberState`] does it.
+    fn prober(&self, pool: &str, letter: &str) -> Result<String, Unavailable> {
+        platform::up(self.prober_down.get())?;
+        let letter: Request = serde_json::from_str(letter).map_err(|_| Unavailable)?;
         let mut rosters = self.rosters.borrow_mut();
         let report = rosters.entry(pool.to_owned()).or_default().answer(letter, self.now.get());
-        serde_json::to_string(&report.0).map_err(|_| Down)
+        serde_json::to_string(&report.0).map_err(|_| Unavailable)
     }
 
     fn page(&self, since: u64) -> Page {
@@ -193,11 +190,11 @@ impl Isolate {
     pub(crate) fn new(world: &Rc<World>, toml: &str) -> Self {
         let config = Config::check(&raw(toml)).unwrap();
         let languages = source::languages(&config);
-        let words = serde_json::to_string(&Spoken::read(&config, Path::new("words")).unwrap()).unwrap();
+        let messages = serde_json::to_string(&Catalog::read(&config, Path::new("words")).unwrap()).unwrap();
         let built = Built {
             raw: raw(toml),
             languages: &languages,
-            words: &words,
+            messages: &messages,
             pages: r#"{"/about":[0,2]}"#,
             edition: "edition",
         };
@@ -251,7 +248,7 @@ impl Isolate {
         if let (Some(store), Content::Whole(other) | Content::Bare(other) | Content::Part(other, ..)) =
             (store, &content)
         {
-            visit.keep(other.clone(), &store);
+            visit.store(other.clone(), &store);
         }
         self.after(packed, after);
         (message, waits)
@@ -273,14 +270,6 @@ impl Isolate {
     }
 }
 
-/// Everything here is there at once: one poll must do.
-fn now<F: Future>(future: F) -> F::Output {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => value,
-        Poll::Pending => panic!("the gateway waits for something that is not there"),
-    }
-}
-
 struct Visit<'a> {
     isolate: &'a Isolate,
     packed: &'a str,
@@ -288,203 +277,10 @@ struct Visit<'a> {
     waits: Cell<u32>,
 }
 
-impl Visit<'_> {
-    fn world(&self) -> &World {
-        self.waits.set(self.waits.get() + 1);
-        &self.isolate.world
-    }
-}
-
-fn up(down: bool) -> Result<(), Down> {
-    if down { Err(Down) } else { Ok(()) }
-}
-
-impl Platform for Visit<'_> {
-    type Body = Message;
-
-    fn now(&self) -> Millis {
-        self.isolate.world.now.get()
-    }
-
-    fn random<const N: usize>(&self) -> [u8; N] {
-        let dice = &self.isolate.world.dice;
-        std::array::from_fn(|_| {
-            dice.set(dice.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
-            (dice.get() >> 56) as u8
-        })
-    }
-
-    fn var(&self, name: &str) -> Option<String> {
-        self.isolate.world.vars.borrow().get(name).cloned()
-    }
-
-    fn log(&self, line: &str) {
-        self.isolate.world.log.borrow_mut().push(line.to_owned());
-    }
-
-    async fn record_read(&self, key: &str, _: Millis) -> Result<Option<String>, Down> {
-        let world = self.world();
-        world.store_reads.set(world.store_reads.get() + 1);
-        up(world.store_down.get())?;
-        Ok(world.shown(key))
-    }
-
-    async fn record_write(&self, key: &str, value: &str, _: u64) -> Result<(), Down> {
-        up(self.world().store_down.get())?;
-        self.world().store.borrow_mut().insert(key.into(), value.into());
-        self.world().remember_store();
-        Ok(())
-    }
-
-    async fn record_delete(&self, key: &str) -> Result<(), Down> {
-        assert!(!key.is_empty(), "the store knows no such key");
-        up(self.world().store_down.get())?;
-        self.world().store.borrow_mut().remove(key);
-        self.world().notes.borrow_mut().remove(key);
-        self.world().remember_store();
-        Ok(())
-    }
-
-    async fn note_write(&self, note: &Note, _: u64) -> Result<(), Down> {
-        up(self.world().store_down.get())?;
-        assert!(note.text.len() <= 1_024 && note.name.len() <= 512, "more than the store takes: {note:?}");
-        self.world().notes.borrow_mut().insert(note.name.clone(), note.text.clone());
-        Ok(())
-    }
-
-    async fn notes(&self, prefix: &str, _: Option<&str>) -> Result<Notes, Down> {
-        up(self.world().store_down.get())?;
-        let notes = self.world().notes.borrow();
-        let found = notes.iter().filter(|(name, _)| name.starts_with(prefix));
-        Ok(Notes { notes: found.map(|(name, text)| (name.clone(), text.clone())).collect(), next: None })
-    }
-
-    async fn verify(&self, proof: &Proof<'_>) -> Result<bool, Down> {
-        let verified = &self.world().verified;
-        verified.set(verified.get() + 1);
-        Ok(native::holds(proof))
-    }
-
-    async fn sign(&self, key: &str, text: &str) -> Result<String, Down> {
-        self.world();
-        native::sign(key, text).ok_or(Down)
-    }
-
-    async fn consult(&self, question: &Question<'_>) -> Result<Word, Failure> {
-        let world = self.world();
-        world.consulted.borrow_mut().push(question.url.to_owned());
-        let word = (world.issuer.borrow())(question.url, question.form)?;
-        if word.text.len() > question.most { Err(Failure::Unreachable) } else { Ok(word) }
-    }
-
-    async fn ledger_read(&self, since: u64, _: Millis) -> Result<(Millis, Page), Down> {
-        let world = self.world();
-        world.ledger_reads.set(world.ledger_reads.get() + 1);
-        up(world.ledger_down.get())?;
-        Ok((world.now.get(), world.page(since)))
-    }
-
-    async fn ledger_stamp(&self, entry: &Entry, _: Millis) -> Result<Page, Down> {
-        let world = self.world();
-        up(world.ledger_down.get())?;
-        let newest = world.stamps.borrow().last().map_or(0, |stamp| stamp.since);
-        let moment = newest.max(world.now.get()) + 1;
-        for subject in &entry.subjects {
-            world.stamps.borrow_mut().push(Stamp {
-                subject: subject.clone(),
-                since: moment,
-                soft: entry.soft,
-                until: moment + entry.lifetime,
-            });
-        }
-        Ok(world.page(entry.since))
-    }
-
-    async fn fetch(&self, ask: &Ask<'_>) -> Result<Answer<Message>, Failure> {
-        let world = self.world();
-        let head = Head::parse(self.packed).ok_or(Failure::Unreachable)?;
-        let fields = if ask.carry == Carry::Nothing { head::Fields::default() } else { head.fields };
-        let heard = Heard { method: ask.method.into(), url: ask.url.into(), fields: ask.edits.applied(&fields) };
-        world.heard.borrow_mut().push(heard.clone());
-        let message = (world.origin.borrow())(&heard)?;
-        Ok(Answer { packed: message.packed(), body: message })
-    }
-
-    async fn hedge(&self, first: &Ask<'_>, _: Millis, second: &Ask<'_>) -> (bool, Result<Answer<Message>, Failure>) {
-        // Who is asked first is always too slow here.
-        let _ = self.fetch(first).await;
-        (true, self.fetch(second).await)
-    }
-
-    async fn hold(&self, _: Millis) -> Result<(), Unreadable> {
-        Ok(())
-    }
-
-    fn discard(&self, _: Message) {}
-
-    async fn pause(&self, time: Millis) {
-        self.world().pass(time);
-    }
-
-    async fn prober(&self, pool: &str, letter: &str, _: Millis) -> Result<String, Down> {
-        self.world().prober(pool, letter)
-    }
-
-    async fn file(&self, path: &str) -> Result<Answer<Message>, Failure> {
-        let missing = Message::new(404, &[], "");
-        let message = self.world().files.borrow().get(path).cloned().unwrap_or(missing);
-        Ok(Answer { packed: message.packed(), body: message })
-    }
-
-    fn memory(&self, key: &str) -> Option<Answer<Message>> {
-        let message = self.isolate.memory.borrow().get(key).cloned()?;
-        Some(Answer { packed: message.packed(), body: message })
-    }
-
-    fn claim(&self, flight: &str, _: Millis) -> Option<String> {
-        self.isolate.flights.borrow_mut().insert(flight.to_owned()).then(|| flight.to_owned())
-    }
-
-    async fn join(&self, _: &str, _: Millis) -> Joined<Message> {
-        Joined::Alone
-    }
-
-    fn oversized(&self, _: &str) -> bool {
-        false
-    }
-
-    fn release(&self, flight: &str, _: Option<Failure>) {
-        assert!(self.isolate.flights.borrow_mut().remove(flight), "released what was not claimed: {flight}");
-    }
-
-    fn forget(&self, key: &str) {
-        self.isolate.cache.borrow_mut().remove(key);
-        self.isolate.memory.borrow_mut().remove(key);
-    }
-
-    fn keep(&self, answer: Message, store: &Store) {
-        let packed = answer.packed();
-        let mut fields = store.edits.applied(&head::answer(&packed).1);
-        fields.retain(|(name, _)| name != "content-length");
-        fields.push(("content-length".into(), answer.body.len().to_string()));
-        self.isolate.put(&store.key, Message { fields, ..answer });
-        if let Some(variants) = &store.variants {
-            let fields = variants.edits.applied(&head::Fields::default());
-            self.isolate.put(&variants.key, Message { status: 200, fields, body: String::new() });
-        }
-        if !store.claim.is_empty() {
-            assert!(self.isolate.flights.borrow_mut().remove(&store.claim), "stored what was not claimed");
-        }
-    }
-
-    async fn cache_read(&self, key: &str) -> Option<Answer<Message>> {
-        self.world();
-        let message = self.isolate.cache.borrow().get(key).cloned()?;
-        Some(Answer { packed: message.packed(), body: message })
-    }
-
-    async fn body(&self, most: usize) -> Result<String, Unreadable> {
-        self.world();
-        if self.body.len() > most { Err(Unreadable::TooLarge) } else { Ok(self.body.to_owned()) }
+/// Everything here is there at once: one poll must do.
+fn now<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("the gateway waits for something that is not there"),
     }
 }

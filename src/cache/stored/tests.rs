@@ -1,6 +1,9 @@
-use super::super::{Partition, route};
+use super::super::control::Directives;
+use super::super::store::Received;
+use super::super::{Edition, route, vary};
 use super::*;
-use crate::head::{Url, answer};
+use crate::http::head::{Url, answer};
+use crate::identity::Partition;
 use crate::ledger::{Page, Stamp};
 use proptest::prelude::*;
 
@@ -9,11 +12,17 @@ const CONTROL: &str = "max-age=60";
 fn key(path: &str) -> Key {
     let route = route("");
     let url = Url { scheme: "https", authority: "a.example", path, query: Some("q=1") };
-    Key::new(&url, path, route.cache.as_ref().expect("a cache"), "-", Some("en"), &Partition::Public)
+    Key::new(
+        &url,
+        path,
+        route.cache.as_ref().expect("a cache"),
+        Edition { name: "-", locale: Some("en") },
+        &Partition::Public,
+    )
 }
 
 /// An answer received at 1,000 with these fields, as it stands in the store.
-fn kept(path: &str, fields: &str, told: &[(String, String)]) -> String {
+fn kept(path: &str, fields: &str, sent: &[(String, String)]) -> String {
     let packed = format!("200\n{fields}\n");
     let (status, fields) = answer(&packed);
     let route = route("");
@@ -26,7 +35,7 @@ fn kept(path: &str, fields: &str, told: &[(String, String)]) -> String {
         policy,
         key: &key,
         path,
-        told,
+        sent,
         authorized: false,
         made: 10,
         asked: 1_000,
@@ -60,7 +69,7 @@ fn ask(packed: &str, path: &str, view: &View, now: Millis, wanted: &str) -> Look
     Stored::judge(&answer(packed).1, &question)
 }
 
-fn word(lookup: &Lookup) -> &'static str {
+fn described(lookup: &Lookup) -> &'static str {
     match lookup {
         Lookup::Fresh(_) => "fresh",
         Lookup::Stale(_, Forward::Request) => "request",
@@ -87,21 +96,21 @@ fn every_name_of_a_stored_answer_can_void_it() {
         "prefix:a.example/x",
     ] {
         assert_eq!(judged(&view(subject, 11, false)), Lookup::Void("purged"), "{subject}");
-        assert_eq!(word(&judged(&view(subject, 11, true))), "stale", "{subject}");
-        assert_eq!(word(&judged(&view(subject, 10, false))), "fresh", "{subject}");
+        assert_eq!(described(&judged(&view(subject, 11, true))), "stale", "{subject}");
+        assert_eq!(described(&judged(&view(subject, 10, false))), "fresh", "{subject}");
     }
     for subject in
         ["tag:t", "url:a.example/x/y", "prefix:/x/", "prefix:/x/y/z", "prefix:b.example/", "prefix:/xx", "user:t1"]
     {
-        assert_eq!(word(&judged(&view(subject, 11, false))), "fresh", "{subject}");
+        assert_eq!(described(&judged(&view(subject, 11, false))), "fresh", "{subject}");
     }
 }
 
 #[test]
 fn an_answer_is_stale_at_the_moment_its_lifetime_ends() {
     let packed = kept("/x", &format!("cache-control:{CONTROL}"), &[]);
-    assert_eq!(word(&ask(&packed, "/x", &View::default(), 60_999, "")), "fresh");
-    assert_eq!(word(&ask(&packed, "/x", &View::default(), 61_000, "")), "stale");
+    assert_eq!(described(&ask(&packed, "/x", &View::default(), 60_999, "")), "fresh");
+    assert_eq!(described(&ask(&packed, "/x", &View::default(), 61_000, "")), "stale");
 }
 
 #[test]
@@ -118,9 +127,9 @@ fn a_copy_of_another_partition_or_resource_is_never_served() {
 #[test]
 fn another_variant_is_not_served() {
     let fields = "cache-control:max-age=60\nvary:foo";
-    assert_eq!(word(&ask(&kept("/x", fields, &[]), "/x", &View::default(), 1_000, "")), "fresh");
+    assert_eq!(described(&ask(&kept("/x", fields, &[]), "/x", &View::default(), 1_000, "")), "fresh");
     let told = [("foo".to_owned(), "1".to_owned())];
-    assert_eq!(word(&ask(&kept("/x", fields, &told), "/x", &View::default(), 1_000, "")), "variant");
+    assert_eq!(described(&ask(&kept("/x", fields, &told), "/x", &View::default(), 1_000, "")), "variant");
 }
 
 /// RFC 9111 5.2.1.
@@ -143,11 +152,11 @@ fn a_visitors_directives_are_obeyed() {
         (71_000, "min-fresh=1", "request"),
         (71_000, "only-if-cached", "stale"),
     ] {
-        assert_eq!(word(&ask(&packed, "/x", &View::default(), now, wanted)), found, "{now} {wanted}");
+        assert_eq!(described(&ask(&packed, "/x", &View::default(), now, wanted)), found, "{now} {wanted}");
     }
     for firm in ["must-revalidate", "proxy-revalidate", "s-maxage=50"] {
         let packed = kept("/x", &format!("cache-control:max-age=50, {firm}"), &[]);
-        assert_eq!(word(&ask(&packed, "/x", &View::default(), 71_000, "max-stale")), "stale", "{firm}");
+        assert_eq!(described(&ask(&packed, "/x", &View::default(), 71_000, "max-stale")), "stale", "{firm}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which codes are countries'? (ISO 3166-1 alpha-2)
 
-use super::Problems;
+use super::problems::Problems;
 
 /// Every code that is assigned, and Kosovo's, which Cloudflare says as well.
 const CODES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT \

@@ -1,10 +1,11 @@
 //! Who is believed, and what a route asks of those who come.
 
-use super::super::identity::{is_telling, secure};
+use super::super::identity::is_telling;
+use super::super::setting::secure;
 use super::super::{
     Algorithm, Auth, Authenticator, Client, Cors, Fail, Issuer, KeySource, Millis, Setting, base_url, raw,
 };
-use super::{Around, Problems, quoted, setting};
+use super::problems::{Around, Problems, quoted, setting};
 
 /// How long a browser may remember what a preflight said, when the route does not say.
 const CORS_MAX_AGE: &str = "10m";

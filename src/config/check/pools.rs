@@ -1,11 +1,11 @@
 //! What a pool and its origins may say.
 
-use super::super::super::path;
+use super::super::super::http::path;
 use super::super::{
     Addressed, Balance, Ejection, HashBy, Millis, Origin, Pool, Probe, Region, Replicas, Retry, Setting,
 };
 use super::super::{origin_url, raw};
-use super::{Problems, setting};
+use super::problems::{Problems, setting};
 use std::cmp::Ordering;
 
 /// How far apart isolates tell one another of their origins, when nothing is said.

@@ -1,13 +1,13 @@
 //! What a route may say.
 
-use super::super::super::path;
-use super::super::identity::is_percent;
+use super::super::super::http::path;
+use super::super::setting::is_percent;
 use super::super::{
     Addressed, Cache, Canary, Host, LONGEST_STORED, Millis, Pattern, Route, Segment, Setting, ShardKey, TRACKERS,
     Target, base_url, raw,
 };
 use super::identity::{Guard, guard};
-use super::{Around, Problems, quoted, setting};
+use super::problems::{Around, Problems, quoted, setting};
 use std::cmp::Ordering;
 
 /// Where a route's deadline stands when it says nothing.

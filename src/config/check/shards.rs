@@ -1,10 +1,10 @@
 //! What a map of shards may say: every key has one shard, and no key has two.
 
-use super::super::identity::phase;
 use super::super::raw::{Shard as Raw, ShardBy};
+use super::super::shard::phase;
 use super::super::{Pool, Setting, Shard, ShardKey, Shards, raw};
 use super::countries::country;
-use super::{CONTINENTS, Problems, setting};
+use super::problems::{CONTINENTS, Problems, setting};
 
 pub(super) fn shards(raw: &[raw::Shards], pools: &[Pool], problems: &mut Problems) -> Vec<Shards> {
     let mut all: Vec<Shards> = Vec::with_capacity(raw.len());

@@ -1,6 +1,6 @@
 //! What serde says of a value of the wrong kind, as a sentence that says what is allowed there.
 
-use super::units;
+use super::super::units;
 
 /// Keys whose value is a duration.
 const DURATIONS: [&str; 26] = [

@@ -1,5 +1,5 @@
 use super::*;
-use crate::head::{Head, answer};
+use crate::http::head::{Head, answer};
 use proptest::prelude::*;
 
 fn addresses<'a>(origin: &'a str, prefix: &'a str) -> Addresses<'a> {

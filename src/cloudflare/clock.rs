@@ -1,0 +1,28 @@
+//! [`Clock`] by JavaScript's.
+
+use super::edge::{Edge, timer};
+use super::task::wait;
+use crate::config::Millis;
+use crate::platform::Clock;
+use js_sys::Promise;
+use wasm_bindgen::prelude::*;
+
+// The path is as seen from build/usher.js, which imports it.
+#[wasm_bindgen(raw_module = "../src/cloudflare/timing.js")]
+extern "C" {
+    // With `catch`, or the glue would import the whole module a second time.
+    #[wasm_bindgen(catch)]
+    fn sleep(time: f64) -> Result<Promise, JsValue>;
+}
+
+impl Clock for Edge {
+    fn now(&self) -> Millis {
+        js_sys::Date::now() as Millis
+    }
+
+    async fn sleep(&self, time: Millis) {
+        if let Ok(over) = sleep(timer(time)) {
+            wait(over).await;
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Collects what is wrong with the file, with the checks that many values share.
+
+use super::super::decided::Locales;
+use super::super::identity::Issuer;
+use super::super::pool::Pool;
+use super::super::problem::Problem;
+use super::super::setting::Setting;
+use super::super::shard::Shards;
+use super::super::{Millis, units};
+
+/// AF, AN, ... as Cloudflare says them.
+pub(super) const CONTINENTS: [&str; 7] = ["AF", "AN", "AS", "EU", "NA", "OC", "SA"];
+
+/// Collects problems so that one build shows them all, and of one value the first.
+#[derive(Default)]
+pub(super) struct Problems(pub(super) Vec<Problem>);
+
+impl Problems {
+    pub(super) fn add(&mut self, key: impl Into<String>, sentence: impl Into<String>) {
+        let key = key.into();
+        if self.0.iter().all(|known| known.key != key) {
+            self.0.push(Problem { key, sentence: sentence.into() });
+        }
+    }
+
+    /// The value, or its type's default after noting what is wrong with it.
+    pub(super) fn take<T: Default>(&mut self, key: impl Into<String>, value: Result<T, String>) -> T {
+        value.unwrap_or_else(|sentence| {
+            self.add(key, sentence);
+            T::default()
+        })
+    }
+
+    pub(super) fn duration(&mut self, key: impl Into<String>, text: &str) -> Millis {
+        self.take(
+            key,
+            units::duration(text).ok_or_else(|| {
+                format!(
+                    "found {text:?}; allowed: a whole number and a unit (ms, s, m, h, d), at most 366d, such as \"5s\""
+                )
+            }),
+        )
+    }
+
+    /// Bytes, at most `most`.
+    pub(super) fn size(&mut self, key: impl Into<String>, text: &str, most: u64) -> u64 {
+        let good = units::size(text).filter(|&bytes| bytes <= most);
+        let allowed = most >> 20;
+        self.take(
+            key,
+            good.ok_or_else(|| {
+                format!("found {text:?}; allowed: a whole number and a unit (B, KiB, MiB), at most {allowed}MiB, such as \"64KiB\"")
+            }),
+        )
+    }
+
+    /// A wait that ends: at least 10 ms, at most `longest`.
+    pub(super) fn deadline(&mut self, key: impl Into<String>, text: &str, longest: Millis) -> Millis {
+        let good = units::duration(text).filter(|deadline| (10..=longest).contains(deadline));
+        self.take(
+            key,
+            good.ok_or_else(|| format!("found {text:?}; allowed: 10ms to {}s, such as \"5s\"", longest / 1_000)),
+        )
+    }
+
+    /// The place of `name` among `known`, with a hint when it is nearly one of them.
+    pub(super) fn place<'a>(
+        &mut self,
+        key: impl Into<String>,
+        name: &str,
+        known: impl Iterator<Item = &'a str>,
+    ) -> usize {
+        let known: Vec<&str> = known.collect();
+        self.take(
+            key,
+            known.iter().position(|candidate| candidate == &name).ok_or_else(|| {
+                let hint = units::nearest(name, known.iter().copied()).map(|near| format!(" (did you mean {near:?}?)"));
+                format!("found {name:?}; allowed: {}{}", quoted(&known), hint.unwrap_or_default())
+            }),
+        )
+    }
+
+    pub(super) fn name(&mut self, key: String, name: &str, earlier: bool) {
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
+            self.add(key, format!("found {name:?}; allowed: letters, digits, '-', '_' and '.'"));
+        } else if earlier {
+            self.add(key, format!("found {name:?} a second time; allowed: a name used once"));
+        }
+    }
+}
+
+/// What a route may refer to.
+pub(super) struct Around<'a> {
+    pub(super) pools: &'a [Pool],
+    pub(super) locales: &'a Locales,
+    /// Whether there is a `[locale]`.
+    pub(super) spoken: bool,
+    pub(super) issuers: &'a [Issuer],
+    pub(super) shards: &'a [Shards],
+}
+
+/// `"${NAME}"`, or a value that `read` understands.
+pub(super) fn setting(text: &str, read: impl Fn(&str) -> Option<String>) -> Option<Setting> {
+    match text.strip_prefix("${").map(|rest| rest.strip_suffix('}')) {
+        Some(Some(name)) => {
+            let good = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            good.then(|| Setting::Var(name.to_owned()))
+        }
+        Some(None) => None,
+        None => read(text).map(Setting::Is),
+    }
+}
+
+pub(super) fn token(key: &str, text: &str, problems: &mut Problems) {
+    let good = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    if !good {
+        problems.add(key, format!("found {text:?}; allowed: letters, digits, '-', '_' and '.'"));
+    }
+}
+
+pub(super) fn quoted(names: &[&str]) -> String {
+    if names.is_empty() {
+        return "nothing, for none is defined".into();
+    }
+    names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,29 @@
+//! Bodies that are sent to Usher's own pages.
+
+use crate::error::Error;
+use crate::http::json;
+use crate::identity::session::Draft;
+use crate::platform::{RequestBody, Unreadable};
+
+/// The largest body, in bytes.
+const MOST: usize = 1 << 16;
+
+/// The request's body.
+pub(super) async fn text(platform: &impl RequestBody) -> Result<String, Error> {
+    platform.read_body(MOST).await.map_err(|why| match why {
+        Unreadable::TooLarge => Error::TooLarge(MOST),
+        Unreadable::Broken => Error::Malformed("the body broke off or is no UTF-8".into()),
+    })
+}
+
+/// Reads a body of JSON, in which no name may stand twice: nobody could say which was meant.
+pub(super) fn read<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, Error> {
+    let bad = |why: String| Error::Malformed(format!("the body is not understood: {why}"));
+    let members = json::object(body.as_bytes()).map_err(|e| bad(e.to_string()))?;
+    serde_json::from_value(serde_json::Value::Object(members)).map_err(|e| bad(e.to_string()))
+}
+
+/// Whether a session or API key may be made of this.
+pub(super) fn check(draft: &Draft) -> Result<(), Error> {
+    draft.check().map_err(|(field, sentence)| Error::Malformed(format!("\"{field}\": {sentence}")))
+}

@@ -1,0 +1,81 @@
+//! `/.usher/health`: does everything work that the gateway needs?
+
+use super::{Admin, Checked};
+use crate::config::{Millis, Pool};
+use crate::gateway::context::Context;
+use crate::http::head::{self, Edits};
+use crate::platform::{Forward, OriginRequest, Platform};
+use crate::respond::Generated;
+use futures_util::future::{join_all, join3};
+use serde_json::{Map, Value, json};
+
+/// Each dependency may take this long, in milliseconds.
+const DEADLINE: Millis = 2_000;
+/// A result is good for this long, in milliseconds, so that nobody can make the gateway flood its origins.
+const VALID: Millis = 1_000;
+
+impl Admin {
+    /// 200 or 503; the operator sees how each dependency is.
+    pub(super) async fn check_health<P: Platform>(&self, ctx: &Context<'_, P>, operator: bool) -> Generated {
+        let now = ctx.now();
+        let known = self.health.get();
+        if let Some(known) = known.filter(|known| !operator && now.saturating_sub(known.at) < VALID) {
+            return status(known.ok, None);
+        }
+        // While this request asks, others get what is known; at first nothing is, and all ask.
+        if let Some(known) = known {
+            self.health.set(Some(Checked { at: now + DEADLINE, ..known }));
+        }
+        let since = self.ledger.view().as_of();
+        let sessions = ctx.platform.get("health", DEADLINE);
+        let ledger = ctx.platform.ledger_read(since, DEADLINE);
+        let pools = join_all(ctx.config.pools.iter().map(|pool| ask_origins(ctx.platform, pool)));
+        let (sessions, ledger, origins) = join3(sessions, ledger, pools).await;
+        let describe = |ok: bool| if ok { "ok" } else { "down" };
+        let well = |pool: &Map<String, Value>| pool.values().any(|state| state == "ok");
+        let ok = sessions.is_ok() && ledger.is_ok() && origins.iter().all(well);
+        self.health.set(Some(Checked { ok, at: ctx.now() }));
+        let names = ctx.config.pools.iter().map(|pool| pool.name.clone());
+        let pools: Map<String, Value> = names.zip(origins.into_iter().map(Value::from)).collect();
+        let checks =
+            json!({ "sessions": describe(sessions.is_ok()), "ledger": describe(ledger.is_ok()), "pools": pools });
+        status(ok, operator.then_some(checks))
+    }
+}
+
+fn status(ok: bool, checks: Option<Value>) -> Generated {
+    let mut body = json!({ "status": if ok { "ok" } else { "unavailable" } });
+    if let (Some(body), Some(checks)) = (body.as_object_mut(), checks) {
+        body.insert("checks".into(), checks);
+    }
+    Generated::json(if ok { 200 } else { 503 }, &body)
+}
+
+/// Each origin of a pool and how it is. A status below 500 shows that it is there.
+async fn ask_origins<P: Platform>(platform: &P, pool: &Pool) -> Map<String, Value> {
+    let urls = pool.origins.iter().map(|origin| format!("{}{}", origin.url.text(), pool.health)).enumerate();
+    let states = join_all(urls.map(|(place, url)| async move {
+        let request = OriginRequest {
+            url: &url,
+            method: "GET",
+            forward: Forward::Nothing,
+            edits: &Edits::default(),
+            deadline: DEADLINE,
+            idle: 0,
+            workers_cache: None,
+            visitor_host: false,
+        };
+        let status = platform.fetch(&request).await.map(|response| {
+            let status = head::answer(&response.packed).0;
+            platform.discard(response.body);
+            status
+        });
+        let state = match status {
+            Ok(200..500) => "ok",
+            Ok(_) => "failing",
+            Err(_) => "down",
+        };
+        (format!("origin {}", place + 1), Value::from(state))
+    }));
+    states.await.into_iter().collect()
+}

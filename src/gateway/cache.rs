@@ -1,0 +1,123 @@
+//! Answers from the store where that is good enough, else asks the route's target and stores what may be stored.
+
+mod fetch;
+mod invalidate;
+mod lookup;
+mod purge;
+mod range;
+mod reply;
+mod request;
+mod revalidate;
+mod store;
+
+use super::context::Context;
+use super::ledger::Ledger;
+use super::origin::{self, Origins, consumed_credentials};
+use super::record::Record;
+use super::reply::Reply;
+use crate::cache::control::Wanted;
+use crate::cache::marks::{self, Marks};
+use crate::cache::vary::Uses;
+use crate::cache::{self, Bypass, Edition, Key, Status};
+use crate::config::Target;
+use crate::error::Error;
+use crate::http::head::Edits;
+use crate::platform::Platform;
+use crate::route::Place;
+use request::Request;
+use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
+
+/// What an isolate knows of stored responses, beside the store itself.
+pub(super) struct Cache {
+    origins: Rc<Origins>,
+    ledger: Rc<Ledger>,
+    /// Tells this build's static files from another's.
+    edition: String,
+    /// Resources whose responses could not be shared a moment ago.
+    uncacheable: RefCell<Marks>,
+    /// Resources whose origin could not be reached a moment ago.
+    failing: RefCell<Marks>,
+    /// When variants were served last.
+    uses: RefCell<Uses>,
+}
+
+impl Cache {
+    pub(super) fn new(edition: String, origins: Rc<Origins>, ledger: Rc<Ledger>) -> Self {
+        Self {
+            origins,
+            ledger,
+            edition,
+            uncacheable: RefCell::new(Marks::new(marks::UNCACHEABLE)),
+            failing: RefCell::new(Marks::new(marks::FAILED)),
+            uses: RefCell::default(),
+        }
+    }
+
+    /// Answers a request to a route with pools, shards or static files.
+    pub(super) async fn answer<'a, P: Platform>(
+        &self,
+        ctx: &Context<'a, P>,
+        record: &mut Record<'a>,
+        place: &Place<'a, 'a>,
+    ) -> Result<Reply<P::Body>, Error> {
+        let shows_from = self.origins.shows_writes_from(ctx, place.route);
+        let (policy, partition) = match cache::admits(place.route, ctx.head, &ctx.identity) {
+            Err(bypass) => return self.bypass(ctx, record, place, bypass).await,
+            Ok(_) if shows_from > ctx.started => return self.bypass(ctx, record, place, Bypass::Wrote).await,
+            Ok(admitted) => admitted,
+        };
+        let shard = self.origins.shard_edition(ctx, place)?;
+        let edition = match &place.route.target {
+            Target::Static => self.edition.as_str(),
+            _ if ctx.canary => "canary",
+            _ => shard.as_deref().unwrap_or("-"),
+        };
+        // An origin learns whether the path named the locale; its links may do so too.
+        let from_origin = matches!(place.route.target, Target::Pools(_) | Target::Shards(_));
+        let named = place.prefix.is_some() && from_origin;
+        let tag = place.kept_prefix().or(ctx.language());
+        let locale = tag.map(|tag| if named { format!("{tag}~") } else { tag.to_owned() });
+        let edition = Edition { name: edition, locale: locale.as_deref() };
+        let key = Key::new(&ctx.head.url, &place.path, policy, edition, &partition);
+        let fields = &ctx.head.fields;
+        let wanted = if policy.request_directives { Wanted::of(fields) } else { Wanted::default() };
+        // Credentials for the gateway say no more than the partition does; what the origin gets may say anything.
+        let authorized = !consumed_credentials(ctx);
+        let part = ctx.head.method == "GET" && fields.get("range").is_some();
+        let unshared = wanted.no_store || authorized || !from_origin;
+        let marked = self.uncacheable.borrow().has(&key.url, ctx.started);
+        record.cache_key = Some(key.url.clone());
+        let request = Request {
+            place,
+            policy,
+            partition: &partition,
+            key: &key,
+            wanted,
+            authorized,
+            part,
+            ranged: part && (unshared || marked),
+            shows_from,
+            sent: OnceCell::new(),
+        };
+        self.look_up(ctx, record, &request).await
+    }
+
+    /// Goes past the cache; a change that succeeds invalidates what is stored.
+    async fn bypass<'a, P: Platform>(
+        &self,
+        ctx: &Context<'a, P>,
+        record: &mut Record<'a>,
+        place: &Place<'a, 'a>,
+        why: Bypass,
+    ) -> Result<Reply<P::Body>, Error> {
+        record.cache = Status::Bypass(why.as_str());
+        let query = ctx.head.url.search();
+        let conditions = &Edits::default();
+        let request =
+            origin::Request { place, query: &query, shared: None, conditions, workers_cache: None, stamped: 0 };
+        let answer = self.origins.ask(ctx, record, &request).await?;
+        self.invalidate(ctx, place, &answer.response.packed).await;
+        Ok(reply::passed(ctx, answer, false))
+    }
+}

@@ -1,0 +1,362 @@
+//! Asks for what is not stored: once for all who want it, with conditions where there is something to revalidate; and
+//! what is served when the origin fails.
+
+use super::request::Request;
+use super::store::{Storable, renewed};
+use super::{Cache, reply};
+use crate::cache::status::{Forward, Status};
+use crate::cache::store::Received;
+use crate::cache::stored::{Lookup, Stored, names};
+use crate::cache::vary::{self, Variants};
+use crate::cache::{Key, Unstored, validate};
+use crate::config::{self, LONGEST_STORED, Millis, Pool};
+use crate::error::Error;
+use crate::gateway::context::Context;
+use crate::gateway::origin::{self, Answer};
+use crate::gateway::record::Record;
+use crate::gateway::reply::Reply;
+use crate::http::head::{self, Edits, Fields};
+use crate::ledger::Moment;
+use crate::platform::{Failure, Joined, Platform, Response};
+
+/// What the store does not have.
+pub(super) struct Miss<B> {
+    pub(super) reason: Forward,
+    pub(super) detail: Option<&'static str>,
+    /// The URL in the store of what is stale.
+    pub(super) found: Option<String>,
+    pub(super) stale: Option<(Stored, Response<B>)>,
+    pub(super) variants: Option<Variants>,
+    /// Whether the ledger could be read, so that the response may be stored.
+    pub(super) readable: bool,
+    /// Whether the request asks by itself when another's response is not for it.
+    pub(super) last: bool,
+    /// The flight that others wait for.
+    pub(super) claim: Option<String>,
+}
+
+/// What came of a miss.
+pub(super) enum Fetched<B> {
+    Reply(Reply<B>),
+    /// Another request's response was not for this one: look again, knowing perhaps by what the resource's variants
+    /// differ.
+    Again(Option<Variants>),
+}
+
+/// A reply, and what went wrong although it could be given: a stale response.
+struct Served<B> {
+    reply: Reply<B>,
+    outage: Option<Error>,
+}
+
+impl Cache {
+    /// The name of a flight: what those have in common who wait for one response. The resource, what is known to select
+    /// among its variants, and the newest moment at which it may have become invalid, so that nobody waits for a response
+    /// from before a purge.
+    pub(super) fn flight<P: Platform>(
+        &self,
+        ctx: &Context<'_, P>,
+        request: &Request<'_, '_>,
+        variants: Option<&Variants>,
+    ) -> String {
+        let chosen = variants.map(|known| vary::chosen(&known.names, request.sent(ctx)));
+        format!("{}#{}#{}", request.key.url, self.stamped(request.key), chosen.unwrap_or_default())
+    }
+
+    /// The newest moment at which a resource may have become invalid, as far as is known here.
+    pub(super) fn stamped(&self, key: &Key) -> Moment {
+        self.ledger.view().newest(names(&key.resource).iter().map(String::as_str))
+    }
+
+    /// Asks the origin, or waits for another request that already does.
+    pub(super) async fn fetch<'a, P: Platform>(
+        &self,
+        ctx: &Context<'a, P>,
+        record: &mut Record<'a>,
+        request: &Request<'_, 'a>,
+        mut miss: Miss<P::Body>,
+    ) -> Result<Fetched<P::Body>, Error> {
+        let alone = !miss.readable || ctx.head.method != "GET" || request.authorized || request.ranged;
+        let marked = alone || self.uncacheable.borrow().has(&request.key.url, ctx.now());
+        if !marked && !request.wanted.no_cache && !request.wanted.no_store {
+            let flight = self.flight(ctx, request, miss.variants.as_ref());
+            let deadline = request.place.route.deadline;
+            miss.claim = ctx.platform.claim(&flight, deadline);
+            if miss.claim.is_none() {
+                match ctx.platform.join(&flight, deadline).await {
+                    Joined::Response(response) => match self.judge(ctx, request, &response) {
+                        Lookup::Fresh(stored) => {
+                            let Miss { reason, detail, .. } = miss;
+                            record.cache =
+                                Status::Forward { reason, status: None, stored: false, collapsed: true, detail };
+                            return Ok(Fetched::Reply(reply::hit(ctx, &stored, response)));
+                        }
+                        Lookup::Other(names) if !miss.last => return Ok(Fetched::Again(Some(Variants::by(names)))),
+                        _ if !miss.last => return Ok(Fetched::Again(None)),
+                        _ => {}
+                    },
+                    Joined::Failed(failure) => {
+                        let Served { reply, outage } = failed(ctx, record, miss, failure.into())?;
+                        record.outage = outage;
+                        return Ok(Fetched::Reply(reply));
+                    }
+                    Joined::Nothing => {}
+                }
+            }
+        }
+        let claim = miss.claim.clone();
+        let served = self.ask(ctx, record, request, miss).await;
+        let stored = served.as_ref().is_ok_and(|served| served.reply.store.is_some());
+        // What has been claimed is stored, or it is said that there is nothing to share.
+        if let Some(claim) = claim.filter(|_| !stored) {
+            let error = served.as_ref().map_or_else(Some, |served| served.outage.as_ref());
+            ctx.platform.release(&claim, error.and_then(Failure::of));
+        }
+        let Served { reply, outage } = served?;
+        record.outage = outage;
+        Ok(Fetched::Reply(reply))
+    }
+
+    async fn ask<'a, P: Platform>(
+        &self,
+        ctx: &Context<'a, P>,
+        record: &mut Record<'a>,
+        request: &Request<'_, 'a>,
+        mut miss: Miss<P::Body>,
+    ) -> Result<Served<P::Body>, Error> {
+        let mut whole = Edits::default();
+        if request.part && !request.ranged {
+            // All of it is asked for, so that it can be stored; the visitor is given their part as it comes.
+            whole.remove("range");
+            whole.remove("if-range");
+        }
+        let (mut conditions, as_asked) = (whole.clone(), Edits::default());
+        let workers_cache = self.workers_cache(ctx, request);
+        let conditional = !request.ranged
+            && miss
+                .stale
+                .as_ref()
+                .is_some_and(|(_, stale)| validate::conditions(&head::answer(&stale.packed).1, &mut conditions));
+        let mut question = origin::Request {
+            place: request.place,
+            query: &request.key.query,
+            shared: Some(request.partition),
+            conditions: if conditional { &conditions } else { &whole },
+            workers_cache: workers_cache.as_deref(),
+            stamped: self.stamped(request.key),
+        };
+        let made = self.ledger.view().as_of();
+        let mut asked = ctx.now();
+        let mut answer = match self.origins.ask(ctx, record, &question).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.note_failure(request.key, &error, ctx.now());
+                return failed(ctx, record, miss, error);
+            }
+        };
+        let mut validated = None;
+        let unchanged = conditional && answer.status() == 304;
+        if let Some((stored, stale)) = miss.stale.take_if(|_| unchanged) {
+            match renewed(&stored, stale, &answer.response.packed) {
+                Ok((response, mut edits)) => {
+                    validated = Some(304);
+                    edits.extend(&answer.edits);
+                    answer = Answer { response, edits, ..answer };
+                }
+                // It speaks of another response than ours: ask for all of it.
+                Err(stale) => {
+                    miss.stale = Some((stored, stale));
+                    question.conditions = &whole;
+                    asked = ctx.now();
+                    answer = match self.origins.ask(ctx, record, &question).await {
+                        Ok(answer) => answer,
+                        Err(error) => return failed(ctx, record, miss, error),
+                    };
+                }
+            }
+        }
+        // Too long to be kept, or of unknown length: the part alone is asked for, also next time.
+        let mut ranged = request.ranged;
+        if request.part && !ranged && !answer.personal && answer.status() == 200 && !is_sized(&answer, request.policy) {
+            self.uncacheable.borrow_mut().set(&request.key.url, ctx.now());
+            ctx.platform.discard(answer.response.body);
+            question.conditions = &as_asked;
+            ranged = true;
+            answer = match self.origins.ask(ctx, record, &question).await {
+                Ok(answer) => answer,
+                Err(error) => return failed(ctx, record, miss, error),
+            };
+        }
+        let now = ctx.now();
+        let broken = matches!(answer.status(), 500 | 502 | 503 | 504);
+        if let Some((stored, stale)) = miss.stale.take_if(|(stored, _)| broken && stored.serves_on_error(now)) {
+            record.cache = served_stale(miss.reason, Some(answer.status()), "stale-if-error");
+            // Those who waited for this response get the same stale one.
+            return Ok(Served { reply: reply::hit(ctx, &stored, stale), outage: Some(Error::OriginFailed) });
+        }
+        // Usher did not ask whether anything had changed.
+        if answer.status() == 304 && !ranged {
+            return failed(ctx, record, miss, Error::OriginUnreachable);
+        }
+        let received = Asked { answer: &answer, made, asked, ranged };
+        let verdict = self.verdict(ctx, request, &received, miss.readable);
+        let (status, fields) = head::answer(&answer.response.packed);
+        let Miss { reason, detail, variants, found, claim, .. } = miss;
+        // What the origin no longer lets us store must not serve in an outage either.
+        let withdrawn = verdict.as_ref().is_err_and(|why| why.is_of_the_answer());
+        if let Some(found) = found.filter(|_| is_definite(status) && withdrawn && !ranged) {
+            ctx.platform.remove(&found);
+        }
+        record.cache = Status::Forward {
+            reason,
+            status: validated,
+            stored: verdict.is_ok(),
+            collapsed: false,
+            detail: detail.or(verdict.as_ref().err().map(|why| why.as_str())),
+        };
+        self.note(request, status, &verdict, ctx.now());
+        // Other variants may have come into the store while this one was asked for.
+        let latest = ctx.platform.memory(&request.key.url);
+        let latest = latest.and_then(|all| Variants::of(&head::answer(&all.packed).1));
+        let store = verdict.as_ref().ok().map(|stored| {
+            let (key, edits, most) = (request.key, &answer.edits, request.policy.max_body);
+            let variants = latest.or(variants);
+            let claim = claim.as_deref();
+            Storable { stored, fields: &fields, edits, key, most, variants, claim }.how(&self.uses.borrow())
+        });
+        if let Some(stored) = verdict.ok().filter(|stored| !stored.vary.is_empty()) {
+            self.uses.borrow_mut().note(&request.key.url, &stored.chosen, ctx.now());
+        }
+        let mut reply = reply::passed(ctx, answer, true);
+        reply.store = store;
+        Ok(Served { reply, outage: None })
+    }
+
+    /// Whether a response may be stored.
+    fn verdict<P: Platform>(
+        &self,
+        ctx: &Context<'_, P>,
+        request: &Request<'_, '_>,
+        received: &Asked<'_, P::Body>,
+        readable: bool,
+    ) -> Result<Stored, Unstored> {
+        let Asked { answer, made, asked, ranged } = *received;
+        let (status, fields) = head::answer(&answer.response.packed);
+        match () {
+            () if ctx.head.method != "GET" => Err(Unstored::Method),
+            () if answer.personal => Err(Unstored::SetCookie),
+            () if ranged && status != 200 => Err(Unstored::Status),
+            () if !says_length(&fields) && ctx.platform.oversized(&request.key.url) => Err(Unstored::Size),
+            () if !readable => Err(Unstored::Ledger),
+            () if request.wanted.no_store => Err(Unstored::Unwanted),
+            () => {
+                let varied = fields.get("vary").is_some();
+                let received = Received {
+                    status,
+                    fields: &fields,
+                    route: request.place.route,
+                    policy: request.policy,
+                    key: request.key,
+                    path: &request.place.path,
+                    sent: if varied { request.sent(ctx) } else { &[] },
+                    authorized: request.authorized,
+                    made,
+                    asked,
+                    received: ctx.now(),
+                };
+                received.judge()
+            }
+        }
+    }
+
+    /// What keys the response in Cloudflare's Workers Cache, where the route uses it: all that is in our key, and the
+    /// newest moment at which it may have become invalid, so that no copy from before a purge can be met. The ledger
+    /// forgets a stamp when nothing stored can be as old; so does the key.
+    fn workers_cache<P: Platform>(&self, ctx: &Context<'_, P>, request: &Request<'_, '_>) -> Option<String> {
+        // Visitors who wrote could be shown what it has from before.
+        let replicated = |place: &usize| ctx.config.pools.get(*place).is_some_and(Pool::is_replicated);
+        if request.place.route.pools.iter().any(replicated) {
+            return None;
+        }
+        if !request.policy.workers_cache || request.authorized || request.ranged {
+            return None;
+        }
+        let (since, era) = (self.stamped(request.key), self.ledger.view().as_of() / LONGEST_STORED);
+        let props = serde_json::json!({ "usher": "cached", "key": request.key.url, "since": since, "era": era });
+        Some(props.to_string())
+    }
+
+    /// Remembers for a moment that an origin could not be reached, so that not every request finds out anew.
+    pub(super) fn note_failure(&self, key: &Key, error: &Error, now: Millis) {
+        if matches!(error, Error::OriginUnreachable | Error::OriginTimeout) {
+            self.failing.borrow_mut().set(&key.url, now);
+        }
+    }
+
+    /// Remembers whether the next requests need to wait for one another. An origin that fails has said nothing of that.
+    fn note(&self, request: &Request<'_, '_>, status: u16, verdict: &Result<Stored, Unstored>, now: Millis) {
+        if status < 500 {
+            self.failing.borrow_mut().clear(&request.key.url);
+        }
+        let mut marks = self.uncacheable.borrow_mut();
+        match verdict {
+            Ok(stored) if stored.until > now => marks.clear(&request.key.url),
+            Err(why) if !why.is_of_the_answer() || request.ranged || request.authorized || status >= 500 => {}
+            _ => marks.set(&request.key.url, now),
+        }
+    }
+}
+
+/// A response, and how it was asked for.
+struct Asked<'r, B> {
+    answer: &'r Answer<B>,
+    /// The ledger had been read up to here.
+    made: Moment,
+    /// When (milliseconds since 1970).
+    asked: Millis,
+    /// Whether a part was asked for alone.
+    ranged: bool,
+}
+
+/// Whether a response says how long it is, as it is stored, and may be kept.
+fn is_sized<B>(answer: &Answer<B>, policy: &config::Cache) -> bool {
+    let (_, fields) = head::answer(&answer.response.packed);
+    let length = fields.get("content-length").and_then(|length| length.parse::<u64>().ok());
+    says_length(&fields) && length.is_some_and(|length| length <= policy.max_body)
+}
+
+/// Whether a response says how long it is as it is stored: without its coding.
+fn says_length(fields: &Fields<'_>) -> bool {
+    fields.get("content-length").is_some() && fields.get("content-encoding").is_none()
+}
+
+/// Whether a status says how things are with the resource, rather than with the request or the origin.
+pub(super) fn is_definite(status: u16) -> bool {
+    matches!(status, 200..=399 | 404 | 410)
+}
+
+fn served_stale(reason: Forward, status: Option<u16>, detail: &'static str) -> Status {
+    Status::Forward { reason, status, stored: false, collapsed: false, detail: Some(detail) }
+}
+
+/// The origin gave no response: what is stale serves where it may.
+fn failed<P: Platform>(
+    ctx: &Context<'_, P>,
+    record: &mut Record<'_>,
+    miss: Miss<P::Body>,
+    error: Error,
+) -> Result<Served<P::Body>, Error> {
+    let unreachable = matches!(error, Error::OriginUnreachable | Error::OriginTimeout | Error::Busy);
+    let down = unreachable || error == Error::PoolDown { stale_serves: true };
+    match miss.stale.filter(|(stored, _)| down && stored.serves_disconnected(ctx.now())) {
+        Some((stored, stale)) => {
+            record.cache = served_stale(miss.reason, None, "origin-down");
+            Ok(Served { reply: reply::hit(ctx, &stored, stale), outage: Some(error) })
+        }
+        None => {
+            let detail = if down { "origin-down" } else { "status" };
+            record.cache = served_stale(miss.reason, None, detail);
+            Err(error)
+        }
+    }
+}

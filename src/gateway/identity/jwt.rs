@@ -1,0 +1,106 @@
+//! The bearer token of a request: a JWT of one of the route's issuers.
+
+use super::Identities;
+use crate::config::{Authenticator, Route};
+use crate::gateway::context::Context;
+use crate::identity::jwt::{self, Fault, Keys, Token};
+use crate::identity::session::digest;
+use crate::identity::{Absence, Identity, Source, VerifiedToken, of_token};
+use crate::platform::{Platform, SignedMessage};
+use std::rc::Rc;
+
+impl Identities {
+    /// Who is asking, by the bearer token.
+    pub(super) async fn by_jwt<P: Platform>(&self, ctx: &Context<'_, P>, route: &Route) -> Result<Identity, Absence> {
+        let text = jwt::bearer(&ctx.head.fields).ok_or(Absence::NoCookie)?.map_err(Absence::Token)?;
+        if text.len() > jwt::LONGEST {
+            return Err(Absence::Token(Fault::TooLong));
+        }
+        let now = ctx.now();
+        // By the whole token: a look-up is cheaper than a hash, and only tokens that hold are kept.
+        let remembered = self.verified.borrow().get(text, now);
+        let known = match remembered.filter(|known| route.issuers.contains(&known.issuer)) {
+            Some(known) => self.is_still_signed(ctx, &known).await.then_some(known),
+            None => None,
+        };
+        let (verified, source) = match known {
+            Some(known) => (known, Source::Memo),
+            None => (Rc::new(self.verify(ctx, route, text).await?), Source::Store),
+        };
+        self.ledger.current(ctx.platform).await.map_err(|_| Absence::Down)?;
+        let record = Rc::clone(&verified.record);
+        if now >= record.expires {
+            self.verified.borrow_mut().forget(text);
+            return Err(Absence::Token(Fault::Expired));
+        }
+        if record.is_revoked(&verified.hash, &self.ledger.view()) {
+            return Err(Absence::Token(Fault::Revoked));
+        }
+        let key = verified.hash.clone();
+        if source == Source::Store {
+            self.verified.borrow_mut().put(text, verified, now);
+        }
+        Ok(Identity::User { record, key, by: Authenticator::Jwt, source })
+    }
+
+    /// Verifies a token: its claims first, which is cheap, then its signature.
+    async fn verify<P: Platform>(
+        &self,
+        ctx: &Context<'_, P>,
+        route: &Route,
+        text: &str,
+    ) -> Result<VerifiedToken, Absence> {
+        let token = Token::read(text).map_err(Absence::Token)?;
+        let taken = route.issuers.iter().filter_map(|place| Some((*place, ctx.config.issuers.get(*place)?)));
+        let (place, issuer) = token.issuer(taken).map_err(Absence::Token)?;
+        let claims = token.admitted(issuer, &issuer.audience, ctx.now()).map_err(Absence::Token)?;
+        let record = of_token(issuer, claims.clone()).map_err(Absence::Token)?;
+        let key = self.signed_by(ctx, place, &token).await?;
+        // By what is signed, for a signature may have another form that holds as well.
+        Ok(VerifiedToken { record: Rc::new(record), hash: digest(token.signed), issuer: place, key })
+    }
+
+    /// Whether the key that signed a remembered token is still its issuer's.
+    async fn is_still_signed<P: Platform>(&self, ctx: &Context<'_, P>, known: &VerifiedToken) -> bool {
+        self.key_rings.keys(ctx, known.issuer).await.is_ok_and(|keys| keys.have(&known.key))
+    }
+
+    /// The name of the issuer's key that signed a token. `place` is the issuer's.
+    pub(super) async fn signed_by<P: Platform>(
+        &self,
+        ctx: &Context<'_, P>,
+        place: usize,
+        token: &Token<'_>,
+    ) -> Result<Rc<str>, Absence> {
+        let keys = self.key_rings.keys(ctx, place).await.map_err(|_| Absence::Down)?;
+        let found = signed_by_one(ctx.platform, &keys, token).await;
+        let unknown = token.kid.as_deref().is_none_or(|kid| !keys.name(kid));
+        if !unknown || !matches!(found, Err(Absence::Token(_))) {
+            return found;
+        }
+        match self.key_rings.keys_again(ctx, place, keys, token.kid.as_deref()).await {
+            Ok(keys) => signed_by_one(ctx.platform, &keys, token).await,
+            Err(_) if token.kid.is_none() => found,
+            Err(_) => Err(Absence::Down),
+        }
+    }
+}
+
+/// The name of the one of these keys that signed a token.
+async fn signed_by_one<P: Platform>(platform: &P, keys: &Keys, token: &Token<'_>) -> Result<Rc<str>, Absence> {
+    let candidates = keys.candidates(token.algorithm, token.kid.as_deref(), &token.signature);
+    for key in candidates.map_err(Absence::Token)? {
+        let holds = match key.shared_secret() {
+            Some(secret) => jwt::mac_holds(token.algorithm, secret, token.signed, &token.signature),
+            None => {
+                let Token { algorithm, signed, .. } = *token;
+                let message = SignedMessage { algorithm, key: key.name(), signed, signature: &token.signature };
+                platform.verify(&message).await.map_err(|_| Absence::Down)?
+            }
+        };
+        if holds {
+            return Ok(Rc::clone(key.name()));
+        }
+    }
+    Err(Absence::Token(Fault::Signature))
+}

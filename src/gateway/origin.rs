@@ -1,0 +1,151 @@
+//! Gets the response of whatever the route's target is: an origin of its pools, or the static files.
+
+mod address;
+mod affinity;
+mod attempt;
+mod canary;
+mod hedge;
+mod in_flight;
+mod outgoing;
+mod replica;
+mod request;
+mod response;
+mod select;
+mod shadow;
+mod shard;
+mod static_files;
+mod sync;
+
+pub(super) use address::{VisitorAddress, to_origin, to_visitor};
+pub(super) use attempt::Finished;
+pub(super) use request::{Answer, Request, consumed_credentials, echo, fields};
+pub(super) use response::unreached;
+
+use super::context::Context;
+use super::identity::Identities;
+use super::observer::Observer;
+use super::record::Record;
+use crate::config::{Config, Target};
+use crate::error::Error;
+use crate::http::signed_cookie::{self, Purpose};
+use crate::identity::assertion::Unsigned;
+use crate::identity::{Partition, session};
+use crate::memo::Memo;
+use crate::origin::canary::Analysis;
+use crate::origin::replica::{REMEMBERED, Written};
+use crate::origin::selection::PoolState;
+use crate::origin::shard::Heat;
+use crate::platform::Platform;
+use crate::route::Place;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Users whose last writes are remembered at one time.
+const WRITERS: usize = 10_000;
+
+/// What an isolate knows of origins.
+pub(super) struct Origins {
+    identities: Rc<Identities>,
+    observer: Rc<Observer>,
+    /// By the places of [`Config::pools`].
+    pools: Vec<RefCell<PoolState>>,
+    /// How busy shards are, by the places of [`Config::shards`].
+    heats: Vec<RefCell<Heat>>,
+    /// Of routes with a canary, by the places of [`Config::routes`].
+    analyses: Vec<RefCell<Analysis>>,
+    /// The last writes of users, by pool and user: for clients that keep no cookies.
+    writers: RefCell<Memo<Written>>,
+    /// The name of this isolate towards probers.
+    isolate: Cell<Option<u64>>,
+    /// The key of signed cookies.
+    cookie_key: String,
+    /// The static pages that exist in several locales, and in which.
+    pages: BTreeMap<String, Vec<usize>>,
+}
+
+impl Origins {
+    pub(super) fn new(
+        config: &Config,
+        cookie_key: String,
+        pages: BTreeMap<String, Vec<usize>>,
+        identities: Rc<Identities>,
+        observer: Rc<Observer>,
+    ) -> Self {
+        Self {
+            identities,
+            observer,
+            pools: config.pools.iter().map(|pool| RefCell::new(PoolState::new(pool))).collect(),
+            heats: config.shards.iter().map(|_| RefCell::default()).collect(),
+            analyses: config.routes.iter().map(|_| RefCell::default()).collect(),
+            writers: RefCell::new(Memo::new(WRITERS, REMEMBERED)),
+            isolate: Cell::new(None),
+            cookie_key,
+            pages,
+        }
+    }
+
+    /// Asks the route's target.
+    pub(super) async fn ask<'a, P: Platform>(
+        &self,
+        ctx: &Context<'a, P>,
+        record: &mut Record<'a>,
+        request: &Request<'_, 'a>,
+    ) -> Result<Answer<P::Body>, Error> {
+        let asked = ctx.now();
+        let answer = match &request.place.route.target {
+            Target::Static => self.file(ctx, record, request.place).await,
+            Target::Pools(_) | Target::Shards(_) => self.origin(ctx, record, request).await,
+            _ => Err(Error::Internal),
+        };
+        record.origin_ms = ctx.now().saturating_sub(asked);
+        answer
+    }
+
+    /// The assertion for the origins of a route, where there are keys for it.
+    pub(super) fn assertion<P: Platform>(
+        &self,
+        ctx: &Context<'_, P>,
+        place: &Place<'_, '_>,
+        request: (&str, &str),
+        shared: &Partition,
+    ) -> Option<Unsigned> {
+        self.identities.assertion(ctx, place, request, Some(shared))
+    }
+
+    /// What is known of a pool.
+    pub(super) fn pool(&self, place: usize) -> Option<&RefCell<PoolState>> {
+        self.pools.get(place)
+    }
+
+    /// How busy shards are, by the places of [`Config::shards`].
+    pub(super) fn heats(&self) -> &[RefCell<Heat>] {
+        &self.heats
+    }
+
+    /// How canaries do, by the places of [`Config::routes`].
+    pub(super) fn analyses(&self) -> &[RefCell<Analysis>] {
+        &self.analyses
+    }
+
+    /// The text of a signed cookie that the visitor sent, of a pool or route.
+    fn signed_cookie<P: Platform>(&self, ctx: &Context<'_, P>, purpose: Purpose, of: &str) -> Option<String> {
+        let name = signed_cookie::name(&ctx.config.session.cookie, purpose, of);
+        let name = session::cookie_name(&name, ctx.is_https());
+        let value = crate::http::cookie::find(ctx.head.fields.get("cookie"), &name).one()?;
+        signed_cookie::verify(&self.cookie_key, purpose, of, value)
+    }
+
+    /// Sets a signed cookie of a pool or route for `lifetime` seconds.
+    fn set_signed_cookie<P: Platform>(
+        &self,
+        ctx: &Context<'_, P>,
+        (purpose, of): (Purpose, &str),
+        text: &str,
+        lifetime: u64,
+    ) {
+        let name = signed_cookie::name(&ctx.config.session.cookie, purpose, of);
+        let value = signed_cookie::sign(&self.cookie_key, purpose, of, text);
+        ctx.set_cookie(session::attributes(&name, &value, lifetime, ctx.is_https()));
+    }
+}

@@ -1,0 +1,289 @@
+//! Asks one origin after another, until one answers or there is no more time.
+
+use super::Origins;
+use super::address::{VisitorAddress, to_origin};
+use super::outgoing::{Course, Outgoing, Sent};
+use super::response::unreached;
+use super::select::Next;
+use crate::config::{Addressed, Config, Millis};
+use crate::error::Error;
+use crate::gateway::context::Context;
+use crate::gateway::record::Record;
+use crate::http::head;
+use crate::origin::health::{Attempt, Outcome};
+use crate::origin::retry::{self, Body};
+use crate::origin::selection::{OriginRef, is_plain};
+use crate::platform::{Clock, Failure, Forward, Log, OriginRequest, Platform, Response};
+
+/// Tells the origin in how many milliseconds nobody waits any more.
+const DEADLINE: &str = "x-usher-deadline-ms";
+
+/// A request to an origin that is over.
+pub(in crate::gateway) struct Finished {
+    /// 0 without a response.
+    status: u16,
+    retry_after: Option<String>,
+    took: Millis,
+    random: u64,
+}
+
+impl Finished {
+    /// `took` milliseconds until the response began, or until it was given up.
+    pub(in crate::gateway) fn of<B>(result: &Result<Response<B>, Failure>, took: Millis, random: u64) -> Self {
+        let Ok(response) = result else { return Self { status: 0, retry_after: None, took, random } };
+        let (status, fields) = head::answer(&response.packed);
+        let retry_after = fields.get("retry-after").filter(|_| status == 503).map(str::to_owned);
+        Self { status, retry_after, took, random }
+    }
+}
+
+impl Origins {
+    /// Asks the origins of `pools`, the preferred pool first, until one answers. What fails is sent again where that
+    /// makes no difference to origins, while there is time.
+    pub(super) async fn attempt<'a, P: Platform>(
+        &self,
+        ctx: &Context<'a, P>,
+        record: &mut Record<'a>,
+        pools: &[usize],
+        outgoing: &mut Outgoing<'_>,
+    ) -> Sent<P::Body> {
+        let failed = |error| Sent { from: None, result: Err(error) };
+        let nearest = pools.first().copied().unwrap_or(usize::MAX);
+        let (Some(first), Some(state)) = (ctx.config.pools.get(nearest), self.pools.get(nearest)) else {
+            return failed(Error::Internal);
+        };
+        let attempts = retry::attempts(ctx.head, &first.retry);
+        let forward = match retry::body(ctx.head, first.retry.max_body) {
+            Body::None => Forward::Fields,
+            // A buffered body can be sent again, and how long it takes is the origin's doing, not its sender's.
+            Body::Held if attempts > 1 || outgoing.buffer || !is_plain(first) => Forward::Buffered,
+            Body::Held | Body::Streamed => Forward::Streamed,
+        };
+        // The visitor's own slowness is no origin's.
+        let left = outgoing.until.saturating_sub(ctx.now());
+        if forward == Forward::Buffered && ctx.platform.buffer_body(left).await.is_err() {
+            let sentence = "the request's body broke off or took too long: send it again";
+            return failed(Error::Malformed(sentence.into()));
+        }
+        if attempts > 1 || first.retry.hedge {
+            state.borrow_mut().budget.earn(first.retry.budget, ctx.now());
+        }
+        self.wait_for_replica(ctx, nearest, outgoing.stamped).await;
+        let mut course = Course { pools: pools.to_vec(), tried: Vec::new(), forward, fail_open: false };
+        let mut last: Option<Sent<P::Body>> = None;
+        let (mut attempt, mut behind) = (0, false);
+        while attempt < attempts {
+            let now = ctx.now();
+            if !course.tried.is_empty() && now >= outgoing.until {
+                break;
+            }
+            let next = self.next(ctx, &mut course, outgoing.stamped);
+            let (to, why) = match self.settle(ctx, record, &mut course, next) {
+                Ok(found) => found,
+                Err(error) if course.tried.is_empty() => return failed(error),
+                Err(_) => break,
+            };
+            // To ask another origin for what a replica does not have yet is no retry.
+            if attempt > 0 && !behind && !state.borrow_mut().budget.spend() {
+                self.observer.counters().origin("budget", &first.name);
+                break;
+            }
+            if let Some(Sent { result: Ok(response), .. }) = last.take() {
+                ctx.platform.discard(response.body);
+            }
+            record.steered = why.or(record.steered);
+            course.tried.push(to);
+            let (from, result) = self.send(ctx, record, &mut course, outgoing).await;
+            if let Ok(response) = &result {
+                let (_, fields) = head::answer(&response.packed);
+                if outgoing.is_from_origin(&fields) {
+                    self.learn(ctx, from, &fields);
+                }
+            }
+            let result = match result {
+                Ok(response) => match unreached(head::answer(&response.packed).0) {
+                    Some(error) => {
+                        ctx.platform.discard(response.body);
+                        Err(error)
+                    }
+                    None if self.is_behind(ctx, from, outgoing.stamped) => {
+                        ctx.platform.discard(response.body);
+                        behind = true;
+                        last = Some(Sent { from: Some(from), result: Err(Error::OriginUnreachable) });
+                        continue;
+                    }
+                    None => Ok(response),
+                },
+                Err(failure) => Err(failure.into()),
+            };
+            // What a canary fails at, the route's own pools may do.
+            let canary = ctx.canary && from.pool == nearest;
+            let again = |status: u16| {
+                (canary && status >= 500)
+                    || ctx.config.pools.get(from.pool).is_some_and(|pool| pool.retry.on.contains(&status))
+            };
+            (attempt, behind) = (attempt + 1, false);
+            let done = result.as_ref().is_ok_and(|response| !again(head::answer(&response.packed).0));
+            last = Some(Sent { from: Some(from), result });
+            if done {
+                break;
+            }
+        }
+        let Some(sent) = last else { return failed(Error::Internal) };
+        match (&sent.result, sent.from) {
+            (Ok(response), Some(from)) => {
+                let (status, fields) = head::answer(&response.packed);
+                if outgoing.is_from_origin(&fields) {
+                    self.remember(ctx, from, status, &fields);
+                }
+            }
+            // It may have been done all the same.
+            (Err(_), Some(from)) => self.wrote(ctx, from, None),
+            (_, None) => {}
+        }
+        sent
+    }
+
+    /// The origin to ask next; where no origin is healthy, the pool's policy is counted and logged.
+    fn settle<P: Platform>(
+        &self,
+        ctx: &Context<'_, P>,
+        record: &mut Record<'_>,
+        course: &mut Course,
+        next: Next,
+    ) -> Result<(OriginRef, Option<&'static str>), Error> {
+        let first = course.pools.first().and_then(|place| ctx.config.pools.get(*place));
+        let name = first.map_or("", |pool| pool.name.as_str());
+        match next {
+            Next::Origin(to, why) => Ok((to, why)),
+            Next::Full => {
+                self.observer.counters().origin("shed", name);
+                Err(Error::Busy)
+            }
+            Next::Nobody => Err(Error::PoolDown { stale_serves: false }),
+            Next::Down(policy, result) => {
+                self.observer.counters().origin(policy, name);
+                ctx.platform.error(&format!("pool {name:?}: no origin is fit: {policy}"));
+                record.steered = Some(policy);
+                course.fail_open |= policy == "fail_open";
+                result.map(|to| (to, Some(policy)))
+            }
+        }
+    }
+
+    /// Sends the request to the origin that was tried last, and to another as well when that is slow and the pool
+    /// hedges; says which origin answered.
+    async fn send<'a, P: Platform>(
+        &self,
+        ctx: &Context<'a, P>,
+        record: &mut Record<'a>,
+        course: &mut Course,
+        outgoing: &mut Outgoing<'_>,
+    ) -> (OriginRef, Result<Response<P::Body>, Failure>) {
+        let to = course.tried.last().copied().unwrap_or(OriginRef { pool: usize::MAX, origin: usize::MAX });
+        let Some((pool, base)) = to.of(ctx.config) else { return (to, Err(Failure::Unreachable)) };
+        record.attempts += 1;
+        record.origin = Some(base);
+        record.pool = Some(&pool.name);
+        let asked = ctx.now();
+        let left = outgoing.until.saturating_sub(asked).max(1);
+        outgoing.edits.set(DEADLINE, &left.to_string());
+        let visitor = VisitorAddress::of(ctx.head, "");
+        to_origin(ctx.config, to, &visitor, course.tried.len() > 1, &mut outgoing.edits);
+        let streams = course.forward == Forward::Streamed;
+        // How long a body takes to come is up to who sends it.
+        let first_byte = |left: Millis| if streams { left } else { pool.first_byte.unwrap_or(left).min(left) };
+        let url = format!("{base}{}", outgoing.path);
+        let request = OriginRequest {
+            url: &url,
+            method: ctx.head.method,
+            forward: course.forward,
+            edits: &outgoing.edits,
+            deadline: first_byte(left),
+            idle: pool.idle,
+            workers_cache: outgoing.workers_cache,
+            visitor_host: pool.host == Addressed::Visitor,
+        };
+        if let Some((after, other)) = self.hedges(ctx, course, outgoing)
+            && let Some((_, base)) = other.of(ctx.config)
+        {
+            let url = format!("{base}{}", outgoing.path);
+            let second =
+                OriginRequest { url: &url, deadline: first_byte(left.saturating_sub(after).max(1)), ..request };
+            let until = asked + left;
+            let counted = (self.in_flight(ctx.config, to, until), self.in_flight(ctx.config, other, until));
+            let (others, result) = ctx.platform.hedge(&request, after, &second).await;
+            drop(counted);
+            let took = ctx.now().saturating_sub(asked);
+            if took < after {
+                // The other origin was not asked.
+                if let Some(state) = self.pools.get(to.pool) {
+                    state.borrow_mut().budget.give_back();
+                }
+            } else {
+                course.tried.push(other);
+                record.attempts += 1;
+            }
+            if !others {
+                self.record_attempt(ctx.platform, ctx.config, to, &Finished::of(&result, took, ctx.random));
+                return (to, result);
+            }
+            // How long the slow one would have taken is not known, but that it took so long.
+            if let Some(state) = self.pools.get(to.pool) {
+                state.borrow_mut().health.record_wait(to.origin, took);
+            }
+            let finished = Finished::of(&result, took.saturating_sub(after), ctx.random);
+            self.record_attempt(ctx.platform, ctx.config, other, &finished);
+            record.origin = Some(base);
+            record.steered = Some("hedged");
+            self.observer.counters().origin("hedge_won", &pool.name);
+            return (other, result);
+        }
+        let counted = self.in_flight(ctx.config, to, asked + request.deadline);
+        let result = ctx.platform.fetch(&request).await;
+        drop(counted);
+        // A body that streams may have broken off at the visitor's end.
+        if result.is_ok() || !streams {
+            let finished = Finished::of(&result, ctx.now().saturating_sub(asked), ctx.random);
+            self.record_attempt(ctx.platform, ctx.config, to, &finished);
+        }
+        (to, result)
+    }
+
+    /// Records a request to an origin that is over, in its health and in the counters.
+    pub(in crate::gateway) fn record_attempt(
+        &self,
+        platform: &(impl Clock + Log),
+        config: &Config,
+        to: OriginRef,
+        finished: &Finished,
+    ) {
+        let Some(pool) = config.pools.get(to.pool) else { return };
+        let outcome = match finished.status {
+            0 | 500 | 502..=504 | 520..=527 | 530 | 600.. => Outcome::Bad,
+            429 => Outcome::Refused,
+            _ => Outcome::Good,
+        };
+        let result = if outcome == Outcome::Bad { "failed" } else { "answered" };
+        self.observer.counters().attempted(&pool.name, result);
+        let Some(state) = self.pools.get(to.pool).filter(|_| !is_plain(pool)) else { return };
+        let health = &mut state.borrow_mut().health;
+        let now = platform.now();
+        health.at(now);
+        let attempt = Attempt { outcome, took: finished.took, random: finished.random };
+        if health.record(pool, to.origin, attempt) {
+            let name = pool.origins.get(to.origin).map_or("", |origin| origin.name.as_str());
+            self.observer.counters().origin("ejected", &pool.name);
+            platform.warning(&format!(
+                "pool {:?}: origin {name:?} is ejected after {} failures in a row",
+                pool.name, pool.ejection.failures
+            ));
+        }
+        // Once, it may have been meant for that one request; an origin that is overloaded says it again.
+        if let Some(rest) = retry::rest(finished.retry_after.as_deref(), now)
+            && health.asks_again_for_rest(to.origin)
+        {
+            health.rest_until(to.origin, now + rest);
+        }
+    }
+}

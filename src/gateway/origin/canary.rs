@@ -1,0 +1,84 @@
+//! The canary: a new version that some visitors get.
+
+use super::Origins;
+use super::outgoing::{Outgoing, Sent};
+use crate::config::{Canary, Config, Route};
+use crate::gateway::context::Context;
+use crate::gateway::record::Record;
+use crate::http::head;
+use crate::http::signed_cookie::Purpose;
+use crate::origin::canary::{self, Analysis};
+use crate::platform::Platform;
+use std::cell::RefCell;
+
+/// How long a browser keeps its draw, in seconds: longer than a canary lives.
+const KEPT: u64 = 30 * 86_400;
+
+impl Origins {
+    /// Whether this visitor gets the route's canary. The number that decides is drawn once and kept in a signed cookie,
+    /// so that the visitor stays where they are when their address changes and when they sign in.
+    pub(in crate::gateway) fn gets_canary<P: Platform>(&self, ctx: &Context<'_, P>, route: &Route) -> bool {
+        let Some(canary) = &route.canary else { return false };
+        if self.analysis(ctx.config, route).is_none_or(|analysis| analysis.borrow().is_aborted()) {
+            return false;
+        }
+        let percent = canary.percent.text().parse().unwrap_or(0);
+        // Where it makes no difference nobody draws.
+        if percent == 0 || percent >= 100 {
+            return percent > 0;
+        }
+        let kept = self.signed_cookie(ctx, Purpose::CanaryDraw, &route.name).and_then(|draw| draw.parse::<u64>().ok());
+        let draw = kept.unwrap_or_else(|| {
+            let network = ctx.visitor.network();
+            let user = ctx.identity.record().map(|record| record.user.as_str());
+            canary::draw(&route.name, user.or(network.as_deref()).unwrap_or(&ctx.request_id))
+        });
+        if kept.is_none() {
+            self.set_signed_cookie(ctx, (Purpose::CanaryDraw, &route.name), &draw.to_string(), KEPT);
+        }
+        draw < percent
+    }
+
+    /// Asks the route's pools; for some visitors the canary's first.
+    pub(super) async fn ask_pools<'a, P: Platform>(
+        &self,
+        ctx: &Context<'a, P>,
+        record: &mut Record<'a>,
+        pools: &[usize],
+        outgoing: &mut Outgoing<'_>,
+    ) -> Sent<P::Body> {
+        let route = ctx.route;
+        if let Some((pool, percent)) = route.and_then(|route| route.shadow) {
+            self.shadow_later(ctx, outgoing, pool, percent);
+        }
+        let with_canary = route.and_then(|route| Some((route, route.canary.as_ref().filter(|_| ctx.canary)?)));
+        let Some((route, canary)) = with_canary else { return self.attempt(ctx, record, pools, outgoing).await };
+        let asked = ctx.now();
+        record.steered = Some("canary");
+        let sent = self.attempt(ctx, record, pools, outgoing).await;
+        // Another pool may have answered in the end: the canary's failure all the same.
+        let own = sent.from.is_some_and(|from| from.pool == canary.pool);
+        if !own {
+            record.steered = Some("not-canary");
+        }
+        let good = own && sent.result.as_ref().is_ok_and(|response| head::answer(&response.packed).0 < 500);
+        // How long a body takes, and whether it comes, is its sender's doing.
+        if !ctx.head.has_body {
+            let took = if own { ctx.now().saturating_sub(asked) } else { 0 };
+            self.analyse(ctx, (route, canary), good, took);
+        }
+        sent
+    }
+
+    fn analyse<P: Platform>(&self, ctx: &Context<'_, P>, (route, canary): (&Route, &Canary), good: bool, took: u64) {
+        let Some(analysis) = self.analysis(ctx.config, route) else { return };
+        if let Some(why) = analysis.borrow_mut().record(canary, good, took) {
+            ctx.platform.error(&format!("route {:?}: the canary is given up in this isolate: {why}", route.name));
+        }
+    }
+
+    fn analysis(&self, config: &Config, route: &Route) -> Option<&RefCell<Analysis>> {
+        let place = config.routes.iter().position(|known| std::ptr::eq(known, route))?;
+        self.analyses.get(place)
+    }
+}

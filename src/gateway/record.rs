@@ -1,0 +1,85 @@
+//! What was found out about a request, for its log line: written by who finds it out, decided on by nobody.
+
+use super::context::Context;
+use crate::cache;
+use crate::config::Millis;
+use crate::error::{Blame, Error};
+use crate::observe::{self, Line};
+use crate::platform::Platform;
+
+/// What was found out about one request.
+pub(super) struct Record<'a> {
+    pub(super) cache: cache::Status,
+    /// The URL in the store, for the operator.
+    pub(super) cache_key: Option<String>,
+    /// The base URL of the origin asked last.
+    pub(super) origin: Option<&'a str>,
+    pub(super) pool: Option<&'a str>,
+    pub(super) shard: Option<&'a str>,
+    /// Why this origin, where the balance algorithm did not decide.
+    pub(super) steered: Option<&'static str>,
+    /// Requests to origins.
+    pub(super) attempts: u32,
+    pub(super) identity_ms: Millis,
+    pub(super) origin_ms: Millis,
+    pub(super) error: Option<Error>,
+    /// What went wrong although a stale response was served.
+    pub(super) outage: Option<Error>,
+}
+
+impl Record<'_> {
+    pub(super) fn new() -> Self {
+        Self {
+            cache: cache::Status::Generated,
+            cache_key: None,
+            origin: None,
+            pool: None,
+            shard: None,
+            steered: None,
+            attempts: 0,
+            identity_ms: 0,
+            origin_ms: 0,
+            error: None,
+            outage: None,
+        }
+    }
+
+    /// The log line of a request that was answered with `status`.
+    pub(super) fn line<'l, P: Platform>(&'l self, ctx: &'l Context<'_, P>, log_key: &str, status: u16) -> Line<'l> {
+        let error = self.error.as_ref().or(self.outage.as_ref());
+        Line {
+            id: &ctx.request_id,
+            trace: ctx.trace.id(),
+            method: ctx.head.method,
+            host: ctx.head.url.authority,
+            path: ctx.head.url.path,
+            route: ctx.route.map(|route| route.name.as_str()),
+            status,
+            identity: ctx.identity.as_str(),
+            user: ctx.identity.record().map(|record| observe::user(log_key, &record.user)),
+            locale: ctx.language(),
+            locale_by: ctx.locale.map(|choice| choice.reason.as_str()),
+            country: ctx.visitor.country,
+            region: ctx.region_name(),
+            region_by: ctx.region.map(|(_, reason)| reason.as_str()),
+            origin: self.origin,
+            pool: self.pool,
+            shard: self.shard,
+            steered: self.steered,
+            attempts: self.attempts,
+            cache: self.cache.as_str(),
+            cache_why: self.cache.why(),
+            error: error.map(ToString::to_string),
+            blame: error.map(|error| match error.blame() {
+                Blame::Visitor => "visitor",
+                Blame::Operator => "operator",
+                Blame::Origin => "origin",
+                Blame::Platform => "platform",
+                Blame::Usher => "usher",
+            }),
+            ms: ctx.now().saturating_sub(ctx.started),
+            identity_ms: self.identity_ms,
+            origin_ms: self.origin_ms,
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! What does the request, or an answer, say before its body?
+//!
+//! The rim hands a head over as one packed string, so that the boundary is crossed once. It is
+//! read here without copying; what is to change is handed back as [`Edits`], one packed string
+//! again.
+//!
+//! A packed request is lines: URL, method, `1` or `0` for a body, then `name:value` for each field
+//! (names in lower case), an empty line, and what the edge knows: country, continent, latitude,
+//! longitude, data centre, protocol. A packed answer is its status, then the fields.
+
+/// Field lines in the order they came.
+#[derive(Debug, Clone, Default)]
+pub struct Fields<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> Fields<'a> {
+    /// The value of a field; several lines of one name arrive joined by `, `.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&'a str> {
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    }
+
+    /// All fields.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.0.iter().copied()
+    }
+
+    fn take(lines: &mut std::str::Split<'a, char>) -> Self {
+        let mut fields = Vec::with_capacity(24);
+        for line in lines.take_while(|line| !line.is_empty()) {
+            if let Some(field) = line.split_once(':') {
+                fields.push(field);
+            }
+        }
+        Self(fields)
+    }
+}
+
+/// A URL that the runtime has already parsed and serialised (WHATWG URL), in slices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Url<'a> {
+    /// `https` or `http`.
+    pub scheme: &'a str,
+    /// Host with its port, when there is one.
+    pub authority: &'a str,
+    /// Begins with `/`.
+    pub path: &'a str,
+    /// Without `?`; `None` when there is no `?`.
+    pub query: Option<&'a str>,
+}
+
+impl<'a> Url<'a> {
+    /// Slices a serialised http(s) URL; `None` when it is not one.
+    #[must_use]
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let (scheme, rest) = text.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"))?;
+        let rest = rest.split('#').next().unwrap_or_default();
+        let (before, query) = match rest.split_once('?') {
+            Some((before, query)) => (before, Some(query)),
+            None => (rest, None),
+        };
+        let slash = before.find('/').unwrap_or(before.len());
+        let (authority, path) = before.split_at_checked(slash)?;
+        let path = if path.is_empty() { "/" } else { path };
+        (!authority.is_empty() && !authority.contains('@')).then_some(Self { scheme, authority, path, query })
+    }
+
+    /// The host without its port, and without final dots, which name the same host.
+    #[must_use]
+    pub fn host(&self) -> &'a str {
+        let host = match self.authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+            _ => self.authority,
+        };
+        host.trim_end_matches('.')
+    }
+
+    /// The query with its `?`, or nothing.
+    #[must_use]
+    pub fn search(&self) -> String {
+        self.query.map(|query| format!("?{query}")).unwrap_or_default()
+    }
+
+    /// The parameters of the query, as written.
+    pub fn parameters(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        self.query
+            .unwrap_or_default()
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    }
+
+    /// The first value of a parameter, as written.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<&'a str> {
+        self.parameters().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+}
+
+/// What the edge knows of the visitor; empty where it does not.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Edge<'a> {
+    /// ISO 3166-1 code.
+    pub country: &'a str,
+    /// Two letters.
+    pub continent: &'a str,
+    /// Decimal degrees.
+    pub latitude: &'a str,
+    /// Decimal degrees.
+    pub longitude: &'a str,
+    /// Data centre.
+    pub colo: &'a str,
+    /// `HTTP/2`, say.
+    pub protocol: &'a str,
+}
+
+/// A request's head.
+#[derive(Debug, Clone)]
+pub struct Head<'a> {
+    /// What is asked for.
+    pub url: Url<'a>,
+    /// As sent; methods are case-sensitive.
+    pub method: &'a str,
+    /// Whether a body follows.
+    pub has_body: bool,
+    /// What was said.
+    pub fields: Fields<'a>,
+    /// What the edge knows.
+    pub edge: Edge<'a>,
+}
+
+impl<'a> Head<'a> {
+    /// Reads a packed request; `None` when its URL is none.
+    #[must_use]
+    pub fn parse(packed: &'a str) -> Option<Self> {
+        let mut lines = packed.split('\n');
+        let url = Url::parse(lines.next()?)?;
+        let method = lines.next()?;
+        let has_body = lines.next()? == "1";
+        let fields = Fields::take(&mut lines);
+        let mut next = || lines.next().unwrap_or_default();
+        let edge = Edge {
+            country: next(),
+            continent: next(),
+            latitude: next(),
+            longitude: next(),
+            colo: next(),
+            protocol: next(),
+        };
+        Some(Self { url, method, has_body, fields, edge })
+    }
+
+    /// Whether the method promises not to change anything (RFC 9110 9.2.1).
+    #[must_use]
+    pub fn is_safe(&self) -> bool {
+        matches!(self.method, "GET" | "HEAD" | "OPTIONS" | "TRACE")
+    }
+
+    /// Whether asking twice is as good as once (RFC 9110 9.2.2).
+    #[must_use]
+    pub fn is_idempotent(&self) -> bool {
+        self.is_safe() || matches!(self.method, "PUT" | "DELETE")
+    }
+
+    /// Whether a web socket is asked for (RFC 6455 4.1).
+    #[must_use]
+    pub fn is_websocket(&self) -> bool {
+        self.fields.get("upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
+    }
+}
+
+/// Reads a packed answer: status and fields. A broken one is a 502.
+#[must_use]
+pub fn answer(packed: &str) -> (u16, Fields<'_>) {
+    let mut lines = packed.split('\n');
+    let status = lines.next().and_then(|status| status.parse().ok()).unwrap_or(502);
+    (status, Fields::take(&mut lines))
+}
+
+/// Changes to the fields of a message, packed: lines of `-name`, `=name:value`, `+name:value`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Edits(String);
+
+impl Edits {
+    /// No changes yet, with room for as many as a forwarded request gets.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(String::with_capacity(768))
+    }
+
+    /// Takes a field away.
+    pub fn remove(&mut self, name: &str) {
+        self.0.push('-');
+        self.0.push_str(name);
+        self.0.push('\n');
+    }
+
+    /// Gives a field this one value.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.put('=', name, value, |c| (' '..='~').contains(&c));
+    }
+
+    /// Gives a field this one value as it is: what is not ASCII stays so, as UTF-8.
+    pub fn set_text(&mut self, name: &str, value: &str) {
+        self.put('=', name, value, |c| !c.is_control());
+    }
+
+    /// Adds a line to a field, as [`Edits::set_text`] does.
+    pub fn append_text(&mut self, name: &str, value: &str) {
+        self.put('+', name, value, |c| !c.is_control());
+    }
+
+    /// Adds a line to a field.
+    pub fn append(&mut self, name: &str, value: &str) {
+        self.put('+', name, value, |c| (' '..='~').contains(&c));
+    }
+
+    /// Makes these changes as well, after those there are.
+    pub fn extend(&mut self, others: &Self) {
+        self.0.push_str(&others.0);
+    }
+
+    /// A value can never begin a line of its own: whatever is not `plain` is percent-encoded as UTF-8.
+    fn put(&mut self, mark: char, name: &str, value: &str, plain: impl Fn(char) -> bool) {
+        self.0.push(mark);
+        self.0.push_str(name);
+        self.0.push(':');
+        if value.chars().all(&plain) {
+            self.0.push_str(value);
+        } else {
+            for c in value.chars() {
+                if plain(c) {
+                    self.0.push(c);
+                } else {
+                    self.0.push_str(&super::path::encode(c.encode_utf8(&mut [0; 4])));
+                }
+            }
+        }
+        self.0.push('\n');
+    }
+
+    /// The packed form.
+    #[must_use]
+    pub fn packed(&self) -> &str {
+        &self.0
+    }
+
+    /// What the fields are once the changes are made.
+    #[must_use]
+    pub fn applied(&self, fields: &Fields<'_>) -> Vec<(String, String)> {
+        let mut out: Vec<(String, String)> = fields.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+        for line in self.0.lines() {
+            let mut rest = line.chars();
+            let mark = rest.next();
+            let (name, value) = rest.as_str().split_once(':').unwrap_or((rest.as_str(), ""));
+            let old = out.iter().position(|(known, _)| known == name);
+            match (mark, old) {
+                (Some('+'), Some(place)) => {
+                    if let Some((_, known)) = out.get_mut(place) {
+                        known.push_str(", ");
+                        known.push_str(value);
+                    }
+                }
+                (mark, old) => {
+                    if let Some(place) = old {
+                        out.remove(place);
+                    }
+                    if mark != Some('-') {
+                        out.push((name.to_owned(), value.to_owned()));
+                    }
+                }
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_packed_request_is_read_in_place() {
+        let packed =
+            "https://a.example:8443/x/y?q=1&r\nPOST\n1\naccept:*/*\nx-odd:a:b\n\nJP\nAS\n35.6\n139.7\nNRT\nHTTP/2\n";
+        let head = Head::parse(packed).expect("a head");
+        assert_eq!(head.url, Url { scheme: "https", authority: "a.example:8443", path: "/x/y", query: Some("q=1&r") });
+        assert_eq!((head.url.host(), head.method, head.has_body), ("a.example", "POST", true));
+        assert_eq!(
+            (head.fields.get("accept"), head.fields.get("x-odd"), head.fields.get("nope")),
+            (Some("*/*"), Some("a:b"), None)
+        );
+        assert_eq!(
+            (head.url.parameter("q"), head.url.parameter("r"), head.url.parameter("s")),
+            (Some("1"), Some(""), None)
+        );
+        assert_eq!((head.edge.country, head.edge.colo, head.edge.protocol), ("JP", "NRT", "HTTP/2"));
+    }
+
+    #[test]
+    fn a_url_is_sliced_where_the_runtime_put_its_marks() {
+        for (text, parts) in [
+            ("http://localhost/", Some(("localhost", "/", None))),
+            ("http://[::1]:87/a", Some(("[::1]", "/a", None))),
+            ("https://e.example?x", Some(("e.example", "/", Some("x")))),
+            ("https://e.example/?", Some(("e.example", "/", Some("")))),
+            ("https://e.example/a#b?c", Some(("e.example", "/a", None))),
+            ("https://u@e.example/", None),
+            ("ftp://e.example/", None),
+            ("/a", None),
+        ] {
+            assert_eq!(Url::parse(text).map(|url| (url.host(), url.path, url.query)), parts, "{text}");
+        }
+    }
+
+    #[test]
+    fn edits_remove_set_and_append() {
+        let (_, fields) = answer("200\na:1\nb:2\nc:3\n");
+        let mut edits = Edits::new();
+        edits.remove("a");
+        edits.set("b", "9");
+        edits.append("c", "4");
+        edits.append("d", "5");
+        let found: Vec<(String, String)> = edits.applied(&fields);
+        let found: Vec<(&str, &str)> = found.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        assert_eq!(found, [("c", "3, 4"), ("b", "9"), ("d", "5")]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_can_panic_the_reader(packed in "\\PC{0,120}|(https?://[a-z:/?#@]{0,20}\n){0,6}") {
+            let _ = Head::parse(&packed);
+            let _ = answer(&packed);
+        }
+
+        #[test]
+        fn a_value_cannot_escape_its_line(value in "(\\PC|\r|\n|\u{0}){0,40}") {
+            let mut edits = Edits::new();
+            edits.set("x", &value);
+            prop_assert_eq!(edits.packed().lines().count(), 1);
+            prop_assert!(edits.packed().trim_end().bytes().all(|b| (0x20..0x7f).contains(&b)));
+            let mut edits = Edits::new();
+            edits.set_text("x", &value);
+            prop_assert!(edits.packed().matches(char::is_control).eq(["\n"]));
+        }
+    }
+}

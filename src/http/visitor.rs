@@ -1,0 +1,130 @@
+//! Who stands at the door, as far as the network can tell?
+
+use super::head::Head;
+use std::net::IpAddr;
+
+/// A place in millionths of a degree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coordinates {
+    /// North is positive.
+    pub latitude: i32,
+    /// East is positive.
+    pub longitude: i32,
+}
+
+/// What the network knows of whoever is asking. Only well-formed facts get in.
+#[derive(Debug, Clone, Copy)]
+pub struct Visitor<'a> {
+    /// Address, as Cloudflare saw it.
+    pub ip: Option<&'a str>,
+    /// ISO 3166-1 code.
+    pub country: Option<&'a str>,
+    /// AF, AN, AS, EU, NA, OC or SA.
+    pub continent: Option<&'a str>,
+    /// Where, roughly.
+    pub coordinates: Option<Coordinates>,
+    /// The data centre that answers.
+    pub colo: Option<&'a str>,
+}
+
+impl<'a> Visitor<'a> {
+    /// Reads the head.
+    #[must_use]
+    pub fn of(head: &Head<'a>) -> Self {
+        let letters = |text: &'a str, count: usize| {
+            (text.len() == count && text.bytes().all(|b| b.is_ascii_uppercase())).then_some(text)
+        };
+        let edge = &head.edge;
+        let coordinates = match (millionths(edge.latitude, 90), millionths(edge.longitude, 180)) {
+            (Some(latitude), Some(longitude)) => Some(Coordinates { latitude, longitude }),
+            _ => None,
+        };
+        Self {
+            ip: head.fields.get("cf-connecting-ip").filter(|ip| ip.parse::<IpAddr>().is_ok()),
+            country: letters(edge.country, 2).filter(|country| *country != "XX"),
+            continent: letters(edge.continent, 2),
+            coordinates,
+            colo: letters(edge.colo, 3),
+        }
+    }
+}
+
+impl Visitor<'_> {
+    /// The address, or the part of it that stays: of IPv6 the first 64 bits, within which households
+    /// change their address as they like.
+    #[must_use]
+    pub fn network(&self) -> Option<String> {
+        network(self.ip?)
+    }
+}
+
+/// See [`Visitor::network`]; `None` when it is no address.
+#[must_use]
+pub fn network(ip: &str) -> Option<String> {
+    // `::ffff:192.0.2.1` is that address of IPv4 (RFC 4291 2.5.5.2).
+    match ip.parse::<IpAddr>().ok()?.to_canonical() {
+        IpAddr::V4(ip) => Some(ip.to_string()),
+        IpAddr::V6(ip) => Some(format!("{:x}::/64", u128::from(ip) >> 64)),
+    }
+}
+
+/// Decimal degrees as millionths, without a float in sight (floats cost 20 KB of wasm).
+fn millionths(text: &str, most: i32) -> Option<i32> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, text),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let good =
+        (1..=3).contains(&whole.len()) && [whole, fraction].iter().all(|s| s.bytes().all(|b| b.is_ascii_digit()));
+    if !good {
+        return None;
+    }
+    let mut value: i32 = whole.parse().ok()?;
+    let mut places = fraction.bytes();
+    for _ in 0..6 {
+        value = value * 10 + i32::from(places.next().unwrap_or(b'0') - b'0');
+    }
+    (value <= most * 1_000_000).then_some(sign * value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn degrees_are_read_as_millionths() {
+        for (text, found) in [
+            ("50.11552", Some(50_115_520)),
+            ("-77.4874", Some(-77_487_400)),
+            ("0", Some(0)),
+            ("180.0000001", Some(180_000_000)),
+            ("181", None),
+            ("", None),
+            ("-", None),
+            (".5", None),
+            ("1e3", None),
+            ("NaN", None),
+            ("9999", None),
+        ] {
+            assert_eq!(millionths(text, 180), found, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_well_formed_facts_get_in() {
+        let head = "http://a/\nGET\n0\ncf-connecting-ip:1.2.3.4, 5.6.7.8\n\nJp\nASIA\n91\n0\nnrt\n";
+        let head = Head::parse(head).expect("a head");
+        let visitor = Visitor::of(&head);
+        assert!(visitor.ip.is_none() && visitor.country.is_none() && visitor.continent.is_none());
+        assert!(visitor.coordinates.is_none() && visitor.colo.is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_can_panic_the_reader(text in "[-0-9.]{0,16}|\\PC{0,8}") {
+            let _ = millionths(&text, 180);
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Which session does a request carry, is it alive, and what starts or ends one?
+//!
+//! A token is 256 random bits in a cookie. The store knows only its hash, so that a dump of the
+//! store signs nobody in.
+
+mod instruction;
+mod list;
+
+pub use instruction::{Change, Draft, Instruction, is_word};
+pub use list::{Device, ListEntry};
+
+use super::absence::Absence;
+use crate::config::{self, Millis};
+use crate::http::cookie::{self, Found};
+use crate::http::signed_cookie;
+use crate::identity::jwt::encode;
+use crate::ledger::{self, Validity, View};
+use serde::{Deserialize, Serialize};
+
+/// A token's length: 32 bytes in base64url without padding (RFC 4648 5).
+const TOKEN_LENGTH: usize = 43;
+
+/// An opaque session token. Its text is a secret: it has no `Display` and no useful `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(pub(super) String);
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(..)")
+    }
+}
+
+impl Token {
+    /// A new token of 32 random bytes.
+    #[must_use]
+    pub fn new(random: &[u8; 32]) -> Self {
+        Self(encode(random))
+    }
+
+    /// The token a visitor sent, when it is shaped like one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let shaped =
+            text.len() == TOKEN_LENGTH && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        shaped.then(|| Self(text.to_owned()))
+    }
+
+    /// The secret itself, for the cookie.
+    #[must_use]
+    pub fn secret(&self) -> &str {
+        &self.0
+    }
+
+    /// The name it is stored under: the SHA-256 of its text, in base64url.
+    #[must_use]
+    pub fn key(&self) -> String {
+        digest(&self.0)
+    }
+}
+
+/// The SHA-256 of a text, in base64url: what secrets are known by.
+#[must_use]
+pub fn digest(text: &str) -> String {
+    encode(&hmac_sha256::Hash::hash(text.as_bytes()))
+}
+
+/// Who is asking, as stored of a session or an API key, or as a token claims.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Who is signed in.
+    pub user: String,
+    /// What they are.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// What they may do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+    /// The language they chose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
+    /// Moment of the ledger's clock from which on stamps count (milliseconds since 1970); of a token
+    /// when its issuer says that it was made.
+    pub created: ledger::Moment,
+    /// When the session began (milliseconds since 1970), where it got another token since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Millis>,
+    /// When they proved who they are (milliseconds since 1970).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authenticated: Option<Millis>,
+    /// Whether it lives as long as `remember` says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub remember: bool,
+    /// Over at this moment unless used again (milliseconds since 1970).
+    pub expires: Millis,
+    /// Whatever the origin keeps here; of a token its claims.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub data: serde_json::Value,
+}
+
+impl Record {
+    /// Whether this session is alive at `now`.
+    ///
+    /// # Errors
+    /// It has expired, or a stamp ended it.
+    pub fn check(&self, key: &str, now: Millis, view: &View, bounds: &config::Session) -> Result<(), Absence> {
+        if now >= self.expires || now >= self.end(bounds) {
+            return Err(Absence::Expired);
+        }
+        // It goes on under another key; what was on its way may come in still.
+        let over = view.successor(key).is_some_and(|(_, since)| view.moment(now) >= since.saturating_add(bounds.grace));
+        if over || self.is_revoked(key, view) { Err(Absence::Revoked) } else { Ok(()) }
+    }
+
+    /// Whether a stamp on it, on what it goes on as, on its user or on everyone speaks against it.
+    #[must_use]
+    pub fn is_revoked(&self, key: &str, view: &View) -> bool {
+        let subjects =
+            [ledger::subject::session(key), ledger::subject::user(&self.user), ledger::subject::EVERYONE.into()];
+        let later: Vec<String> = view.lineage(key).map(ledger::subject::session).collect();
+        view.validity(self.created, subjects.iter().chain(&later).map(String::as_str)) != Validity::Valid
+    }
+
+    /// Roles and scopes together: whoever has the same may be told the same.
+    #[must_use]
+    pub fn rights(&self) -> Vec<String> {
+        let scopes = self.scopes.iter().map(|scope| format!("scope {scope}"));
+        self.roles.iter().cloned().chain(scopes).collect()
+    }
+
+    /// The moment it is over, used or not.
+    fn end(&self, bounds: &config::Session) -> Millis {
+        self.started.unwrap_or(self.created).saturating_add(self.bounds(bounds).1)
+    }
+
+    /// Idle and absolute time.
+    fn bounds(&self, bounds: &config::Session) -> (Millis, Millis) {
+        match bounds.remember.filter(|_| self.remember) {
+            Some(remember) => (remember, remember),
+            None => (bounds.idle, bounds.absolute),
+        }
+    }
+
+    /// The same, used at `now`.
+    #[must_use]
+    pub fn used(mut self, now: Millis, bounds: &config::Session) -> Self {
+        self.expires = now.saturating_add(self.bounds(bounds).0).min(self.end(bounds));
+        self
+    }
+
+    /// The record to write back after a use at `now`: only when it would live a tenth of the idle
+    /// time longer, for the store takes one write a second, or to its very end.
+    #[must_use]
+    pub fn renewed(&self, now: Millis, bounds: &config::Session) -> Option<Self> {
+        let (idle, end) = (self.bounds(bounds).0, self.end(bounds));
+        let expires = now.saturating_add(idle).min(end);
+        let longer = expires >= self.expires.saturating_add(idle / 10) || (expires == end && expires > self.expires);
+        longer.then(|| Self { expires, ..self.clone() })
+    }
+
+    /// Seconds the store should keep it (it takes no less than 60).
+    #[must_use]
+    pub fn time_to_live(&self, now: Millis) -> u64 {
+        (self.expires.saturating_sub(now) / 1_000).max(60)
+    }
+}
+
+/// The cookie's full name: `__Host-` makes a browser refuse it from another host or path
+/// (RFC 6265bis 4.1.3.2), but needs https.
+#[must_use]
+pub fn cookie_name(name: &str, https: bool) -> String {
+    if https { format!("__Host-{name}") } else { name.to_owned() }
+}
+
+/// Finds the session's token in a `Cookie` field.
+///
+/// # Errors
+/// Why there is none to use.
+pub fn token(cookies: Option<&str>, name: &str) -> Result<Token, Absence> {
+    match cookie::find(cookies, name) {
+        Found::None => Err(Absence::NoCookie),
+        Found::One(value) => Token::parse(value).ok_or(Absence::Malformed),
+        Found::Several => Err(Absence::Duplicated),
+    }
+}
+
+/// Whether this is the cookie of a visitor who is at an identity provider, on http or https.
+#[must_use]
+pub fn is_of_sign_in(found: &str, cookie: &str) -> bool {
+    let bare = found.strip_prefix("__Host-").unwrap_or(found);
+    bare.strip_prefix(cookie).is_some_and(|rest| rest.starts_with("-in-"))
+}
+
+/// A `Cookie` field without Usher's own cookies, on http or https; `None` when nothing is left.
+#[must_use]
+pub fn without_token(cookies: &str, name: &str) -> Option<String> {
+    let host = cookie_name(name, true);
+    let token = |found: &str| found == name || found == host;
+    let hinted = |found: &str| is_of_sign_in(found, name) || signed_cookie::is_ours(found, name);
+    let secret = |found: &str, value: &str| value.len() >= TOKEN_LENGTH && (token(found) || hinted(found));
+    cookie::without(cookies, |found| token(found) || hinted(found), secret)
+}
+
+/// A `Set-Cookie` value that hands a session's token to the browser at `now`, which keeps it no longer
+/// than the session can live.
+#[must_use]
+pub fn set_cookie(token: &Token, record: &Record, now: Millis, bounds: &config::Session, https: bool) -> String {
+    let left = record.end(bounds).saturating_sub(now).min(record.bounds(bounds).1);
+    attributes(&bounds.cookie, token.secret(), left / 1_000, https)
+}
+
+/// A `Set-Cookie` value that takes it away.
+#[must_use]
+pub fn clear_cookie(bounds: &config::Session, https: bool) -> String {
+    attributes(&bounds.cookie, "", 0, https)
+}
+
+/// A `Set-Cookie` value for a cookie of Usher's own, by its bare name; gone after 0 seconds.
+#[must_use]
+pub fn attributes(name: &str, value: &str, seconds: u64, https: bool) -> String {
+    let name = cookie_name(name, https);
+    let secure = if https { "; Secure" } else { "" };
+    format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! Which region is the visitor's, and which origins are tried, in which order?
+
+use crate::config::{Config, Coordinates, Region};
+use crate::http::visitor::Visitor;
+use std::cmp::Ordering;
+
+/// What took the decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The nearest by great-circle distance.
+    Distance,
+    /// The region names the country.
+    Country,
+    /// The region names the continent.
+    Continent,
+    /// Nothing is known.
+    Default,
+}
+
+impl Reason {
+    /// One word for the log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Distance => "distance",
+            Self::Country => "country",
+            Self::Continent => "continent",
+            Self::Default => "default",
+        }
+    }
+}
+
+/// The visitor's region: a place in [`Config::regions`], and why. `None` without regions.
+#[must_use]
+pub fn region(regions: &[Region], visitor: &Visitor<'_>) -> Option<(usize, Reason)> {
+    let nearest = || {
+        let here = visitor.coordinates?;
+        let far = |region: &Region| region.at.map(|there| distance(here, there));
+        let measured = regions.iter().enumerate().filter_map(|(place, region)| Some((place, far(region)?)));
+        measured
+            .min_by(|a, b| a.1.partial_cmp(&b.1).unwrap_or(Ordering::Equal))
+            .map(|(place, _)| (place, Reason::Distance))
+    };
+    let listed = |code: Option<&str>, codes: fn(&Region) -> &[String], reason| {
+        let code = code?;
+        regions.iter().position(|region| codes(region).iter().any(|known| known == code)).map(|place| (place, reason))
+    };
+    nearest()
+        .or_else(|| listed(visitor.country, |region| &region.countries, Reason::Country))
+        .or_else(|| listed(visitor.continent, |region| &region.continents, Reason::Continent))
+        .or_else(|| regions.iter().position(|region| region.default).map(|place| (place, Reason::Default)))
+        .or_else(|| (!regions.is_empty()).then_some((0, Reason::Default)))
+}
+
+/// Pools from near to far: that of the visitor's region, those next nearest to the visitor (or to that
+/// region), those without a place.
+#[must_use]
+pub fn pools(config: &Config, pools: &[usize], visitor: &Visitor<'_>, region: Option<usize>) -> Vec<usize> {
+    let mut order = pools.to_vec();
+    if order.len() > 1 {
+        let rank = |place: &usize| {
+            let own = config.pools.get(*place).and_then(|pool| pool.region);
+            rank(config, own, visitor, region)
+        };
+        order.sort_by(|a, b| rank(a).partial_cmp(&rank(b)).unwrap_or(Ordering::Equal));
+    }
+    order
+}
+
+/// How far from a visitor something is that stands in the region `there`: the less the nearer.
+#[must_use]
+pub fn rank(config: &Config, there: Option<usize>, visitor: &Visitor<'_>, region: Option<usize>) -> (u8, f64) {
+    let here = || visitor.coordinates.or_else(|| config.regions.get(region?)?.at);
+    match there {
+        own if own.is_some() && own == region => (0, 0.0),
+        Some(other) => match (here(), config.regions.get(other).and_then(|region| region.at)) {
+            (Some(here), Some(there)) => (1, distance(here, there)),
+            _ => (2, 0.0),
+        },
+        None => (3, 0.0),
+    }
+}
+
+/// Great-circle distance in radians (haversine formula).
+fn distance(a: Coordinates, b: Coordinates) -> f64 {
+    let radians = |millionths: i32| f64::from(millionths).to_radians() / 1e6;
+    let half = |a: i32, b: i32| ((radians(b) - radians(a)) / 2.0).sin().powi(2);
+    let across = radians(a.latitude).cos() * radians(b.latitude).cos() * half(a.longitude, b.longitude);
+    2.0 * (half(a.latitude, b.latitude) + across).sqrt().min(1.0).asin()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::source;
+    use proptest::prelude::*;
+
+    fn config() -> Config {
+        let text = r#"
+            [[region]]
+            name = "eu"
+            latitude = 50.11
+            longitude = 8.68
+            countries = ["DE"]
+            continents = ["EU", "AF"]
+            default = true
+            [[region]]
+            name = "us"
+            latitude = 39.04
+            longitude = -77.49
+            countries = ["US", "MX"]
+            continents = ["NA", "SA"]
+            [[region]]
+            name = "ap"
+            latitude = 35.68
+            longitude = 139.69
+            continents = ["AS", "OC"]
+            [[pool]]
+            name = "eu"
+            region = "eu"
+            origins = ["https://eu1", "https://eu2", "https://eu3"]
+            [[pool]]
+            name = "us"
+            region = "us"
+            origins = ["https://us1"]
+            [[pool]]
+            name = "ap"
+            region = "ap"
+            origins = ["https://ap1"]
+            [[pool]]
+            name = "anywhere"
+            origins = ["https://any1"]
+            [[route]]
+            name = "all"
+            path = "/*"
+            pool = ["anywhere", "eu", "us", "ap"]
+        "#;
+        source::read(text, "test.toml").expect("a configuration").1
+    }
+
+    fn visitor(
+        country: Option<&'static str>,
+        continent: Option<&'static str>,
+        at: Option<(f64, f64)>,
+    ) -> Visitor<'static> {
+        let millionths = |degrees: f64| (degrees * 1e6) as i32;
+        let coordinates = at.map(|(lat, lon)| Coordinates { latitude: millionths(lat), longitude: millionths(lon) });
+        Visitor { ip: None, country, continent, coordinates, colo: None }
+    }
+
+    #[test]
+    fn the_nearest_region_is_found_by_distance_country_continent_default() {
+        let config = config();
+        for (who, found) in [
+            (visitor(Some("DE"), Some("EU"), Some((35.0, 135.0))), (2, Reason::Distance)),
+            (visitor(None, None, Some((19.4, -99.1))), (1, Reason::Distance)),
+            (visitor(None, None, Some((-36.8, 174.7))), (2, Reason::Distance)),
+            (visitor(None, None, Some((21.3, -157.8))), (2, Reason::Distance)),
+            (visitor(Some("MX"), Some("EU"), None), (1, Reason::Country)),
+            (visitor(Some("NZ"), Some("OC"), None), (2, Reason::Continent)),
+            (visitor(Some("AQ"), Some("AN"), None), (0, Reason::Default)),
+            (visitor(None, None, None), (0, Reason::Default)),
+        ] {
+            assert_eq!(region(&config.regions, &who), Some(found), "{who:?}");
+        }
+        assert_eq!(region(&[], &visitor(None, None, None)), None);
+    }
+
+    #[test]
+    fn pools_stand_from_near_to_far() {
+        let config = config();
+        let tokyo = visitor(Some("JP"), Some("AS"), Some((35.6, 139.7)));
+        assert_eq!(pools(&config, &[3, 0, 1, 2], &tokyo, Some(2)), [2, 0, 1, 3]);
+        let unknown = visitor(None, None, None);
+        assert_eq!(pools(&config, &[1, 0], &unknown, Some(0)), [0, 1]);
+        assert_eq!(pools(&config, &[3], &unknown, None), [3]);
+    }
+
+    #[test]
+    fn distances_are_great_circles() {
+        let at = |lat: f64, lon: f64| Coordinates { latitude: (lat * 1e6) as i32, longitude: (lon * 1e6) as i32 };
+        let km = |a, b| distance(a, b) * 6371.0;
+        assert!((km(at(52.52, 13.405), at(35.68, 139.69)) - 8917.0).abs() < 20.0);
+        assert!((km(at(0.0, 179.0), at(0.0, -179.0)) - 222.4).abs() < 1.0);
+    }
+
+    proptest! {
+        #[test]
+        fn every_pool_stands_in_the_order_exactly_once(lat in -90.0..90.0f64, lon in -180.0..180.0f64) {
+            let config = config();
+            let who = visitor(None, None, Some((lat, lon)));
+            let place = region(&config.regions, &who).map(|(place, _)| place);
+            let mut order = pools(&config, &[0, 1, 2, 3], &who, place);
+            order.sort_unstable();
+            prop_assert_eq!(order, [0, 1, 2, 3]);
+        }
+    }
+}

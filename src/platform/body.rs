@@ -1,0 +1,31 @@
+//! Bodies: they stay outside the wasm and are streamed past it.
+
+use crate::http::date::Millis;
+use std::future::Future;
+
+/// What stands for a response with its body.
+pub trait Bodies {
+    /// A response, held outside.
+    type Body;
+
+    /// Cancels a response that nobody gets.
+    fn discard(&self, body: Self::Body);
+}
+
+/// Why a request's body could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It is larger than was allowed.
+    TooLarge,
+    /// It ended early, or is not UTF-8.
+    Broken,
+}
+
+/// The visitor's request body.
+pub trait RequestBody {
+    /// Reads the body as text, at most `most` bytes.
+    fn read_body(&self, most: usize) -> impl Future<Output = Result<String, Unreadable>>;
+
+    /// Buffers the body within `deadline` milliseconds, so that it can be sent more than once.
+    fn buffer_body(&self, deadline: Millis) -> impl Future<Output = Result<(), Unreadable>>;
+}
