@@ -1,11 +1,11 @@
-//! Checks `usher.toml` (or the file that `USHER_CONFIG` names) and embeds it, with a digest of the
-//! static files that tells one build's from another's.
+//! Checks `usher.toml` (or the file that `USHER_CONFIG` names) and embeds it, with a digest of the static files
+//! that identifies the build.
 
 use std::collections::{BTreeMap, BTreeSet, hash_map::DefaultHasher};
 use std::hash::{Hash, Hasher};
 use std::{env, error::Error, fs, io, path::Path};
 
-/// The very modules the gateway uses, compiled a second time for the build.
+/// The gateway's own modules, compiled a second time for the build script.
 #[path = "src"]
 #[allow(dead_code, unreachable_pub, unused_imports)]
 mod usher {
@@ -56,9 +56,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The pages of `static/` that there are in several languages: by path without a locale, which
-/// locales (places in `supported`) have a file of their own. A file outside the locales' folders is
-/// the default's.
+/// The pages of `static/` that exist in more than one locale: path without the locale prefix to the locales
+/// (indices into `supported`) that have their own file. A file outside the locale folders belongs to the default.
 fn pages(config: &Config) -> io::Result<BTreeMap<String, BTreeSet<usize>>> {
     let mut found: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
     let mut folders = vec![Path::new("static").to_path_buf()];
@@ -70,8 +69,8 @@ fn pages(config: &Config) -> io::Result<BTreeMap<String, BTreeSet<usize>>> {
                 folders.push(path);
             } else if let Some(page) = name.strip_suffix(".html") {
                 let (first, rest) = page.split_once('/').unwrap_or(("", page));
-                let own = config.locales.supported.iter().position(|tag| tag == first);
-                let (locale, page) = own.map_or((config.locales.default, page), |locale| (locale, rest));
+                let prefix = config.locales.supported.iter().position(|tag| tag == first);
+                let (locale, page) = prefix.map_or((config.locales.default, page), |locale| (locale, rest));
                 let page =
                     page.strip_suffix("index").filter(|rest| rest.is_empty() || rest.ends_with('/')).unwrap_or(page);
                 found.entry(format!("/{page}")).or_default().insert(locale);
@@ -82,7 +81,7 @@ fn pages(config: &Config) -> io::Result<BTreeMap<String, BTreeSet<usize>>> {
     Ok(found)
 }
 
-/// Digests names and contents of a folder's files, in a stable order.
+/// Hashes the paths and contents of a folder's files, sorted by path.
 fn digest(folder: &Path, into: &mut DefaultHasher) -> io::Result<()> {
     let mut entries = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
     entries.sort_by_key(fs::DirEntry::path);

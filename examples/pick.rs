@@ -1,11 +1,11 @@
-//! What does it cost to pick an origin, of ten, a hundred, a thousand? With the code that ships.
+//! How long does it take to select one of 10, 100 or 1,000 origins? Measures the gateway's own code.
 //!
 //! ```sh
 //! cargo run --release --example pick
 //! ```
 //!
-//! Ways to balance take turns within a round, and each figure is the median of the rounds; what to read is
-//! how it grows, not how large it is on this machine.
+//! Each round measures every algorithm once, and each figure is the median of the rounds. Compare how the time
+//! grows with the number of origins, not its value on this machine.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -38,17 +38,17 @@ fn pool(count: usize) -> Pool {
     source::read(&text, "pool").map_err(|faults| faults.to_string()).unwrap().1.pools.remove(0)
 }
 
-/// Nanoseconds of one pick, its request begun and ended, as the gateway does it.
-fn measured(algorithm: Balance, pool: &Pool, fleet: &mut PoolHealth, turns: &mut Turns) -> f64 {
+/// Nanoseconds per selection, with the bookkeeping for the begin and the end of its request as in the gateway.
+fn measure(algorithm: Balance, pool: &Pool, health: &mut PoolHealth, turns: &mut Turns) -> f64 {
     let picks = 200_000 / pool.origins.len().max(20);
     let began = Instant::now();
     for number in 0..picks as u64 {
         let now = 1_000_000 + number / 100;
-        fleet.at(now);
-        let place = balance::pick(algorithm, fleet, turns, Some(mix(number)), mix(!number)).unwrap();
-        fleet.request_began(black_box(place), now + 30_000);
-        fleet.request_ended(place, now + 30_000);
-        fleet.record(pool, place, Attempt { outcome: Outcome::Good, took: 12, random: number });
+        health.at(now);
+        let place = balance::pick(algorithm, health, turns, Some(mix(number)), mix(!number)).unwrap();
+        health.request_began(black_box(place), now + 30_000);
+        health.request_ended(place, now + 30_000);
+        health.record(pool, place, Attempt { outcome: Outcome::Good, took: 12, random: number });
     }
     began.elapsed().as_nanos() as f64 / picks as f64
 }
@@ -61,8 +61,8 @@ fn main() {
     let mut turns: Vec<[Turns; 3]> = ALGORITHMS.iter().map(|_| Default::default()).collect();
     for _ in 0..ROUNDS {
         for (place, (algorithm, ..)) in ALGORITHMS.iter().enumerate() {
-            for (size, (pool, fleet)) in pools.iter_mut().enumerate() {
-                let took = measured(*algorithm, pool, fleet, &mut turns[place][size]);
+            for (size, (pool, health)) in pools.iter_mut().enumerate() {
+                let took = measure(*algorithm, pool, health, &mut turns[place][size]);
                 found[place][size].push(took);
             }
         }

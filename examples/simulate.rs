@@ -1,16 +1,16 @@
-//! How even is each way to balance when isolates know little of one another? Simulates a pool with the
-//! code that ships (`usher::origin::balance`, `usher::origin::health`), and writes what it finds into the README and
-//! into a picture beside this file.
+//! How evenly does each algorithm balance when isolates know little of each other? Simulates a pool with the
+//! gateway's own code (`usher::origin::balance`, `usher::origin::health`), and writes the results into the README
+//! and into `simulate.svg` beside this file.
 //!
 //! ```sh
 //! cargo run --release --example simulate
 //! ```
 //!
-//! Ten origins with eight workers each and a first come first served queue, all alike or two of them half
-//! as fast; Poisson arrivals at 75 % of what all can do, each at a random isolate; costs of 20 ms on
-//! average, all the same or heavy-tailed (bounded Pareto, alpha 1.3, up to 2 s). Isolates exchange digests
-//! every 2 s through the prober's own roster. Weighted round robin and hashing know who is slow (weights 2
-//! and 1); the others have to find out.
+//! Ten origins have eight workers each and a FIFO queue; all are equally fast, or two of them half as fast.
+//! Arrivals are Poisson at 75 % of the total capacity, each at a random isolate. Costs are 20 ms on average, all
+//! the same or heavy-tailed (bounded Pareto, alpha 1.3, up to 2 s). Isolates exchange statistics every 2 s through
+//! the prober's own state. Weighted round robin and hashing are configured with the speeds (weights 2 and 1); the
+//! other algorithms have to measure them.
 #![expect(
     clippy::indexing_slicing,
     clippy::print_stdout,
@@ -28,10 +28,13 @@ use usher::origin::health::{Attempt, Outcome, PoolHealth, prober::ProberState, p
 
 const ORIGINS: usize = 10;
 const WORKERS: usize = 8;
-/// Milliseconds that are simulated; the first fifth is not counted.
+/// Simulated milliseconds; the first fifth is a warm-up that is not counted.
 const TIME: f64 = 30_000.0;
+/// Mean cost of a request, in milliseconds.
 const COST: f64 = 20.0;
+/// Share of the total capacity that arrivals use.
 const BUSY: f64 = 0.75;
+/// Interval at which an isolate exchanges statistics, in milliseconds.
 const EXCHANGE: f64 = 2_000.0;
 const ISOLATES: [usize; 4] = [1, 10, 100, 500];
 const ALGORITHMS: [(Balance, &str); 7] = [
@@ -43,32 +46,32 @@ const ALGORITHMS: [(Balance, &str); 7] = [
     (Balance::IpHash, "ip_hash"),
     (Balance::RandomTwo, "random_two"),
 ];
-/// Name, whether some are slow, whether costs are heavy-tailed.
+/// Name, whether two origins are slow, whether costs are heavy-tailed.
 const SCENES: [(&str, bool, bool); 3] = [
     ("origins alike, costs vary", false, true),
     ("two slow, costs alike", true, false),
     ("two slow, costs vary", true, true),
 ];
 
-/// Random numbers that are the same each time.
-struct Dice(u64);
+/// A random number generator with a fixed seed, so that results are reproducible.
+struct Random(u64);
 
-impl Dice {
-    fn throw(&mut self) -> u64 {
+impl Random {
+    fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(1);
         mix(self.0)
     }
 
-    /// Above 0, up to 1.
+    /// A number above 0 and up to 1.
     fn fraction(&mut self) -> f64 {
-        ((self.throw() >> 11) as f64 + 1.0) / (1_u64 << 53) as f64
+        ((self.next_u64() >> 11) as f64 + 1.0) / (1_u64 << 53) as f64
     }
 
     fn cost(&mut self, heavy: bool) -> f64 {
         if !heavy {
             return COST;
         }
-        // Bounded Pareto by its inverse; the least is such that the mean is COST.
+        // Inverse of the bounded Pareto distribution; `least` is chosen so that the mean is COST.
         let (alpha, least, most) = (1.3_f64, 5.57_f64, 2_000.0_f64);
         let ratio = (least / most).powf(alpha);
         least / (1.0 - self.fraction() * (1.0 - ratio)).powf(1.0 / alpha)
@@ -89,12 +92,12 @@ fn pool(weighted: bool) -> Pool {
     source::read(&text, "pool").map_err(|faults| faults.to_string()).unwrap().1.pools.remove(0)
 }
 
-/// A request that waits or is worked on.
+/// A request that is queued or in progress.
 struct Request {
     isolate: usize,
-    came: f64,
+    arrived: f64,
     cost: f64,
-    /// What the isolate tells it by (see `PoolHealth::began`).
+    /// Identifies the request in the isolate's in-flight count (see `PoolHealth::request_began`).
     deadline: u64,
 }
 
@@ -103,7 +106,7 @@ struct Origin {
     busy: usize,
     queue: VecDeque<Request>,
     work: f64,
-    /// Share of its workers that are busy, smoothed.
+    /// Share of its workers that are busy, as an exponential moving average.
     load: f64,
 }
 
@@ -133,7 +136,7 @@ impl Ord for At {
 }
 
 struct Found {
-    /// The busiest origin's work for its speed, against the mean.
+    /// The busiest origin's working time, relative to the mean.
     uneven: f64,
     p50: f64,
     p99: f64,
@@ -142,13 +145,13 @@ struct Found {
 fn simulate(algorithm: Balance, isolates: usize, unequal: bool, heavy: bool) -> Found {
     let speed = |origin| speed(unequal, origin);
     let pool = pool(unequal && matches!(algorithm, Balance::WeightedRoundRobin | Balance::IpHash));
-    let mut dice = Dice(7);
-    let mut fleets: Vec<(PoolHealth, Turns)> =
+    let mut random = Random(7);
+    let mut pools: Vec<(PoolHealth, Turns)> =
         (0..isolates).map(|_| (PoolHealth::new(&pool), Turns::default())).collect();
     let mut origins: Vec<Origin> = (0..ORIGINS).map(|_| Origin::default()).collect();
-    let mut roster = ProberState::default();
+    let mut prober = ProberState::default();
     let capacity = (0..ORIGINS).map(speed).sum::<f64>() * WORKERS as f64 / COST;
-    let between = 1.0 / (capacity * BUSY);
+    let interval = 1.0 / (capacity * BUSY);
     let mut events = BinaryHeap::new();
     let mut number = 0_u64;
     let mut push = |events: &mut BinaryHeap<Reverse<At>>, at: f64, event: Event| {
@@ -157,7 +160,7 @@ fn simulate(algorithm: Balance, isolates: usize, unequal: bool, heavy: bool) -> 
     };
     push(&mut events, 0.0, Event::Arrival);
     for isolate in 0..isolates {
-        push(&mut events, EXCHANGE * dice.fraction(), Event::Exchange(isolate));
+        push(&mut events, EXCHANGE * random.fraction(), Event::Exchange(isolate));
     }
     let mut waits: Vec<f64> = Vec::new();
     while let Some(Reverse(At(now, _, event))) = events.pop() {
@@ -167,21 +170,21 @@ fn simulate(algorithm: Balance, isolates: usize, unequal: bool, heavy: bool) -> 
         let clock = 1_000_000 + now as u64;
         match event {
             Event::Arrival => {
-                push(&mut events, now - between * dice.fraction().ln(), Event::Arrival);
-                let isolate = (dice.throw() % isolates as u64) as usize;
-                // A few thousand visitors; who comes is who comes.
-                let visitor = mix(dice.throw() % 5_000);
-                let (fleet, turns) = &mut fleets[isolate];
-                fleet.at(clock);
-                let place = balance::pick(algorithm, fleet, turns, Some(visitor), dice.throw()).unwrap();
+                push(&mut events, now - interval * random.fraction().ln(), Event::Arrival);
+                let isolate = (random.next_u64() % isolates as u64) as usize;
+                // One of 5,000 visitors, drawn at random.
+                let visitor = mix(random.next_u64() % 5_000);
+                let (health, turns) = &mut pools[isolate];
+                health.at(clock);
+                let place = balance::pick(algorithm, health, turns, Some(visitor), random.next_u64()).unwrap();
                 let deadline = clock + 60_000;
-                fleet.request_began(place, deadline);
-                let cost = dice.cost(heavy) / speed(place);
+                health.request_began(place, deadline);
+                let cost = random.cost(heavy) / speed(place);
                 let origin = &mut origins[place];
                 if now > TIME / 5.0 {
                     origin.work += cost;
                 }
-                let request = Request { isolate, came: now, cost, deadline };
+                let request = Request { isolate, arrived: now, cost, deadline };
                 origin.queue.push_back(request);
                 if origin.busy < WORKERS {
                     begin(origin, place, now, &mut waits, |at, event| push(&mut events, at, event));
@@ -191,24 +194,24 @@ fn simulate(algorithm: Balance, isolates: usize, unequal: bool, heavy: bool) -> 
                 let origin = &mut origins[place];
                 origin.busy -= 1;
                 origin.load += (origin.busy as f64 / WORKERS as f64 - origin.load) * 0.1;
-                let (fleet, _) = &mut fleets[request.isolate];
-                fleet.at(clock);
-                fleet.request_ended(place, request.deadline);
-                fleet.record(
+                let (health, _) = &mut pools[request.isolate];
+                health.at(clock);
+                health.request_ended(place, request.deadline);
+                health.record(
                     &pool,
                     place,
-                    Attempt { outcome: Outcome::Good, took: (now - request.came) as u64, random: 0 },
+                    Attempt { outcome: Outcome::Good, took: (now - request.arrived) as u64, random: 0 },
                 );
-                fleet.record_load(place, (origin.load * 1_000.0) as u32);
+                health.record_load(place, (origin.load * 1_000.0) as u32);
                 begin(origin, place, now, &mut waits, |at, event| push(&mut events, at, event));
             }
             Event::Exchange(isolate) => {
                 push(&mut events, now + EXCHANGE, Event::Exchange(isolate));
-                let (fleet, _) = &mut fleets[isolate];
-                fleet.at(clock);
-                let letter = protocol::Request::Sync { isolate: isolate.to_string(), origins: fleet.stats(&pool) };
-                let (report, _) = roster.answer(letter, clock);
-                fleet.learn(&pool, &report, clock);
+                let (health, _) = &mut pools[isolate];
+                health.at(clock);
+                let request = protocol::Request::Sync { isolate: isolate.to_string(), origins: health.stats(&pool) };
+                let (report, _) = prober.answer(request, clock);
+                health.learn(&pool, &report, clock);
             }
         }
     }
@@ -222,8 +225,8 @@ fn simulate(algorithm: Balance, isolates: usize, unequal: bool, heavy: bool) -> 
 fn begin(origin: &mut Origin, place: usize, now: f64, waits: &mut Vec<f64>, mut push: impl FnMut(f64, Event)) {
     if let Some(request) = origin.queue.pop_front() {
         origin.busy += 1;
-        if request.came > TIME / 5.0 {
-            waits.push(now - request.came);
+        if request.arrived > TIME / 5.0 {
+            waits.push(now - request.arrived);
         }
         push(now + request.cost, Event::Done(place, request));
     }
@@ -251,7 +254,7 @@ fn main() -> io::Result<()> {
     }
     println!("{table}");
     let beside = env!("CARGO_MANIFEST_DIR");
-    fs::write(format!("{beside}/examples/simulate.svg"), picture(&found))?;
+    fs::write(format!("{beside}/examples/simulate.svg"), chart(&found))?;
     let path = format!("{beside}/README.md");
     let readme = fs::read_to_string(&path)?;
     let (begins, ends) = ("<!-- simulate -->\n", "<!-- /simulate -->");
@@ -263,7 +266,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Waits as people read them.
+/// Formats milliseconds for the table.
 fn ms(wait: f64) -> String {
     match wait {
         ..0.05 => "0".into(),
@@ -272,9 +275,9 @@ fn ms(wait: f64) -> String {
     }
 }
 
-/// A panel for each scene, a group for each algorithm, a bar for each number of isolates: p99
-/// of the wait, on a logarithmic scale from 1 ms to 10 s.
-fn picture(found: &[(&str, &str, [Found; 4])]) -> String {
+/// The SVG chart: a panel for each scene, a group for each algorithm, a bar for each number of isolates; it shows
+/// the p99 of the wait on a logarithmic scale from 1 ms to 10 s.
+fn chart(found: &[(&str, &str, [Found; 4])]) -> String {
     let (width, panel, left, bar) = (860.0, 230.0, 60.0, 22.0);
     let colours = ["#9ecae1", "#6baed6", "#3182bd", "#08519c"];
     let mut svg = format!(

@@ -1,4 +1,4 @@
-//! May this be stored, is it fresh, under which key and tags? (RFC 9111, RFC 9211)
+//! May a response be stored, is it fresh, and under which key and tags is it stored? (RFC 9111, RFC 9211)
 
 pub mod control;
 pub mod freshness;
@@ -23,25 +23,25 @@ use crate::config::{Cache, Route, Shared};
 use crate::http::head::Head;
 use crate::identity::{Identity, Partition};
 
-/// Why a request does not pass the cache.
+/// Why a request bypasses the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bypass {
     /// The route does not cache.
     Route,
-    /// Only GET and HEAD are answered from store.
+    /// Only GET and HEAD are served from the store.
     Method,
-    /// A condition that only the origin can judge.
+    /// The request has a condition that only the origin can evaluate.
     Condition,
-    /// A web socket.
+    /// A WebSocket upgrade.
     Upgrade,
-    /// Somebody is signed in and the route does not say who may share.
+    /// The visitor is signed in and the route's `shared` is not set.
     NotShared,
-    /// They wrote a moment ago, and what is stored may be older.
+    /// The visitor wrote a moment ago, and the stored response may be older than the write.
     Wrote,
 }
 
 impl Bypass {
-    /// One word for `Cache-Status` and the log.
+    /// The reason's name in `Cache-Status` and the log.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -55,16 +55,16 @@ impl Bypass {
     }
 }
 
-/// Whether a request may be answered from store, and among whom an answer is shared.
+/// The cache policy and the partition of a request that may be served from the store.
 ///
 /// # Errors
-/// Why it goes past the cache.
+/// Why the request bypasses the cache.
 pub fn admits<'c>(route: &'c Route, head: &Head<'_>, identity: &Identity) -> Result<(&'c Cache, Partition), Bypass> {
     let cache = route.cache.as_ref().ok_or(Bypass::Route)?;
     if !matches!(head.method, "GET" | "HEAD") {
         return Err(Bypass::Method);
     }
-    if validate::is_for_the_origin(&head.fields) {
+    if validate::needs_origin(&head.fields) {
         return Err(Bypass::Condition);
     }
     if head.is_websocket() {
@@ -79,7 +79,7 @@ pub fn admits<'c>(route: &'c Route, head: &Head<'_>, identity: &Identity) -> Res
     Ok((cache, partition))
 }
 
-/// A route with a pool and this `cache`, for the tests of the topics.
+/// A route with a pool and this `cache`, for the tests of the submodules.
 #[cfg(test)]
 fn route(toml: &str) -> Route {
     let text = format!(
@@ -89,7 +89,7 @@ fn route(toml: &str) -> Route {
     config.routes.into_iter().next().expect("a route")
 }
 
-/// A route's `cache`, for the tests of the topics.
+/// A route's `cache`, for the tests of the submodules.
 #[cfg(test)]
 fn policy(toml: &str) -> Cache {
     route(toml).cache.expect("a cache")

@@ -1,7 +1,7 @@
-//! The rim: Cloudflare's types into ours and back. Only here is the platform named.
+//! The adapter for Cloudflare: converts its types to Usher's and back. Only this module names the platform.
 //!
-//! `entry.js` calls [`start`] with each request and [`resume`] when what it waits for is there. The services of
-//! `src/platform/` have a file each, with the JavaScript that they need beside it.
+//! `entry.js` calls [`start`] with each request, and [`resume`] when the promise that the request waits for resolves.
+//! Each service of `src/platform/` has a file here, with its JavaScript in a file of the same name.
 
 mod body;
 mod cache_store;
@@ -27,7 +27,7 @@ use edge::Edge;
 use instance::gateway;
 use wasm_bindgen::prelude::*;
 
-/// Begins to answer a request: the response, or the promise that is waited for ([`pending`]).
+/// Starts a request: returns the response, or the promise that the request waits for ([`pending`] returns its task).
 #[wasm_bindgen]
 pub fn start(packed: String, request: JsValue) -> JsValue {
     let gateway = gateway();
@@ -48,7 +48,7 @@ pub fn start(packed: String, request: JsValue) -> JsValue {
     })
 }
 
-/// Answers a request during which the gateway panicked.
+/// The error reply to a request during which the gateway panicked.
 #[wasm_bindgen]
 #[must_use]
 pub fn apologize(packed: &str, request: JsValue) -> JsValue {
@@ -61,7 +61,7 @@ pub fn resume(task: u32, value: JsValue) -> JsValue {
     task::resume(task, value)
 }
 
-/// The task that the last call left waiting, or 0.
+/// The task that waits since the last call, or 0.
 #[wasm_bindgen]
 #[must_use]
 pub fn pending() -> u32 {

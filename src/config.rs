@@ -1,7 +1,7 @@
-//! What does the operator want? `usher.toml` as checked, typed facts.
+//! What does the operator configure? `usher.toml` as checked, typed values.
 //!
-//! [`raw::Raw`] is the file as written; [`Config::check`] turns it into a [`Config`] or into a
-//! list of [`Problem`]s. The build script runs the same code, so a wrong file fails the build.
+//! [`raw::Raw`] is the parsed file; [`Config::check`] turns it into a [`Config`] or a list of [`Problem`]s.
+//! The build script runs the same code, so an invalid file fails the build.
 
 mod algorithm;
 mod check;
@@ -31,20 +31,20 @@ pub use messages::Catalog;
 pub use pattern::{Host, Pattern, Segment};
 pub use pool::{Ejection, HashBy, Origin, Pool, Probe, Replicas, Retry};
 pub use problem::Problem;
-pub use raw::{Addressed, Algorithm as Balance, Auth, Authenticator, Down, Fail, Require, ShardBy, Shared};
+pub use raw::{Algorithm as Balance, Auth, Authenticator, Down, Fail, HostMode, Require, ShardBy, Shared};
 pub use route::{Cache, Canary, Route, TRACKERS, Target};
-pub use setting::{Setting, Unset};
+pub use setting::{Setting, SettingError};
 pub use shard::{Bound, Phase, Shard, ShardKey, Shards};
 pub use url::{base_url, is_secure, origin_url};
 
 pub use super::http::date::Millis;
 pub use super::http::visitor::Coordinates;
 
-/// The longest a stored answer may live; then the stamps that speak against it are forgotten.
+/// Longest lifetime of a stored response; a purge stamp is dropped after the same time.
 pub const LONGEST_STORED: Millis = 30 * 86_400_000;
 
-/// How long a stamp holds that ends a user, everyone, a token or an API key: longer than keys live; how
-/// long tokens do is their issuer's affair.
+/// Lifetime of a stamp that ends the sessions of a user or of everyone, a token or an API key: longer than any
+/// API key lives. The issuer sets the lifetime of a token.
 pub const LONGEST_ENDED: Millis = 366 * 86_400_000;
 
 #[cfg(test)]

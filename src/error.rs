@@ -1,127 +1,127 @@
-//! What went wrong, whose fault is it, which status does it get?
+//! Why does a request fail, who is to blame, and which status does the response get?
 
-/// Every way in which a request can fail to be answered as asked.
+/// Why a request fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The request cannot be understood; the sentence says what and how to mend it.
+    /// The request is malformed; the sentence states what is wrong and how to fix it.
     #[error("{0}")]
     Malformed(String),
-    /// Two readers of the path would send it to different routes.
+    /// Two parsers of the path would send it to different routes.
     #[error(
         "the path can be read in more than one way: send it without encoded slashes, empty or dotted segments, and ';'"
     )]
     AmbiguousPath,
-    /// A session is asked for and there is none.
+    /// The route requires a session, and the request has none.
     #[error("a session is required")]
     Unauthenticated,
-    /// A token or an API key is asked for, and there is none.
+    /// The route requires a token or an API key, and the request has none.
     #[error("a bearer token or an API key is required")]
-    TokenWanted,
-    /// A token or an API key does not hold, and why.
+    TokenRequired,
+    /// A token or an API key is invalid, and why.
     #[error("the token or key does not hold: {0}")]
     BadCredential(&'static str),
-    /// They may not; with these scopes they might.
+    /// The subject lacks a role, scope or claim; these scopes would be sufficient (empty when none would).
     #[error("they lack a role, a scope or a claim that is required here")]
     Forbidden(String),
-    /// They must prove again who they are: it may be so many seconds ago.
+    /// The subject must authenticate again: authentication may be at most this many seconds old.
     #[error("it is too long ago that they proved who they are: {0} s are allowed")]
     StepUp(u64),
-    /// Too many failed sign-ins: again after so many seconds.
+    /// Too many failed sign-ins: seconds until another attempt is allowed.
     #[error("too many failed sign-ins: again in {0} s")]
     TooManyAttempts(u64),
-    /// The identity provider refused a sign-in, or what it said does not hold.
+    /// The identity provider refused a sign-in, or its response is invalid.
     #[error("the sign-in failed: {why}")]
     SignInFailed {
         /// What went wrong.
         why: &'static str,
-        /// Where it begins again: a path on this host.
+        /// Where the sign-in starts again: a path on this host.
         again: String,
     },
-    /// The bearer token of the operator is asked for.
+    /// The operator's bearer token is required, and is missing or wrong.
     #[error("the operator's bearer token is required")]
     NotTheOperator,
-    /// A browser was made to ask this by another site.
+    /// Another site made a browser send this request (CSRF).
     #[error("the request was made by another site")]
     CrossSite,
-    /// No route is for this path.
+    /// No route matches the path.
     #[error("nothing is here")]
     NotFound,
-    /// Routes are for this path, but not with this method.
+    /// Routes match the path, but not the method: the allowed methods.
     #[error("allowed here: {}", .0.join(", "))]
     MethodNotAllowed(Vec<String>),
     /// The body is larger than this many bytes.
     #[error("the body is larger than {0} bytes")]
     TooLarge(usize),
-    /// The request has passed here before.
+    /// The request has passed through this gateway before.
     #[error("the request has come through this gateway before: an origin's URL leads back to it")]
     Loop,
-    /// The operator's part is missing; the log says which.
+    /// A setting or secret of the operator's is missing; the log states which.
     #[error("the gateway is not configured")]
     Misconfigured,
-    /// Who is asking cannot be established now.
+    /// The subject cannot be established now: sessions or keys cannot be read.
     #[error("sessions cannot be checked now")]
     IdentityDown,
-    /// The ledger did not take a stamp.
+    /// The ledger did not confirm a stamp.
     #[error("the ledger did not answer: it may not have been stamped, try again")]
     LedgerDown,
-    /// A store that the operator asked for is down.
+    /// The store that an operator's request needs is down.
     #[error("the store cannot be reached now: try again")]
     StoreDown,
-    /// Only what is stored was wanted, and nothing is (RFC 9111 5.2.1.7).
+    /// The request allows only a stored response (`only-if-cached`), and none may serve (RFC 9111 5.2.1.7).
     #[error("only what is stored was wanted, and nothing that may serve is")]
     NotStored,
     /// The origin could not be reached.
     #[error("the origin cannot be reached")]
     OriginUnreachable,
-    /// The origin answered, but with an error of its own.
+    /// The origin responded with an error.
     #[error("the origin answered with an error")]
     OriginFailed,
-    /// The origin did not begin to answer in time.
+    /// The origin did not begin to respond in time.
     #[error("the origin did not answer in time")]
     OriginTimeout,
-    /// No origin of the pool is fit to be asked.
+    /// No origin of the pool is healthy.
     #[error("no origin is fit to answer now")]
     PoolDown {
-        /// Whether what is stored serves then, because the pool says so (`down = "stale"`).
+        /// Whether a stored response serves instead, as the pool configures (`down = "stale"`).
         stale_serves: bool,
     },
-    /// Every origin that could be asked is at as many requests as it may be.
+    /// Every eligible origin is at its limit of concurrent requests.
     #[error("the origins are at as many requests as they may be: try again in a moment")]
     Busy,
-    /// The request does not say, or not well, which part of the data it is for.
+    /// The shard key of the request is missing or malformed.
     #[error("{0}")]
     NoShard(&'static str),
-    /// The part of the data that the request is for is on its way to another shard.
+    /// The data of the request is being moved to another shard.
     #[error("this part of the data is moving: nothing was done, try again in a moment")]
     Moving,
-    /// Ours.
+    /// A bug in Usher.
     #[error("something went wrong here")]
     Internal,
 }
 
-/// Whose fault it is.
+/// Who is responsible for an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
-    /// Who asked.
+    /// The client.
     Visitor,
-    /// Who runs the gateway.
+    /// The operator of the gateway.
     Operator,
-    /// Who was asked.
+    /// The origin.
     Origin,
     /// A service of the platform.
     Platform,
-    /// We.
+    /// Usher itself.
     Usher,
 }
 
 impl Error {
-    /// The status of the answer (RFC 9110 15).
+    /// The status of the response (RFC 9110 15).
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
             Self::Malformed(_) | Self::AmbiguousPath | Self::NoShard(_) => 400,
             Self::Unauthenticated | Self::NotTheOperator => 401,
-            Self::TokenWanted | Self::BadCredential(_) | Self::StepUp(_) => 401,
+            Self::TokenRequired | Self::BadCredential(_) | Self::StepUp(_) => 401,
             Self::SignInFailed { .. } => 400,
             Self::CrossSite | Self::Forbidden(_) => 403,
             Self::TooManyAttempts(_) => 429,
@@ -137,7 +137,7 @@ impl Error {
         }
     }
 
-    /// Whose fault it is.
+    /// Who is responsible.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -163,7 +163,7 @@ impl Error {
             Self::Unauthenticated
             | Self::NotTheOperator
             | Self::CrossSite
-            | Self::TokenWanted
+            | Self::TokenRequired
             | Self::BadCredential(_)
             | Self::Forbidden(_)
             | Self::StepUp(_)
@@ -178,15 +178,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_visitors_fault_is_a_4xx_and_nobody_elses_is() {
-        // The RFC's one exception: 5.2.1.7 of RFC 9111 wants a 504 where only what is stored was wanted.
+    fn only_an_error_of_the_visitor_is_a_4xx() {
+        // The one exception: RFC 9111 5.2.1.7 requires a 504 for `only-if-cached` without a stored response.
         assert_eq!((Error::NotStored.status(), Error::NotStored.blame()), (504, Blame::Visitor));
         for error in [
             Error::Malformed(String::new()),
             Error::AmbiguousPath,
             Error::Unauthenticated,
             Error::NotTheOperator,
-            Error::TokenWanted,
+            Error::TokenRequired,
             Error::BadCredential("token-expired"),
             Error::Forbidden(String::new()),
             Error::StepUp(1),

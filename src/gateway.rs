@@ -11,7 +11,7 @@
 //! ```
 //!
 //! The gateway is made of services that own their state; each calls only those to its right:
-//! admin -> cache -> origin -> identity -> ledger -> observer. Only the gateway waits; what to do is decided by the
+//! admin -> cache -> origin -> identity -> ledger -> observe. Only the gateway waits; what to do is decided by the
 //! topics. Identity fails closed; cache and observation fail open. Every failure becomes a reply in one place
 //! (`failure.rs`).
 
@@ -20,8 +20,9 @@ mod cache;
 mod context;
 mod failure;
 mod identity;
+mod join_all;
 mod ledger;
-mod observer;
+mod observe;
 mod origin;
 mod record;
 mod reply;
@@ -29,7 +30,7 @@ mod reply;
 pub use reply::{After, Content, Renewal, Reply, Revalidation, Shadow};
 
 use crate::cache::Unstored;
-use crate::config::{Auth, Authenticator, Catalog, Config, Memory, Millis, Pool, Target, Unset, raw::Raw};
+use crate::config::{Auth, Authenticator, Catalog, Config, Memory, Millis, Pool, SettingError, Target, raw::Raw};
 use crate::error::Error;
 use crate::headers;
 use crate::http::head::Head;
@@ -77,7 +78,7 @@ pub struct Gateway {
 /// What the gateway is made of: each service owns its state.
 struct Services {
     config: Config,
-    observer: Rc<observer::Observer>,
+    observer: Rc<observe::Observer>,
     ledger: Rc<ledger::Ledger>,
     identities: Rc<identity::Identities>,
     origins: Rc<origin::Origins>,
@@ -190,13 +191,13 @@ impl Services {
             .map_err(|unset| unset.to_string())?;
         let cookie_key = var("COOKIE_KEY").unwrap_or_default();
         if let Some(who) = signs_cookies(&config).filter(|_| cookie_key.len() < signed_cookie::SHORTEST_KEY) {
-            return Err(Unset::NoCookieKey(who).to_string());
+            return Err(SettingError::NoCookieKey(who).to_string());
         }
         let signer = var("SIGNING_KEYS").filter(|text| !text.is_empty()).map(|text| Signer::read(&text)).transpose();
         let signer = signer.map_err(|why| format!("the secret SIGNING_KEYS cannot be used: {why}"))?;
         let pages = serde_json::from_str(built.pages).unwrap_or_default();
 
-        let observer = Rc::new(observer::Observer::new(var("ADMIN_TOKEN").unwrap_or_default()));
+        let observer = Rc::new(observe::Observer::new(var("ADMIN_TOKEN").unwrap_or_default()));
         let ledger = Rc::new(ledger::Ledger::new(config.ledger.clone()));
         let (l, o) = (Rc::clone(&ledger), Rc::clone(&observer));
         let identities = Rc::new(identity::Identities::new(&config, signer, l, o)?);

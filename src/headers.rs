@@ -1,8 +1,7 @@
-//! What may cross, each way?
+//! Which fields are forwarded, in each direction?
 //!
-//! To the origin: whatever a client could forge is removed first, on every path, then set once.
-//! To the client: what the origin told the gateway, and what concerns one connection only, stays
-//! here.
+//! To the origin: every field that a client could forge is removed first, on every path, then set once.
+//! To the client: fields for the gateway and hop-by-hop fields are removed.
 
 pub mod address;
 
@@ -16,7 +15,7 @@ use crate::identity::Identity;
 use crate::identity::Partition;
 use crate::identity::session;
 
-/// Fields for one connection only (RFC 9110 7.6.1), `Connection`'s own members beside them.
+/// Hop-by-hop fields (RFC 9110 7.6.1), in addition to the members of `Connection`.
 const HOP_BY_HOP: [&str; 11] = [
     "connection",
     "http2-settings",
@@ -31,7 +30,7 @@ const HOP_BY_HOP: [&str; 11] = [
     "upgrade",
 ];
 
-/// Fields that tell an origin who is asking for what, and that only the gateway may say.
+/// Fields by which an origin identifies the client or the resource, and that only the gateway may set.
 const FORGEABLE: [&str; 35] = [
     "base-url",
     "client-ip",
@@ -70,6 +69,7 @@ const FORGEABLE: [&str; 35] = [
     "x-wap-profile",
 ];
 
+/// Prefixes of such fields.
 const FORGEABLE_PREFIXES: [&str; 14] = [
     "cf-",
     "mf-",
@@ -87,7 +87,7 @@ const FORGEABLE_PREFIXES: [&str; 14] = [
     "x-usher-",
 ];
 
-/// What an origin says to the gateway alone.
+/// Response fields from an origin to the gateway only.
 const INTERNAL: [&str; 13] = [
     "cache-group-invalidation",
     "cache-groups",
@@ -104,20 +104,20 @@ const INTERNAL: [&str; 13] = [
     "xkey",
 ];
 
-/// Whether a field concerns one connection only.
+/// Whether a field is hop-by-hop by its name.
 #[must_use]
 pub fn is_hop_by_hop(name: &str) -> bool {
     HOP_BY_HOP.contains(&name)
 }
 
-/// Whether a field of an answer is for the gateway alone.
+/// Whether a response field is for the gateway only.
 #[must_use]
 pub fn is_internal(name: &str) -> bool {
     INTERNAL.contains(&name) || name.starts_with("x-usher-")
 }
 
-/// Whether a client could pass itself off as somebody with this field. Origins that read fields
-/// through CGI cannot tell `X_User_Id` from `X-User-Id`, so neither do we.
+/// Whether a client could impersonate another with this field. Origins that read fields through CGI cannot
+/// distinguish `X_User_Id` from `X-User-Id`, so `_` counts as `-`.
 #[must_use]
 pub fn is_forgeable(name: &str) -> bool {
     let bad =
@@ -125,18 +125,18 @@ pub fn is_forgeable(name: &str) -> bool {
     if name.contains('_') { bad(&name.replace('_', "-")) } else { bad(name) }
 }
 
-/// Everything the origin is told that the client did not say.
+/// What the gateway forwards to the origin in addition to the client's fields.
 #[derive(Debug)]
 pub struct Forwarded<'a> {
-    /// Who is asking.
+    /// The identity of the request.
     pub identity: &'a Identity,
-    /// Among whom the answer is shared, when it passes the cache.
+    /// Which requests share the response, when it may be stored.
     pub shared: Option<&'a Partition>,
-    /// The locale's tag, when one is negotiated.
+    /// The tag of the negotiated locale, if any.
     pub locale: Option<&'a str>,
-    /// The locale prefix taken off the path: `/ja`.
+    /// The locale prefix removed from the path, such as `/ja`.
     pub prefix: Option<&'a str>,
-    /// What the network knows.
+    /// What the network reports about the visitor.
     pub visitor: &'a Visitor<'a>,
     /// The region's name.
     pub region: Option<&'a str>,
@@ -144,112 +144,113 @@ pub struct Forwarded<'a> {
     pub request_id: &'a str,
     /// See [`trace`].
     pub trace: &'a trace::Trace<'a>,
-    /// The session cookie's bare name.
+    /// The session cookie's name, without `__Host-`.
     pub cookie: &'a str,
-    /// Fields whose credentials were for the gateway.
+    /// Fields whose credentials are for the gateway: they are not forwarded.
     pub credentials: &'a [&'a str],
 }
 
-/// The changes that turn what the client sent into what the origin receives.
+/// The changes from the client's fields to those that the origin receives.
 #[must_use]
-pub fn to_origin(head: &Head<'_>, told: &Forwarded<'_>) -> Edits {
+pub fn to_origin(head: &Head<'_>, forwarded: &Forwarded<'_>) -> Edits {
     let mut edits = Edits::new();
     let nominated = head.fields.get("connection").unwrap_or_default();
     let websocket = head.is_websocket();
     for (name, value) in head.fields.iter() {
         let handshake = websocket && matches!(name, "connection" | "upgrade");
         let unshared =
-            told.shared.is_some() && (name == "cookie" || crate::cache::validate::CONDITIONS.contains(&name));
+            forwarded.shared.is_some() && (name == "cookie" || crate::cache::validate::CONDITIONS.contains(&name));
         let hop = is_nominated(name, nominated);
-        let forged = is_forgeable(name) && !(name == "tracestate" && told.trace.state() == Some(value));
-        let spent = told.credentials.contains(&name);
-        if unshared || forged || spent || (hop && !handshake) {
+        let forgeable = is_forgeable(name) && !(name == "tracestate" && forwarded.trace.state() == Some(value));
+        let credential = forwarded.credentials.contains(&name);
+        if unshared || forgeable || credential || (hop && !handshake) {
             edits.remove(name);
         } else if name == "cookie" {
-            match session::without_token(value, told.cookie) {
+            match session::without_token(value, forwarded.cookie) {
                 Some(left) if left == value => {}
                 Some(left) => edits.set_text(name, &left),
                 None => edits.remove(name),
             }
         }
     }
-    told_fields(head, told, &mut edits);
+    set_fields(head, forwarded, &mut edits);
     edits
 }
 
-fn told_fields(head: &Head<'_>, told: &Forwarded<'_>, edits: &mut Edits) {
-    if let Identity::User { record, .. } = told.identity {
-        match told.shared {
+fn set_fields(head: &Head<'_>, forwarded: &Forwarded<'_>, edits: &mut Edits) {
+    if let Identity::User { record, .. } = forwarded.identity {
+        match forwarded.shared {
             Some(Partition::Public) => {}
-            Some(Partition::Roles(roles)) => edits.set("x-user-roles", &told_words(roles)),
+            Some(Partition::Roles(roles)) => edits.set("x-user-roles", &joined_names(roles)),
             Some(Partition::User { .. }) | None => {
-                edits.set("x-user-id", &told_id(&record.user));
-                edits.set("x-user-roles", &told_words(&record.roles));
+                edits.set("x-user-id", &header_safe_id(&record.user));
+                edits.set("x-user-roles", &joined_names(&record.roles));
                 if !record.scopes.is_empty() {
-                    edits.set("x-user-scopes", &told_words(&record.scopes));
+                    edits.set("x-user-scopes", &joined_names(&record.scopes));
                 }
             }
         }
     }
-    if let Some(locale) = told.locale {
+    if let Some(locale) = forwarded.locale {
         edits.set("x-locale", locale);
-        if told.shared.is_some() {
+        if forwarded.shared.is_some() {
             edits.set("accept-language", locale);
         }
     }
-    if let Some(prefix) = told.prefix {
+    if let Some(prefix) = forwarded.prefix {
         edits.set("x-forwarded-prefix", prefix);
     }
-    if let Some(country) = told.visitor.country {
+    if let Some(country) = forwarded.visitor.country {
         edits.set("x-country", country);
     }
-    if let Some(region) = told.region {
+    if let Some(region) = forwarded.region {
         edits.set("x-region", region);
     }
-    if let Some(ip) = told.visitor.ip.filter(|_| matches!(told.shared, None | Some(Partition::User { .. }))) {
+    if let Some(ip) = forwarded.visitor.ip.filter(|_| matches!(forwarded.shared, None | Some(Partition::User { .. }))) {
         edits.set("x-forwarded-for", ip);
     }
     edits.set("x-forwarded-proto", head.url.scheme);
     edits.set("x-forwarded-host", head.url.authority);
-    edits.set("x-request-id", told.request_id);
-    edits.set("traceparent", &told.trace.field());
-    if let Some(state) = told.trace.state().filter(|state| head.fields.get("tracestate") != Some(state)) {
+    edits.set("x-request-id", forwarded.request_id);
+    edits.set("traceparent", &forwarded.trace.field());
+    if let Some(state) = forwarded.trace.state().filter(|state| head.fields.get("tracestate") != Some(state)) {
         edits.set("tracestate", state);
     }
     edits.append("via", "1.1 usher");
     edits.append("cdn-loop", "usher");
 }
 
-/// Roles or scopes as a field's value; one that could be taken for several, or for another, is left out.
-fn told_words(words: &[String]) -> String {
-    words.iter().map(String::as_str).filter(|word| session::is_word(word)).collect::<Vec<_>>().join(",")
+/// Roles or scopes as a field value, joined with commas; a name that could be parsed as several names, or as
+/// another one, is omitted.
+fn joined_names(names: &[String]) -> String {
+    names.iter().map(String::as_str).filter(|name| session::is_list_value(name)).collect::<Vec<_>>().join(",")
 }
 
-/// A user's id as a field's value: what is not visible ASCII is percent-encoded as UTF-8, and so is
-/// `%`, so that no two users are told as one.
-fn told_id(user: &str) -> String {
+/// A user's id as a field value: `%` and everything except visible ASCII is percent-encoded as UTF-8, so that no
+/// two ids have the same value.
+fn header_safe_id(user: &str) -> String {
     let plain = |c: char| c.is_ascii_graphic() && c != '%';
     user.chars().map(|c| if plain(c) { c.into() } else { path::encode(c.encode_utf8(&mut [0; 4])) }).collect()
 }
 
-/// Whether this request has come through here before (RFC 8586).
+/// Whether this request has passed through Usher before (RFC 8586).
 #[must_use]
 pub fn is_loop(fields: &Fields<'_>) -> bool {
     members(fields.get("cdn-loop").unwrap_or_default())
         .any(|member| member.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("usher"))
 }
 
-/// The client's request id when it is sane, else a new one of 16 random bytes.
+/// The client's request id when it is 1 to 128 letters, digits, `-`, `_` or `.`; else a new one of 16 random bytes.
 #[must_use]
 pub fn request_id(sent: Option<&str>, random: &[u8; 16]) -> String {
-    let sane = |id: &&str| {
+    let valid = |id: &&str| {
         (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
     };
-    sent.filter(sane).map_or_else(|| trace::hex(random), str::to_owned)
+    sent.filter(valid).map_or_else(|| trace::hex(random), str::to_owned)
 }
 
-/// The changes that every answer undergoes before it is stored: what an origin says to the gateway is
-/// kept, for a later 304 may leave it out.
+/// The changes to every response before it is stored. Fields for the gateway are kept, because a later 304 may
+/// omit them.
 pub fn to_store(fields: &Fields<'_>, edits: &mut Edits) {
     let nominated = fields.get("connection").unwrap_or_default();
     for (name, _) in fields.iter() {
@@ -260,14 +261,14 @@ pub fn to_store(fields: &Fields<'_>, edits: &mut Edits) {
     }
 }
 
-/// Whether a field concerns one connection only, by what it is or by `Connection`.
+/// Whether a field is hop-by-hop, by its name or as a member of `Connection`.
 fn is_nominated(name: &str, nominated: &str) -> bool {
     is_hop_by_hop(name) || (!nominated.is_empty() && members(nominated).any(|other| other.eq_ignore_ascii_case(name)))
 }
 
-/// The changes that every answer of an origin, a file or the store undergoes. `CDN-Cache-Control` is meant
-/// for every cache of the kind on the way (RFC 9213 3.1): those before Usher get it where it is `open` to
-/// everybody, for elsewhere a hit there would skip authentication.
+/// The changes to every response of an origin, a file or the store. `CDN-Cache-Control` applies to every CDN cache
+/// on the way (RFC 9213 3.1): caches before Usher receive it only when the route is `open` to everybody, because
+/// a hit there skips authentication.
 pub fn to_client(fields: &Fields<'_>, websocket: bool, open: bool, edits: &mut Edits) {
     let nominated = fields.get("connection").unwrap_or_default();
     for (name, _) in fields.iter() {
@@ -280,8 +281,8 @@ pub fn to_client(fields: &Fields<'_>, websocket: bool, open: bool, edits: &mut E
     }
 }
 
-/// Takes Usher's own cookies out of what an origin sets, and says whether one was there: only the
-/// gateway hands out tokens.
+/// Removes Usher's own cookies from an origin's `Set-Cookie`, and returns whether there was one: only the gateway
+/// issues session tokens.
 pub fn sets_session(fields: &Fields<'_>, cookie: &str, edits: &mut Edits) -> bool {
     let ours = |line: &str| {
         let name = line.split('=').next().unwrap_or_default().trim();
@@ -301,8 +302,7 @@ pub fn sets_session(fields: &Fields<'_>, cookie: &str, edits: &mut Edits) -> boo
     true
 }
 
-/// `Cache-Control` of an answer to somebody signed in: whatever the origin says, nobody on the way
-/// may keep it for others.
+/// `Cache-Control` of a response to a signed-in user: no shared cache may store it, whatever the origin's value is.
 #[must_use]
 pub fn private(control: Option<&str>) -> String {
     let control = control.unwrap_or_default();
@@ -315,7 +315,7 @@ pub fn private(control: Option<&str>) -> String {
     ["private"].into_iter().chain(kept).collect::<Vec<_>>().join(", ")
 }
 
-/// Adds what is missing to `Vary`.
+/// Adds the missing names to `Vary`.
 pub fn vary(fields: &Fields<'_>, names: &[&str], edits: &mut Edits) {
     let known = fields.get("vary").unwrap_or_default();
     let missing = |name: &&&str| !members(known).any(|other| other == "*" || other.eq_ignore_ascii_case(name));

@@ -1,4 +1,4 @@
-//! The words of the protocol: what a message says, before anything is decided about it.
+//! How are HTTP messages, fields, URLs and cookies parsed? Nothing is decided here.
 
 pub mod cookie;
 pub mod date;

@@ -1,4 +1,4 @@
-//! Who is asking, may they enter, and how is that said?
+//! Which user does a request come from, and does the route admit it?
 
 mod absence;
 pub mod api_key;
@@ -16,48 +16,48 @@ pub use partition::Partition;
 
 use crate::config::{Auth, Authenticator, Fail, Issuer, Route};
 use crate::error::Error;
-use crate::identity::jwt::{Claims, Fault, words};
+use crate::identity::jwt::{Claims, Fault, string_values};
 use crate::identity::session::{Draft, Record};
 use std::rc::Rc;
 
-/// Where a session's record came from, or whether a token had been verified before.
+/// Where an identity's record came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// This isolate remembered it.
+    /// This isolate's memory.
     Memo,
-    /// Read from the store, or verified.
+    /// The store; of a token: verified in this request.
     Store,
 }
 
-/// Who is asking.
+/// The identity of a visitor.
 #[derive(Debug, Clone)]
 pub enum Identity {
-    /// Nobody in particular, and why.
+    /// No user, and the reason.
     Anonymous(Absence),
-    /// Somebody.
+    /// A known user.
     User {
-        /// What is known of them.
+        /// The user's record.
         record: Rc<Record>,
-        /// The key of the session or API key; of a token its hash.
+        /// The store key of the session or API key; of a token its hash.
         key: String,
-        /// By which credential.
+        /// The kind of credential that was sent.
         by: Authenticator,
         /// Where the record came from.
         source: Source,
     },
 }
 
-/// Roles and scopes of a token that count at most.
-const WORDS: usize = 1_024;
+/// Maximum number of roles, and of scopes, that are read from a token.
+const MOST_VALUES: usize = 1_024;
 
-/// What a token says of its bearer, as is said of everybody.
+/// The record of a token's user, in the form that sessions and API keys have.
 ///
 /// # Errors
-/// [`Fault::Claims`]: it names no user that an origin could be told.
-pub fn of_token(issuer: &Issuer, claims: Claims) -> Result<Record, Fault> {
+/// [`Fault::Claims`]: it names no user, or one that cannot be sent to an origin.
+pub fn record_of_token(issuer: &Issuer, claims: Claims) -> Result<Record, Fault> {
     let user = match claims.find(&issuer.user) {
         Some(serde_json::Value::String(user)) => user.clone(),
-        // Some issuers count their users; `sub` is text wherever it is (RFC 7519 4.1.2).
+        // Some issuers identify users by a number; `sub` is always a string (RFC 7519 4.1.2).
         Some(serde_json::Value::Number(number)) if number.is_u64() && issuer.user != "sub" => number.to_string(),
         _ => String::new(),
     };
@@ -66,32 +66,32 @@ pub fn of_token(issuer: &Issuer, claims: Claims) -> Result<Record, Fault> {
     if !named || (Draft { user: user.clone(), ..Draft::default() }).check().is_err() {
         return Err(Fault::Claims);
     }
-    let all = |name: &str| -> Vec<String> { words(claims.find(name)).into_iter().take(WORDS).collect() };
+    let all = |name: &str| -> Vec<String> { string_values(claims.find(name)).into_iter().take(MOST_VALUES).collect() };
     let (roles, scopes) = (all(&issuer.roles), all(&issuer.scopes));
     let millis = |name: &str| claims.moment(name).map(|moment| moment.map(|seconds| (seconds * 1_000.0) as u64));
     let expires = millis("exp")?.unwrap_or(0).saturating_add(crate::identity::jwt::SKEW_MS);
-    // An issuer's clock may be ahead, and what was made before a stamp must not outlive it.
+    // An issuer's clock may be ahead, and a token made before a stamp must not outlive it.
     let created = millis("iat")?.unwrap_or(0).saturating_sub(crate::identity::jwt::SKEW_MS);
     let authenticated = millis("auth_time")?;
     let data = serde_json::Value::Object(claims.all());
     Ok(Record { user, roles, scopes, created, authenticated, expires, data, ..Record::default() })
 }
 
-/// A token whose signature held.
+/// A token whose signature is valid.
 #[derive(Debug)]
 pub struct VerifiedToken {
-    /// The user it names.
+    /// The record of the user it names.
     pub record: Rc<Record>,
     /// Its hash, by which it can be revoked.
     pub hash: String,
-    /// Place of its issuer in [`crate::config::Config::issuers`].
+    /// Index of its issuer in [`crate::config::Config::issuers`].
     pub issuer: usize,
-    /// The name of the key that signed it: once that is withdrawn, the token no longer holds.
+    /// The name of the key that signed it: once the issuer withdraws that key, the token is no longer valid.
     pub key: Rc<str>,
 }
 
 impl Identity {
-    /// What is known of them, when it is somebody.
+    /// The user's record, if the user is known.
     #[must_use]
     pub fn record(&self) -> Option<&Record> {
         match self {
@@ -100,7 +100,7 @@ impl Identity {
         }
     }
 
-    /// One word for the log.
+    /// Its name in the log.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -114,16 +114,18 @@ impl Identity {
         }
     }
 
-    /// Whether the route lets them in at `now`. Identity fails closed: when it cannot be established,
-    /// a route that requires one answers 503, never as if nobody had been there. A token or key that
-    /// does not hold was shown on purpose, and is refused wherever it is looked at; a session that is
-    /// over is what browsers keep sending, and on an optional route nobody.
+    /// Whether the route admits the visitor at `now`.
+    ///
+    /// Identity fails closed: when it cannot be established, a route that requires one answers 503 and does not treat
+    /// the visitor as anonymous. An invalid token or API key was sent on purpose, so every route that accepts such
+    /// credentials refuses it. Browsers keep sending the cookie of an ended session, so on an optional route that
+    /// visitor is anonymous.
     ///
     /// # Errors
-    /// The refusal.
+    /// The error to answer with.
     pub fn admit(&self, route: &Route, now: u64) -> Result<(), Error> {
         match self {
-            Self::User { record, .. } => require::met(&route.require, route.max_auth_age, record, now),
+            Self::User { record, .. } => require::check(&route.require, route.max_auth_age, record, now),
             Self::Anonymous(Absence::Down) if route.fail == Fail::Closed => Err(Error::IdentityDown),
             Self::Anonymous(Absence::Token(fault)) => Err(Error::BadCredential(fault.as_str())),
             Self::Anonymous(absence @ Absence::Key) => Err(Error::BadCredential(absence.as_str())),
@@ -131,7 +133,7 @@ impl Identity {
                 "the request says that it comes from two different users: send one of the session, the token and the key".into(),
             )),
             Self::Anonymous(_) if route.auth == Auth::Required => {
-                Err(if route.by.contains(&Authenticator::Session) { Error::Unauthenticated } else { Error::TokenWanted })
+                Err(if route.by.contains(&Authenticator::Session) { Error::Unauthenticated } else { Error::TokenRequired })
             }
             Self::Anonymous(_) => Ok(()),
         }

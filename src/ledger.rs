@@ -1,53 +1,53 @@
-//! What is no longer valid, and since when?
+//! What has been invalidated, and since which moment?
 //!
-//! A stamp says of a subject (a tag, a URL, a user, ...): what was made before this moment is no
-//! longer valid. Moments are the ledger's own clock, milliseconds since 1970 that never repeat and
-//! never go back, so no two machines' clocks are ever compared: whatever is made carries the
-//! moment up to which its maker had read the ledger.
+//! A stamp on a subject (a tag, a URL, a user, ...) states: what was made before this moment is no longer valid.
+//! Moments are of the ledger's own clock: milliseconds since 1970 that never repeat and never go back. Clocks of
+//! different machines are never compared: every stored response or session records the moment up to which its
+//! maker had read the ledger.
 
 use crate::config;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// A moment of the ledger's clock.
+/// A moment of the ledger's clock, in milliseconds since 1970.
 pub type Moment = u64;
 
-/// The names that stamps are made out to.
+/// The subjects of stamps, as names.
 pub mod subject {
-    /// What the names of tags begin with.
+    /// The prefix of tags.
     pub const TAG: &str = "tag:";
 
-    /// Every stored answer with this tag.
+    /// Every stored response with this tag.
     #[must_use]
     pub fn tag(tag: &str) -> String {
         format!("{TAG}{tag}")
     }
 
-    /// Every stored answer of this URL: `host/path?query`, or `/path?query` on every host.
+    /// Every stored response of this URL: `host/path?query`, or `/path?query` on every host.
     #[must_use]
     pub fn url(url: &str) -> String {
         format!("url:{url}")
     }
 
-    /// Every stored answer below this path: `host/path`, or `/path` on every host.
+    /// Every stored response below this path: `host/path`, or `/path` on every host.
     #[must_use]
     pub fn prefix(prefix: &str) -> String {
         format!("prefix:{prefix}")
     }
 
-    /// Every stored answer.
+    /// Every stored response.
     pub const EVERYTHING: &str = "everything";
 
-    /// The session under this key.
+    /// The session with this key.
     #[must_use]
     pub fn session(key: &str) -> String {
         format!("session:{key}")
     }
 
-    /// What the names of changed sessions begin with.
+    /// The prefix of changed sessions.
     pub const CHANGED: &str = "changed:";
 
-    /// The session under one key goes on under another: of several such stamps the first counts.
+    /// The session with key `from` continues with key `to`; of several such stamps the first counts.
     #[must_use]
     pub fn changed(from: &str, to: &str) -> String {
         format!("{CHANGED}{from}:{to}")
@@ -59,78 +59,78 @@ pub mod subject {
         format!("user:{user}")
     }
 
-    /// The sign-in whose `state` has this digest.
+    /// The sign-in whose `state` parameter has this digest.
     #[must_use]
     pub fn sign_in(state: &str) -> String {
         format!("sign-in:{state}")
     }
 
-    /// Whoever is counted so has to wait before signing in.
+    /// The account or address with this name has to wait before it may sign in.
     #[must_use]
-    pub fn throttled(who: &str) -> String {
-        format!("throttled:{who}")
+    pub fn throttled(name: &str) -> String {
+        format!("throttled:{name}")
     }
 
     /// Every session.
     pub const EVERYONE: &str = "everyone";
 }
 
-/// One line of the book.
+/// A line of the ledger: an invalidation of one subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// See [`subject`].
     pub subject: String,
-    /// What was made before is no longer valid.
+    /// What was made before this moment is invalid.
     pub since: Moment,
-    /// Whether it may still serve while the origin is down.
+    /// Whether what it invalidates may still serve as stale.
     pub soft: bool,
-    /// Nothing that it speaks against can be alive after this moment, and it is forgotten.
+    /// Nothing that it invalidates can be alive after this moment, and the stamp is removed.
     pub until: Moment,
 }
 
-/// What the book answers to "what is new since ...?".
+/// The ledger's response to a read: the stamps since a moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
-    /// The reader now knows everything up to here.
+    /// With this page the reader has every stamp up to this moment.
     pub as_of: Moment,
-    /// In the order they were made.
+    /// The stamps, in the order they were made.
     pub stamps: Vec<Stamp>,
     /// Whether more pages follow.
     pub more: bool,
 }
 
-/// What is asked of the book.
+/// A request to stamp subjects in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Who is stamped.
+    /// The subjects to stamp; without any it is only a read.
     pub subjects: Vec<String>,
-    /// Soft or hard.
+    /// Whether the stamps are soft: see [`Stamp::soft`].
     pub soft: bool,
-    /// What is stamped can live this long at most, in milliseconds.
+    /// The longest life of what is stamped, in milliseconds: the stamps are kept for so long.
     pub lifetime: config::Millis,
-    /// The page to answer with begins here.
+    /// The moment after which the page of the response begins.
     pub since: Moment,
 }
 
-/// How valid a thing is.
+/// Whether something is invalidated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Validity {
-    /// No stamp speaks against it.
+    /// No stamp invalidates it.
     Valid,
-    /// A soft stamp does.
+    /// A soft stamp invalidates it: it may serve as stale.
     Stale,
-    /// A hard stamp does.
+    /// A hard stamp invalidates it.
     Void,
 }
 
-/// Whether a view may be used as it is.
+/// Whether a view is recent enough to be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Currency {
-    /// Young enough.
+    /// Recent enough.
     Current,
-    /// Young enough, but it should be read again behind the answer.
+    /// Recent enough, but the ledger should be read again in the background.
     Ageing,
-    /// Too old: read before use.
+    /// Too old: the ledger must be read before use.
     Overdue,
 }
 
@@ -141,7 +141,7 @@ struct Since {
     until: Moment,
 }
 
-/// What became of a session whose rights changed.
+/// The key with which a session continues after its rights have changed.
 #[derive(Debug, Clone)]
 struct Successor {
     key: String,
@@ -149,29 +149,29 @@ struct Successor {
     until: Moment,
 }
 
-/// An isolate's copy of the book.
+/// An isolate's copy of the ledger.
 #[derive(Debug, Default)]
 pub struct View {
     as_of: Moment,
     read: Option<config::Millis>,
     known: HashMap<String, Since>,
-    /// Under which key a session goes on: by the key that it had.
+    /// The next key of each changed session, by its previous key.
     successors: HashMap<String, Successor>,
     /// The newest stamp of any tag.
     newest_tag: Moment,
-    /// So many are known when those are next forgotten that nothing needs any more.
+    /// The number of known stamps at which expired ones are next removed.
     sweep_at: usize,
 }
 
 impl View {
-    /// Everything up to here is known.
+    /// The moment up to which every stamp is known.
     #[must_use]
     pub fn as_of(&self) -> Moment {
         self.as_of
     }
 
-    /// Takes in a page that was asked for at `asked` (this isolate's clock, milliseconds).
-    pub fn learn(&mut self, page: &Page, asked: config::Millis) {
+    /// Adds a page whose read began at `requested` (this isolate's clock, milliseconds).
+    pub fn learn(&mut self, page: &Page, requested: config::Millis) {
         for stamp in &page.stamps {
             if let Some((from, to)) = stamp.subject.strip_prefix(subject::CHANGED).and_then(|keys| keys.split_once(':'))
             {
@@ -190,7 +190,7 @@ impl View {
                 self.newest_tag = self.newest_tag.max(stamp.since);
             }
         }
-        // Now and then, so that a book of many stamps does not cost each new page a walk through it.
+        // Not on every page: a sweep visits every stamp.
         if self.known.len() + self.successors.len() >= self.sweep_at {
             self.known.retain(|_, since| since.until >= page.as_of);
             self.successors.retain(|_, next| next.until >= page.as_of);
@@ -198,11 +198,11 @@ impl View {
         }
         self.as_of = self.as_of.max(page.as_of);
         if !page.more {
-            self.read = self.read.max(Some(asked));
+            self.read = self.read.max(Some(requested));
         }
     }
 
-    /// Whether the view may be used at `now`.
+    /// Whether the view is recent enough at `now`: within `max_delay`.
     #[must_use]
     pub fn currency(&self, now: config::Millis, bounds: &config::Ledger) -> Currency {
         match self.age(now) {
@@ -212,13 +212,13 @@ impl View {
         }
     }
 
-    /// Whether the view may still serve at `now` although the book cannot be read.
+    /// Whether the view may still be used at `now` while the ledger cannot be read: within `max_outage`.
     #[must_use]
-    pub fn outlasts(&self, now: config::Millis, bounds: &config::Ledger) -> bool {
+    pub fn usable_in_outage(&self, now: config::Millis, bounds: &config::Ledger) -> bool {
         self.age(now).is_some_and(|age| age <= bounds.max_outage.max(bounds.max_delay))
     }
 
-    /// Whether the view is of a reading that began at `moment` (this isolate's clock) or later.
+    /// Whether the view comes from a read that began at `moment` (this isolate's clock) or later.
     #[must_use]
     pub fn was_read_since(&self, moment: config::Millis) -> bool {
         self.read.is_some_and(|read| read >= moment)
@@ -228,40 +228,39 @@ impl View {
         self.read.map(|read| now.saturating_sub(read))
     }
 
-    /// The ledger's moment at `now` (this isolate's clock), as far as is known here.
+    /// The ledger's moment at `now` (this isolate's clock), estimated from the last read.
     #[must_use]
     pub fn moment(&self, now: config::Millis) -> Moment {
         self.as_of.saturating_add(self.age(now).unwrap_or(0))
     }
 
-    /// Under which key a session goes on, and since when, once its rights have changed.
+    /// The next key of a session whose rights have changed, and the moment of the change.
     #[must_use]
     pub fn successor(&self, key: &str) -> Option<(&str, Moment)> {
         self.successors.get(key).map(|next| (next.key.as_str(), next.since))
     }
 
-    /// The keys under which a session goes on after this one, from the next to the last.
+    /// The later keys of a session, from the next to the last; at most 64.
     pub fn lineage<'v>(&'v self, key: &str) -> impl Iterator<Item = &'v str> {
-        // Nobody changes a session so often while it lives; a circle would be somebody's mistake.
+        // The bound ends a cycle, which only a faulty stamp can cause; no session changes so often while it lives.
         let next = |key: &&'v str| self.successors.get(*key).map(|next| next.key.as_str());
         std::iter::successors(self.successors.get(key).map(|next| next.key.as_str()), next).take(64)
     }
 
-    /// The newest moment at which something may have become invalid that has these names, and tags
-    /// that are not known.
+    /// The newest moment at which something with these subjects, and with unknown tags, may have become invalid.
     #[must_use]
     pub fn newest<'s>(&self, subjects: impl IntoIterator<Item = &'s str>) -> Moment {
         let known = subjects.into_iter().filter_map(|subject| self.known.get(subject));
         known.map(|since| since.hard.max(since.soft)).fold(self.newest_tag, Moment::max)
     }
 
-    /// Until when the stamp on a subject holds, if there is one that does.
+    /// The moment until which a subject's stamp is in force; `None` when it has none, or an expired one.
     #[must_use]
     pub fn until(&self, subject: &str) -> Option<Moment> {
         self.known.get(subject).map(|since| since.until).filter(|until| *until >= self.as_of)
     }
 
-    /// How valid something is that was made when its maker had read up to `made`.
+    /// Whether something with these subjects is invalidated that was made when its maker had read up to `made`.
     #[must_use]
     pub fn validity<'s>(&self, made: Moment, subjects: impl IntoIterator<Item = &'s str>) -> Validity {
         subjects
@@ -298,7 +297,7 @@ mod tests {
     const BOUNDS: config::Ledger = config::Ledger { max_delay: 5_000, max_outage: 60_000, deadline: 1_000 };
 
     #[test]
-    fn what_was_made_before_a_stamp_is_void_and_what_was_made_knowing_it_is_valid() {
+    fn what_was_made_before_a_stamp_is_void_and_what_was_made_after_reading_it_is_valid() {
         let mut view = View::default();
         view.learn(&page(100, &[stamp("tag:a", 100, false)]), 0);
         assert_eq!(view.validity(99, ["tag:a"]), Validity::Void);
@@ -307,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_soft_stamp_makes_stale_and_never_softens_a_hard_one() {
+    fn a_soft_stamp_makes_stale_and_does_not_replace_a_hard_one() {
         let mut view = View::default();
         view.learn(&page(200, &[stamp("tag:a", 100, false), stamp("tag:a", 200, true)]), 0);
         assert_eq!(view.validity(50, ["tag:a"]), Validity::Void);
@@ -317,17 +316,17 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_moment_is_of_its_own_names_or_of_any_tag() {
+    fn newest_is_the_latest_stamp_of_the_subjects_or_of_any_tag() {
         let mut view = View::default();
         view.learn(&page(30, &[stamp("url:/a", 10, false), stamp("tag:t", 20, true), stamp("url:/b", 30, true)]), 0);
         assert_eq!(["url:/a", "url:/b", "url:/c"].map(|name| view.newest([name])), [20, 30, 20]);
     }
 
     #[test]
-    fn a_view_is_current_ageing_overdue_and_finally_useless() {
+    fn a_view_is_current_then_ageing_then_overdue_and_outlasts_only_max_outage() {
         let mut view = View::default();
         assert_eq!(view.currency(0, &BOUNDS), Currency::Overdue);
-        assert!(!view.outlasts(0, &BOUNDS));
+        assert!(!view.usable_in_outage(0, &BOUNDS));
         view.learn(&page(1, &[]), 1_000);
         for (now, currency) in [
             (1_000, Currency::Current),
@@ -338,13 +337,13 @@ mod tests {
         ] {
             assert_eq!(view.currency(now, &BOUNDS), currency, "{now}");
         }
-        assert!(view.outlasts(61_000, &BOUNDS) && !view.outlasts(61_001, &BOUNDS));
+        assert!(view.usable_in_outage(61_000, &BOUNDS) && !view.usable_in_outage(61_001, &BOUNDS));
         let always = config::Ledger { max_delay: 0, ..BOUNDS };
         assert_eq!(view.currency(1_000, &always), Currency::Overdue);
     }
 
     #[test]
-    fn a_view_is_read_only_when_the_last_page_has_come() {
+    fn a_view_is_current_only_after_the_last_page() {
         let mut view = View::default();
         view.learn(&Page { as_of: 5, stamps: vec![stamp("everyone", 5, false)], more: true }, 0);
         assert_eq!((view.as_of(), view.currency(0, &BOUNDS)), (5, Currency::Overdue));
@@ -353,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stamp_is_forgotten_when_nothing_it_speaks_against_can_be_alive() {
+    fn a_stamp_is_removed_after_its_until() {
         let mut view = View::default();
         view.learn(&page(20, &[stamp("tag:old", 10, false), stamp("tag:new", 20, true)]), 0);
         view.learn(&page(1_011, &[stamp("tag:other", 1_011, false)]), 0);
@@ -362,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_changes_of_one_session_the_first_counts_in_whatever_order_they_are_learnt() {
+    fn of_two_changes_of_one_session_the_first_counts_in_any_order_of_learning() {
         let (a, b) = (stamp("changed:k:one", 10, false), stamp("changed:k:two", 11, false));
         for stamps in [[a.clone(), b.clone()], [b, a]] {
             let mut view = View::default();
@@ -377,7 +376,7 @@ mod tests {
     }
 
     proptest! {
-        /// However pages are cut, repeated or reordered, the newest stamp of a subject decides.
+        /// The newest stamp of a subject decides, in whatever order the pages are learnt.
         #[test]
         fn the_order_of_learning_does_not_matter(mut stamps in prop::collection::vec((0u8..4, 1u64..50, any::<bool>()), 0..20), made in 0u64..60) {
             let names = ["tag:a", "tag:b", "everything", "user:u"];

@@ -1,7 +1,7 @@
-//! Usher: the front door of a web application, at the edge.
+//! Usher: a reverse proxy and gateway for web applications, on Cloudflare Workers.
 //!
 //! The order of modules is the order of dependency: a module imports only modules declared above
-//! it (`tests/architecture.rs` holds this).
+//! it (`tests/architecture.rs` checks this).
 
 pub mod http;
 pub mod error;

@@ -1,4 +1,4 @@
-//! In which language is this visitor spoken to? (RFC 9110 12.5.4, RFC 4647 3.4)
+//! Which locale is negotiated for a request? (RFC 9110 12.5.4, RFC 4647 3.4)
 
 use crate::config::matcher::Near;
 use crate::config::{Config, Locales};
@@ -6,7 +6,7 @@ use crate::http::head::Url;
 use crate::http::list::members;
 use crate::http::path;
 
-/// What took the decision.
+/// What decided the negotiated locale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// The first segment of the path.
@@ -19,16 +19,16 @@ pub enum Reason {
     Session,
     /// `Accept-Language`.
     Header,
-    /// Where the visitor is.
+    /// The visitor's country.
     Country,
-    /// Nothing.
+    /// Nothing matched: the default locale.
     Default,
-    /// No other is spoken here.
+    /// Only one locale is supported.
     Only,
 }
 
 impl Reason {
-    /// One word for the log.
+    /// The name of the reason, for the log.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -43,8 +43,8 @@ impl Reason {
         }
     }
 
-    /// The request fields that took part, for `Vary` (RFC 9110 12.5.5): a URL that decides alone
-    /// varies on nothing; what was found in, or missed in, a cookie varies on it.
+    /// The request fields that took part, for `Vary` (RFC 9110 12.5.5). A locale from the URL alone varies on
+    /// nothing; one that depends on the presence or absence of a cookie varies on `Cookie`.
     #[must_use]
     pub fn vary(self) -> &'static [&'static str] {
         match self {
@@ -55,19 +55,19 @@ impl Reason {
     }
 }
 
-/// A decision.
+/// The negotiated locale, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Choice {
-    /// A place in [`Locales::supported`].
+    /// An index in [`Locales::supported`].
     pub locale: usize,
-    /// Why.
+    /// What decided it.
     pub reason: Reason,
 }
 
-/// Everything that may decide, strongest first. Tags are as the visitor sent them.
+/// The inputs of negotiation, highest precedence first. Tags are as the visitor sent them.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Wishes<'a> {
-    /// Already found by the route.
+pub struct Inputs<'a> {
+    /// The locale of the path's prefix, from the route.
     pub path: Option<usize>,
     /// The query parameter's value.
     pub query: Option<&'a str>,
@@ -77,17 +77,17 @@ pub struct Wishes<'a> {
     pub session: Option<&'a str>,
     /// `Accept-Language`.
     pub header: Option<&'a str>,
-    /// ISO 3166-1 code.
+    /// ISO 3166-1 code of the visitor's country.
     pub country: Option<&'a str>,
 }
 
-/// Chooses among the supported locales. Whatever is sent, the answer is one of them.
+/// Chooses one of the supported locales, whatever the visitor sends.
 #[must_use]
-pub fn choose(locales: &Locales, wishes: &Wishes<'_>) -> Choice {
+pub fn choose(locales: &Locales, wishes: &Inputs<'_>) -> Choice {
     if locales.supported.len() == 1 && wishes.path.is_none() {
         return Choice { locale: 0, reason: Reason::Only };
     }
-    let named = |wish: Option<&str>| wish.and_then(|tag| find(locales, tag, |_| true)).map(|near| near.locale);
+    let supported = |sent: Option<&str>| sent.and_then(|tag| find(locales, tag, |_| true)).map(|near| near.locale);
     let country = || {
         let country = wishes.country?;
         locales.countries.iter().find(|(code, _)| code == country).map(|(_, locale)| *locale)
@@ -95,17 +95,17 @@ pub fn choose(locales: &Locales, wishes: &Wishes<'_>) -> Choice {
     let decided = wishes
         .path
         .map(|locale| (locale, Reason::Path))
-        .or_else(|| named(wishes.query).map(|locale| (locale, Reason::Query)))
-        .or_else(|| named(wishes.cookie).map(|locale| (locale, Reason::Cookie)))
-        .or_else(|| named(wishes.session).map(|locale| (locale, Reason::Session)))
+        .or_else(|| supported(wishes.query).map(|locale| (locale, Reason::Query)))
+        .or_else(|| supported(wishes.cookie).map(|locale| (locale, Reason::Cookie)))
+        .or_else(|| supported(wishes.session).map(|locale| (locale, Reason::Session)))
         .or_else(|| wishes.header.and_then(|header| negotiate(locales, header)).map(|locale| (locale, Reason::Header)))
         .or_else(|| country().map(|locale| (locale, Reason::Country)));
     let (locale, reason) = decided.unwrap_or((locales.default, Reason::Default));
     Choice { locale, reason }
 }
 
-/// The `Link` of a page that is there in several languages (RFC 8288; `hreflang`), so that whoever
-/// indexes it finds them all.
+/// The `Link` value of a page that exists in several locales (RFC 8288; `hreflang`), so that search engines find
+/// all of them.
 #[must_use]
 pub fn alternates(config: &Config, url: &Url<'_>, path: &str, locales: &[usize]) -> String {
     let Url { scheme, authority, .. } = *url;
@@ -117,14 +117,14 @@ pub fn alternates(config: &Config, url: &Url<'_>, path: &str, locales: &[usize])
     links.chain([link("", "x-default")]).collect::<Vec<_>>().join(", ")
 }
 
-/// Where a visitor goes who chooses a locale on the page `back`: the same page, by its prefix when the
-/// path has one. Never another host.
+/// The redirect target for a visitor who chooses a locale on the page `back`: the same page, with the locale's
+/// prefix when the path has one. Never another host.
 #[must_use]
 pub fn switched(config: &Config, back: &str, locale: usize) -> String {
     let back = if path::is_local(back) { back } else { "/" };
     let (page, mark) = back.split_at_checked(back.find('#').unwrap_or(back.len())).unwrap_or((back, ""));
     let (page, query) = page.split_once('?').unwrap_or((page, ""));
-    // A query that chooses is stronger than the cookie that remembers.
+    // The query parameter has precedence over the cookie that stores the choice.
     let names = |pair: &&str| pair.split('=').next() == Some(config.locales.query.as_str());
     let kept: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty() && !names(pair)).collect();
     let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
@@ -136,10 +136,10 @@ pub fn switched(config: &Config, back: &str, locale: usize) -> String {
     }
 }
 
-/// Ranges read from one header at most; the rest is not looked at.
+/// Most ranges parsed from one header; the rest is ignored.
 const MOST_RANGES: usize = 64;
 
-/// Bytes of a tag at most; longer ones are no tags that anybody means.
+/// The longest tag, in bytes; a longer one is ignored or cut.
 const LONGEST_TAG: usize = 100;
 
 /// One language range and its weight in thousandths.
@@ -149,24 +149,24 @@ struct Range<'a> {
     weight: u16,
 }
 
-/// `Accept-Language` against the supported locales; `None` when nothing in it matches.
+/// Matches `Accept-Language` with the supported locales; `None` when nothing in it matches.
 fn negotiate(locales: &Locales, header: &str) -> Option<usize> {
     let mut ranges: Vec<Range<'_>> = members(header).take(MOST_RANGES).filter_map(range).collect();
     ranges.sort_by_key(|range| std::cmp::Reverse(range.weight));
-    let welcome = |place: usize| locales.supported.get(place).is_some_and(|tag| weight_of(tag, &ranges) != Some(0));
-    let any = || [locales.default].into_iter().chain(0..locales.supported.len()).find(|&place| welcome(place));
+    let accepted = |place: usize| locales.supported.get(place).is_some_and(|tag| weight_of(tag, &ranges) != Some(0));
+    let any = || [locales.default].into_iter().chain(0..locales.supported.len()).find(|&place| accepted(place));
     let mut best = None;
     let mut bound = u16::MAX;
     for range in ranges.iter().take_while(|range| range.weight > 0) {
         let near = match range.tag {
             "*" => any().map(|locale| Near { locale, distance: 0 }).filter(|_| best.is_none()),
-            tag => find(locales, tag, welcome).filter(|near| near.distance < bound),
+            tag => find(locales, tag, accepted).filter(|near| near.distance < bound),
         };
         if let Some(near) = near {
             best = Some(near.locale);
             bound = near.distance;
         }
-        // A later wish must be nearer by more than regions of one language are apart.
+        // A later range must be nearer by more than the distance between regions of one language.
         if best.is_some() {
             bound = bound.saturating_sub(DEMOTION);
         }
@@ -177,37 +177,36 @@ fn negotiate(locales: &Locales, header: &str) -> Option<usize> {
     best
 }
 
-/// How much nearer, in eighths of CLDR's distance, each later wish must be to win (UTS #35, ICU's
-/// default).
+/// How much nearer, in eighths of CLDR's distance, each later range must be to win (UTS #35, ICU's default).
 const DEMOTION: u16 = 40;
 
-/// The locale for one tag: the nearest, or the one it begins with. One that is refused by the header
-/// gives way to one that the tag begins with.
-fn find(locales: &Locales, tag: &str, welcome: impl Fn(usize) -> bool) -> Option<Near> {
-    let prefix = |welcome| lookup(locales, tag, welcome).map(|locale| Near { locale, distance: 0 });
+/// The locale for one tag: the nearest one, or the longest prefix of the tag. When the header refuses the nearest
+/// locale (`q=0`), a prefix of the tag is used instead.
+fn find(locales: &Locales, tag: &str, accepted: impl Fn(usize) -> bool) -> Option<Near> {
+    let prefix = |accepted| lookup(locales, tag, accepted).map(|locale| Near { locale, distance: 0 });
     if !locales.nearest {
-        return prefix(&welcome);
+        return prefix(&accepted);
     }
-    let very = |known: &String| known.eq_ignore_ascii_case(tag);
-    let itself = || locales.supported.iter().position(very).filter(|&place| welcome(place));
-    // What is said privately (`en-x-dev`) the table knows nothing of.
+    let same = |known: &String| known.eq_ignore_ascii_case(tag);
+    let exact = || locales.supported.iter().position(same).filter(|&place| accepted(place));
+    // The table has no private-use subtags (`en-x-dev`).
     let private = tag.len() > 2 && tag.to_ascii_lowercase().contains("x-");
-    if let Some(locale) = private.then(itself).flatten() {
+    if let Some(locale) = private.then(exact).flatten() {
         return Some(Near { locale, distance: 0 });
     }
     match locales.matcher.nearest(tag) {
-        Some(near) if welcome(near.locale) => Some(near),
-        Some(_) => prefix(&welcome),
-        // A tag that is nobody's language (`x-...`) is near to itself.
-        None => itself().map(|locale| Near { locale, distance: 0 }),
+        Some(near) if accepted(near.locale) => Some(near),
+        Some(_) => prefix(&accepted),
+        // A private-use tag (`x-...`) has no distance: only the same tag matches.
+        None => exact().map(|locale| Near { locale, distance: 0 }),
     }
 }
 
-/// `de-CH;q=0.8`; `None` when it is not shaped like a range.
+/// Parses a range with its weight, such as `de-CH;q=0.8`; `None` when it is malformed.
 fn range(member: &str) -> Option<Range<'_>> {
     let mut parts = member.split(';').map(|part| part.trim_matches([' ', '\t']));
     let tag = parts.next()?;
-    let shaped = tag == "*"
+    let well_formed = tag == "*"
         || (tag.len() <= LONGEST_TAG
             && tag
                 .split('-')
@@ -219,10 +218,10 @@ fn range(member: &str) -> Option<Range<'_>> {
             weight = thousandths(value.trim_start_matches([' ', '\t']))?;
         }
     }
-    shaped.then_some(Range { tag, weight })
+    well_formed.then_some(Range { tag, weight })
 }
 
-/// A weight (RFC 9110 12.4.2): `0`, `0.8`, `1.000`.
+/// Parses a weight (RFC 9110 12.4.2), such as `0`, `0.8` or `1.000`, in thousandths.
 #[must_use]
 pub fn thousandths(text: &str) -> Option<u16> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
@@ -235,7 +234,7 @@ pub fn thousandths(text: &str) -> Option<u16> {
     (good && value <= 1000).then_some(value)
 }
 
-/// The weight that the most specific matching range gives a tag (RFC 4647 3.3.1).
+/// The weight of the most specific range that matches a tag (RFC 4647 3.3.1).
 fn weight_of(tag: &str, ranges: &[Range<'_>]) -> Option<u16> {
     let named = ranges.iter().filter(|range| covers(range.tag, tag)).max_by_key(|range| range.tag.len());
     named.or_else(|| ranges.iter().find(|range| range.tag == "*")).map(|range| range.weight)
@@ -246,12 +245,12 @@ fn covers(range: &str, tag: &str) -> bool {
         .is_some_and(|(start, rest)| start.eq_ignore_ascii_case(range) && (rest.is_empty() || rest.starts_with('-')))
 }
 
-/// Lookup (RFC 4647 3.4): the tag, then ever shorter prefixes of it.
-fn lookup(locales: &Locales, tag: &str, welcome: impl Fn(usize) -> bool) -> Option<usize> {
+/// Lookup (RFC 4647 3.4): the tag itself, then shorter and shorter prefixes of it.
+fn lookup(locales: &Locales, tag: &str, accepted: impl Fn(usize) -> bool) -> Option<usize> {
     let mut wanted = tag.split_at_checked(LONGEST_TAG).map_or(tag, |(start, _)| start);
     loop {
         let found = locales.supported.iter().position(|known| known.eq_ignore_ascii_case(wanted));
-        if let Some(place) = found.filter(|&place| welcome(place)) {
+        if let Some(place) = found.filter(|&place| accepted(place)) {
             return Some(place);
         }
         let (shorter, _) = wanted.rsplit_once('-')?;

@@ -1,50 +1,44 @@
-//! Records an isolate has read and trusts for a moment, so that the store is spared.
+//! Which records has this isolate read recently? A cache in memory that saves reads of the store.
 
 use crate::http::date::Millis;
-use std::collections::{HashMap, VecDeque};
+use lru::LruCache;
 use std::rc::Rc;
 
-/// A bounded memory; the oldest reading leaves first.
+/// A bounded cache; the record that was read first is evicted first.
 #[derive(Debug)]
 pub struct Memo<T> {
-    known: HashMap<Rc<str>, (Rc<T>, Millis)>,
-    order: VecDeque<(Rc<str>, Millis)>,
+    /// Records, each with the time at which it was read.
+    known: LruCache<Rc<str>, (Rc<T>, Millis)>,
     most: usize,
     lifetime: Millis,
 }
 
 impl<T> Memo<T> {
-    /// Remembers `most` records, each for `lifetime` milliseconds.
+    /// Keeps at most `most` records, each for `lifetime` milliseconds.
     #[must_use]
     pub fn new(most: usize, lifetime: Millis) -> Self {
-        Self { known: HashMap::new(), order: VecDeque::new(), most, lifetime }
+        // A bounded one would allocate all of its space at once.
+        Self { known: LruCache::unbounded(), most, lifetime }
     }
 
     /// The record read under `key` less than a lifetime before `now`.
     #[must_use]
     pub fn get(&self, key: &str, now: Millis) -> Option<Rc<T>> {
-        self.known
-            .get(key)
-            .filter(|(_, read)| now.saturating_sub(*read) < self.lifetime)
-            .map(|(record, _)| Rc::clone(record))
+        let (record, read) = self.known.peek(key)?;
+        (now.saturating_sub(*read) < self.lifetime).then(|| Rc::clone(record))
     }
 
-    /// Remembers what was read at `now`.
+    /// Keeps a record that was read at `now`.
     pub fn put(&mut self, key: &str, record: Rc<T>, now: Millis) {
-        let key: Rc<str> = self.known.get_key_value(key).map_or_else(|| key.into(), |(known, _)| Rc::clone(known));
-        self.known.insert(Rc::clone(&key), (record, now));
-        self.order.push_back((key, now));
-        while self.known.len() > self.most || self.order.len() > 2 * self.most {
-            let Some((oldest, read)) = self.order.pop_front() else { break };
-            if self.known.get(&oldest).is_some_and(|(_, latest)| *latest == read) {
-                self.known.remove(&oldest);
-            }
+        self.known.put(key.into(), (record, now));
+        while self.known.len() > self.most {
+            self.known.pop_lru();
         }
     }
 
-    /// Forgets a session that has ended here.
+    /// Removes a record: its session has ended in this isolate.
     pub fn forget(&mut self, key: &str) {
-        self.known.remove(key);
+        self.known.pop(key);
     }
 }
 
@@ -58,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_trusted_for_its_lifetime_and_no_longer() {
+    fn a_record_is_kept_for_its_lifetime_and_no_longer() {
         let mut memo = Memo::new(10, 5_000);
         memo.put("a", record("u"), 1_000);
         assert!(memo.get("a", 5_999).is_some() && memo.get("a", 6_000).is_none() && memo.get("b", 1_000).is_none());
@@ -78,11 +72,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_never_outgrows_its_bound(keys in prop::collection::vec(0u8..30, 0..200), most in 1usize..10) {
+        fn the_memo_stays_within_its_bound(keys in prop::collection::vec(0u8..30, 0..200), most in 1usize..10) {
             let mut memo = Memo::new(most, 1_000);
             for (now, key) in keys.iter().enumerate() {
                 memo.put(&key.to_string(), record("u"), now as Millis);
-                prop_assert!(memo.known.len() <= most && memo.order.len() <= 2 * most);
+                prop_assert!(memo.known.len() <= most);
                 prop_assert!(memo.get(&key.to_string(), now as Millis).is_some());
             }
         }

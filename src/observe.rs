@@ -1,4 +1,4 @@
-//! What is written about a request? One JSON line with the reasons, and no secrets: no cookie, no
+//! What is logged and counted about a request? One JSON line with the reasons, and no secrets: no cookie, no
 //! token, no query, and users only as a hash.
 
 use crate::cache::Status;
@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// One request's line. Times are milliseconds.
+/// The log line of one request. Times are in milliseconds.
 #[derive(Debug, Default, Serialize)]
 pub struct Line<'a> {
     /// Request id.
@@ -22,7 +22,7 @@ pub struct Line<'a> {
     /// The route's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<&'a str>,
-    /// Status of the answer.
+    /// Status of the response.
     pub status: u16,
     /// Where the identity came from, or why there is none.
     pub identity: &'a str,
@@ -32,7 +32,7 @@ pub struct Line<'a> {
     /// The locale's tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locale: Option<&'a str>,
-    /// What decided it.
+    /// What decided the locale.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locale_by: Option<&'a str>,
     /// Country code.
@@ -41,10 +41,10 @@ pub struct Line<'a> {
     /// The region's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<&'a str>,
-    /// What decided it.
+    /// What decided the region.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region_by: Option<&'a str>,
-    /// Who answered: an origin's URL, or `static`.
+    /// The source of the response: an origin's URL, or `static`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<&'a str>,
     /// The origin's pool.
@@ -53,24 +53,24 @@ pub struct Line<'a> {
     /// The shard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shard: Option<&'a str>,
-    /// Why this origin, where it is not the balance's choice.
+    /// Why this origin was selected, when load balancing did not decide.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steered: Option<&'a str>,
-    /// Origins asked.
+    /// Number of requests sent to origins.
     #[serde(skip_serializing_if = "is_zero")]
     pub attempts: u32,
-    /// How the request met the cache.
+    /// The cache status.
     pub cache: &'a str,
-    /// Why.
+    /// The reason for the cache status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_why: Option<&'a str>,
-    /// What went wrong, and whose fault it is.
+    /// The error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// See `error`.
+    /// Who is responsible for the error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blame: Option<&'a str>,
-    /// Until the answer's head was ready.
+    /// Until the response's head was ready.
     pub ms: u64,
     /// Of these, waiting for sessions and the ledger.
     pub identity_ms: u64,
@@ -84,26 +84,26 @@ fn is_zero(count: &u32) -> bool {
 }
 
 impl Line<'_> {
-    /// The line, without its end.
+    /// The line as JSON, without a line break.
     #[must_use]
     pub fn text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
-/// A user as the log knows them: the same user is the same word, and only who has the key (the
-/// operator's token) can find out by trying who it is.
+/// A user's pseudonym in the log: the first 64 bits of HMAC-SHA-256 of the user's id. Only the holder of the key
+/// (the operator's token) can test whether it belongs to a given id.
 #[must_use]
 pub fn user(key: &str, id: &str) -> String {
     let hash = hmac_sha256::HMAC::mac(id.as_bytes(), key.as_bytes());
     crate::http::trace::hex(hash.get(..8).unwrap_or_default())
 }
 
-/// How often what happened, in this isolate.
+/// The counters of this isolate.
 #[derive(Debug, Default)]
 pub struct Counters(BTreeMap<(Counted, Cow<'static, str>, &'static str), u64>);
 
-/// What is counted, and by which two labels.
+/// The metrics; each has one or two labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Counted {
     Cache,
@@ -116,7 +116,7 @@ enum Counted {
 impl Counted {
     const ALL: [Self; 5] = [Self::Cache, Self::Identity, Self::Keys, Self::Attempts, Self::Origins];
 
-    /// Name, meaning, labels.
+    /// Name, help text, labels.
     fn described(self) -> (&'static str, &'static str, [&'static str; 2]) {
         match self {
             Self::Cache => {
@@ -143,17 +143,17 @@ impl Counted {
 }
 
 impl Counters {
-    /// Counts one request's way past the cache.
+    /// Counts the cache status of one request.
     pub fn count(&mut self, status: &Status) {
         self.add(Counted::Cache, status.as_str().into(), status.why().unwrap_or_default());
     }
 
-    /// Counts who was found to be asking: see [`crate::identity::Identity::word`].
-    pub fn identified(&mut self, word: &'static str) {
-        self.add(Counted::Identity, word.into(), "");
+    /// Counts the identity of one request, by the label of [`crate::identity::Identity`].
+    pub fn identified(&mut self, found: &'static str) {
+        self.add(Counted::Identity, found.into(), "");
     }
 
-    /// Counts that an issuer was asked for its keys.
+    /// Counts a read of an issuer's key set.
     pub fn keys_read(&mut self, issuer: &str, good: bool) {
         self.add(Counted::Keys, issuer.to_owned().into(), if good { "ok" } else { "failed" });
     }
@@ -163,7 +163,7 @@ impl Counters {
         self.add(Counted::Attempts, pool.to_owned().into(), result);
     }
 
-    /// Counts what befell a pool.
+    /// Counts an event of a pool.
     pub fn origin(&mut self, what: &'static str, pool: &str) {
         self.add(Counted::Origins, pool.to_owned().into(), what);
     }
@@ -172,7 +172,7 @@ impl Counters {
         *self.0.entry((what, one, other)).or_default() += 1;
     }
 
-    /// As Prometheus reads it (text format 0.0.4).
+    /// The counters in Prometheus text format 0.0.4.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();
@@ -188,7 +188,7 @@ impl Counters {
     }
 }
 
-/// A line about something else than one request.
+/// A log line that is not about one request.
 #[must_use]
 pub fn event(level: &str, message: &str) -> String {
     serde_json::json!({ "level": level, "message": message }).to_string()
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_one_line_of_json_whatever_was_sent() {
+    fn a_log_line_is_one_line_of_json_for_any_input() {
         let line = Line { path: "/a\"\n\u{2028}", host: "h", ..Line::default() };
         assert_eq!(line.text().lines().count(), 1);
         let read: serde_json::Value = serde_json::from_str(&line.text()).expect("JSON");
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_counted_by_how_they_met_the_cache() {
+    fn requests_are_counted_by_cache_status() {
         let mut counters = Counters::default();
         for status in [Status::Bypass("route"), Status::Bypass("route"), Status::Generated] {
             counters.count(&status);
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_a_hash() {
+    fn a_user_is_logged_as_a_keyed_hash() {
         assert_eq!(user("k", "7"), user("k", "7"));
         assert_ne!(user("k", "7"), user("k", "8"));
         assert_ne!(user("k", "7"), user("l", "7"));

@@ -1,4 +1,4 @@
-//! What the gateway needs of the world: one trait for each service of the platform.
+//! Which services of the platform does the gateway use? One trait for each.
 //!
 //! `src/cloudflare/` implements them for Cloudflare, `tests/gateway/world/` in memory.
 
@@ -30,7 +30,7 @@ pub use single_flight::{Joined, SingleFlight};
 pub use static_files::StaticFiles;
 pub use unavailable::Unavailable;
 
-/// All of it.
+/// All services of the platform.
 pub trait Platform:
     Clock
     + Crypto

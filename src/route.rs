@@ -6,27 +6,27 @@ use crate::http::head::Url;
 use crate::http::path;
 use std::borrow::Cow;
 
-/// Where a request belongs.
+/// The route of a request, and its path.
 #[derive(Debug, Clone)]
 pub struct Place<'c, 'a> {
     /// The route.
     pub route: &'c Route,
-    /// The path in normal form, without a locale prefix: what is matched and keyed.
+    /// The path in normal form, without a locale prefix: it is matched and keyed.
     pub path: Cow<'a, str>,
-    /// The path with its prefix, where that is what the origin is asked for.
+    /// The path with its locale prefix, when the origin is sent that.
     whole: Option<Cow<'a, str>>,
-    /// The locale that the path began with (a place in `Locales::supported`).
+    /// The locale of the path's prefix (an index in `Locales::supported`).
     pub prefix: Option<usize>,
 }
 
 impl Place<'_, '_> {
-    /// The path that the origin is asked for.
+    /// The path that the origin is sent.
     #[must_use]
     pub fn asked(&self) -> &str {
         self.whole.as_deref().unwrap_or(&self.path)
     }
 
-    /// The prefix that the origin is asked with, as the visitor spelled it.
+    /// The locale prefix that the origin is sent, spelled as the visitor sent it.
     #[must_use]
     pub fn kept_prefix(&self) -> Option<&str> {
         self.whole.as_deref()?.split('/').nth(1)
@@ -36,13 +36,13 @@ impl Place<'_, '_> {
 /// Finds the route of a request.
 ///
 /// # Errors
-/// A path that is malformed or can be read in two ways; no route; no route with this method.
+/// A path that is malformed or ambiguous; no route for the path; no route for the method.
 pub fn find<'c, 'a>(config: &'c Config, url: &Url<'a>, method: &str) -> Result<Place<'c, 'a>, Error> {
     let host = url.host();
     let normal = path::normal(url.path).map_err(|bad| Error::Malformed(bad.to_string()))?;
-    let found = look(config, host, &normal, method)?;
+    let found = find_by_path(config, host, &normal, method)?;
     if let Some(read) = path::otherwise(&normal) {
-        let other = look(config, host, &read, method);
+        let other = find_by_path(config, host, &read, method);
         if !other.is_ok_and(|other| std::ptr::eq(other.route, found.route) && other.prefix == found.prefix) {
             return Err(Error::AmbiguousPath);
         }
@@ -63,9 +63,9 @@ struct Found<'c> {
     prefix: Option<usize>,
 }
 
-/// A locale prefix counts only when the route behind it is localized. One behind another is no
-/// path: `/en/ja/x` would reach by its second half what `/ja/x` guards.
-fn look<'c>(config: &'c Config, host: &str, path: &str, method: &str) -> Result<Found<'c>, Error> {
+/// The route and locale prefix of a path. A prefix counts only when the route of the rest of the path is
+/// localized. Two prefixes match no route: `/en/ja/x` would bypass what guards `/ja/x`.
+fn find_by_path<'c>(config: &'c Config, host: &str, path: &str, method: &str) -> Result<Found<'c>, Error> {
     if let Some(prefix) = locale_prefix(config, path) {
         let inner = after_first_segment(path);
         match most_specific(config, host, inner, method) {
@@ -77,13 +77,13 @@ fn look<'c>(config: &'c Config, host: &str, path: &str, method: &str) -> Result<
     most_specific(config, host, path, method).map(|route| Found { route, prefix: None })
 }
 
-/// The locale that a path begins with, when prefixes are in use.
+/// The locale prefix of a path, when prefixes are enabled.
 #[must_use]
 pub fn locale_prefix(config: &Config, path: &str) -> Option<usize> {
     names_locale(config, path).filter(|_| config.locales.prefix)
 }
 
-/// The locale that the first segment of a path is called, whatever that means here.
+/// The locale whose tag is the first segment of a path, whether or not prefixes are enabled.
 #[must_use]
 pub fn names_locale(config: &Config, path: &str) -> Option<usize> {
     let first = path.strip_prefix('/')?.split('/').next()?;
@@ -95,8 +95,8 @@ fn after_first_segment(path: &str) -> &str {
     rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or("/")
 }
 
-/// The most specific route for host and path; only others for the very same ones may answer for a
-/// method it does not take, so that nothing slips past a guard by its method.
+/// The most specific route for host, path and method. When the most specific route for host and path does not
+/// allow the method, only routes for the same host and paths are considered, so that no method bypasses a guard.
 fn most_specific<'c>(config: &'c Config, host: &str, path: &str, method: &str) -> Result<&'c Route, Error> {
     let mut routes = config.routes.iter().filter(|r| r.host.matches(host) && r.path.matches(path).is_some()).peekable();
     let first = *routes.peek().ok_or(Error::NotFound)?;
@@ -116,7 +116,7 @@ fn most_specific<'c>(config: &'c Config, host: &str, path: &str, method: &str) -
     Err(Error::MethodNotAllowed(allowed))
 }
 
-/// A redirect's target with the path's parameters filled in; they stay encoded as they came.
+/// A redirect's target with the path's parameters filled in; their percent-encoding is kept.
 #[must_use]
 pub fn filled(to: &str, route: &Route, path: &str) -> String {
     let mut out = to.to_owned();
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_locale_prefix_leads_to_the_same_route() {
+    fn a_path_with_a_locale_prefix_has_the_same_route() {
         for (url, found) in [
             ("https://x.org/zh-hant/admin/x", "admin /admin/x Some(1)"),
             ("https://x.org/en", "all / Some(0)"),
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_two_readers_would_route_differently_is_refused() {
+    fn an_ambiguous_path_is_refused() {
         for url in [
             "//admin",
             "/x/..%2fadmin",
@@ -217,18 +217,21 @@ mod tests {
     }
 
     #[test]
-    fn a_method_that_no_route_takes_is_told_which_are() {
+    fn a_method_that_no_route_allows_is_a_405_with_the_allowed_methods() {
         assert_eq!(name("https://put.example/users/7/posts", "PUT"), "only /users/7/posts None");
         assert_eq!(name("https://api.example.com/users/7/posts", "HEAD"), "posts /users/7/posts None");
         assert!(name("https://put.example/users/7/posts", "POST").starts_with("405 "), "not the catch-all's");
         let text = "[[route]]\nname = \"a\"\npath = \"/a\"\nmethods = [\"GET\", \"POST\"]\necho = true\n";
         let config = source::read(text, "test.toml").expect("a configuration").1;
-        let ask = |path: &str, method: &str| {
+        let find_name = |path: &str, method: &str| {
             find(&config, &Url { scheme: "https", authority: "x", path, query: None }, method)
                 .map(|p| p.route.name.clone())
         };
-        assert_eq!(ask("/a", "PUT"), Err(Error::MethodNotAllowed(vec!["GET".into(), "HEAD".into(), "POST".into()])));
-        assert_eq!(ask("/b", "GET"), Err(Error::NotFound));
+        assert_eq!(
+            find_name("/a", "PUT"),
+            Err(Error::MethodNotAllowed(vec!["GET".into(), "HEAD".into(), "POST".into()]))
+        );
+        assert_eq!(find_name("/b", "GET"), Err(Error::NotFound));
     }
 
     #[test]
@@ -240,7 +243,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_path_can_panic_or_slip_past_a_guarded_prefix(path in "/([a-z%0-9A-F.;/\\\\]|admin|%2f|%61|\\.\\./){0,24}") {
+        fn no_path_can_panic_or_bypass_a_guarded_prefix(path in "/([a-z%0-9A-F.;/\\\\]|admin|%2f|%61|\\.\\./){0,24}") {
             let config = config();
             let url = Url { scheme: "https", authority: "x.org", path: &path, query: None };
             if let Ok(place) = find(&config, &url, "GET") {

@@ -1,95 +1,120 @@
-//! The law of the house: topics decide, the gateway acts, the rim touches Cloudflare.
-#![expect(clippy::unwrap_used, clippy::string_slice, reason = "a test may say what it expects in one word")]
+//! The law of the house: topics decide, the gateway acts, the rim touches Cloudflare; one word, one room on every
+//! floor; calls go one way. `ARCHITECTURE.md` explains it.
+#![expect(clippy::unwrap_used, clippy::string_slice, clippy::indexing_slicing, reason = "a test may be terse")]
 
+#[path = "architecture/graph.rs"]
+mod graph;
+
+use graph::{Source, circles, files, graph, sources};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+
+/// The services of the gateway, the most basic first: each may name those before it.
+const SERVICES: [&str; 6] = ["observe", "ledger", "identity", "origin", "cache", "admin"];
+
+/// The longest file, in lines.
+const LONGEST: usize = 400;
+
+/// The most parameters of a function, `self` included.
+const PARAMETERS: usize = 5;
+
+/// Names that are pictures: an engineer cannot guess or search them. Parts of identifiers in code.
+const PICTURES: [&str; 19] = [
+    "crew", "told", "said", "tested", "book", "errand", "parcel", "passage", "oath", "hint", "trial", "word", "letter",
+    "asker", "dress", "spent", "dice", "heard", "whoever",
+];
+
+/// Phrases that comments do without.
+const PHRASES: [&str; 6] =
+    ["whoever", "for good measure", "what is told", "is sworn", "who is fit", "nobody's business"];
 
 /// The modules of `lib.rs` in order.
-fn modules() -> Vec<String> {
+fn rooms() -> Vec<String> {
     let lib = fs::read_to_string("src/lib.rs").unwrap();
     lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).map(str::to_owned).collect()
 }
 
-/// Every source file with the room it belongs to.
-fn sources() -> Vec<(String, PathBuf, String)> {
-    fn walk(folder: &Path, into: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { walk(&path, into) } else { into.push(path) }
-        }
-    }
-    let mut paths = Vec::new();
-    walk(Path::new("src"), &mut paths);
-    paths.retain(|path| path.extension().is_some_and(|end| end == "rs") && path != Path::new("src/lib.rs"));
-    let room = |path: &Path| {
-        path.components().nth(1).unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned()
-    };
-    paths.into_iter().map(|path| (room(&path), path.clone(), fs::read_to_string(&path).unwrap())).collect()
-}
-
-/// The code that ships: no comments, no tests.
-fn shipped(text: &str) -> String {
-    let code = text.split("#[cfg(test)]").next().unwrap();
-    code.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
-}
-
-fn is_topic(room: &str) -> bool {
-    !matches!(room, "gateway" | "cloudflare")
-}
-
-fn is_test(path: &Path) -> bool {
-    path.ends_with("tests.rs")
+fn is_topic(source: &Source) -> bool {
+    !source.is_test() && !matches!(source.room(), "gateway" | "cloudflare" | "platform")
 }
 
 #[test]
-fn a_module_imports_only_modules_declared_above_it() {
-    let order = modules();
+fn a_room_names_only_rooms_declared_above_it() {
+    let order = rooms();
     assert!(order.len() > 10, "{order:?}");
-    for (room, path, text) in sources() {
-        let place =
-            order.iter().position(|name| *name == room).unwrap_or_else(|| panic!("{room} is not declared in lib.rs"));
-        let code = if is_test(&path) { String::new() } else { shipped(&text) };
-        for (used, name) in code
-            .match_indices("crate::")
-            .map(|(at, mark)| at + mark.len())
-            .flat_map(|at| names(&code[at..]).into_iter().map(move |name| (at, name)))
-        {
-            let other = order.iter().position(|known| *known == name);
-            assert!(
-                other.is_none_or(|other| other <= place),
-                "{} (at {used}) imports {name}, which stands below {room} in lib.rs",
-                path.display()
-            );
-        }
-    }
-}
-
-/// The first names of `a::b`, or of each member of `{a, b::c}`.
-fn names(rest: &str) -> Vec<String> {
-    let name = |text: &str| text.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
-    match rest.strip_prefix('{') {
-        None => vec![name(rest)],
-        Some(list) => {
-            let (mut depth, mut members) = (0, vec![String::new()]);
-            for c in list.chars() {
-                match c {
-                    '}' if depth == 0 => break,
-                    ',' if depth == 0 => members.push(String::new()),
-                    '{' => depth += 1,
-                    '}' => depth -= 1,
-                    c => members.last_mut().unwrap().push(c),
-                }
-            }
-            members.iter().map(|member| name(member)).collect()
+    let place = |module: &str| {
+        let room = module.split("::").next().unwrap();
+        order.iter().position(|name| name == room).unwrap_or_else(|| panic!("{room} is not declared in lib.rs"))
+    };
+    for (file, named) in graph(&sources()).iter().filter(|(file, _)| !file.is_empty()) {
+        for other in named.iter().filter(|other| !other.is_empty()) {
+            assert!(place(other) <= place(file), "{file} names {other}, whose room stands below its own in lib.rs");
         }
     }
 }
 
 #[test]
-fn topics_do_not_wait_read_clocks_draw_lots_or_know_the_platform() {
-    for (room, path, text) in sources().into_iter().filter(|(room, path, _)| is_topic(room) && !is_test(path)) {
-        let code = shipped(&text);
-        for word in [
+fn no_file_names_a_file_that_names_it() {
+    let graph = graph(&sources());
+    let edges: usize = graph.values().map(BTreeSet::len).sum();
+    assert!(graph.len() > 100 && edges > 300, "the reader of paths finds too little: {} files, {edges}", graph.len());
+    assert_eq!(circles(&graph), Vec::<Vec<String>>::new());
+}
+
+#[test]
+fn no_script_of_the_rim_imports_one_that_imports_it() {
+    let read = |path: &std::path::PathBuf| {
+        let text = fs::read_to_string(path).unwrap();
+        let imports = text.lines().filter_map(|line| line.strip_prefix("import ")?.split("from \"./").nth(1));
+        let imports = imports.filter_map(|rest| rest.split('"').next()).map(str::to_owned);
+        (path.file_name().unwrap().to_string_lossy().into_owned(), imports.collect::<BTreeSet<_>>())
+    };
+    let graph: BTreeMap<String, BTreeSet<String>> = files(&["src/cloudflare"], &["js"]).iter().map(read).collect();
+    assert!(graph.len() > 10 && graph.values().any(|imports| !imports.is_empty()), "{graph:?}");
+    assert_eq!(circles(&graph), Vec::<Vec<String>>::new());
+}
+
+#[test]
+fn a_service_of_the_gateway_names_only_the_services_before_it() {
+    let service = |module: &str| {
+        let room = module.strip_prefix("gateway::")?.split("::").next()?;
+        SERVICES.iter().position(|name| *name == room)
+    };
+    let graph = graph(&sources());
+    for (file, named) in graph.iter().filter(|(file, _)| file.starts_with("gateway::")) {
+        for other in named {
+            assert_ne!(other, "gateway", "{file} names the gateway itself");
+            match (service(file), service(other)) {
+                (Some(own), Some(used)) => assert!(used <= own, "{file} names {other}, a service after its own"),
+                // What travels with a request knows no service.
+                (None, Some(_)) => panic!("{file} names the service {other}"),
+                _ => {}
+            }
+        }
+    }
+    assert!(SERVICES.iter().all(|name| graph.contains_key(&format!("gateway::{name}"))));
+}
+
+#[test]
+fn a_service_of_the_gateway_keeps_its_state_to_itself() {
+    for source in sources().iter().filter(|source| source.module.starts_with("gateway::")) {
+        let mut services = source.code.split("\npub(super) struct ").skip(1);
+        let service =
+            services.find(|rest| ["Identities", "Ledger", "Cache", "Origins", "Observer"].contains(&name(rest)));
+        let Some(service) = service else { continue };
+        let body = service.split("\n}").next().unwrap();
+        assert!(!body.lines().skip(1).any(|line| line.trim_start().starts_with("pub")), "{}", source.path.display());
+    }
+}
+
+fn name(text: &str) -> &str {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap()
+}
+
+#[test]
+fn topics_do_not_wait_read_clocks_draw_random_numbers_or_know_the_platform() {
+    for source in sources().iter().filter(|source| is_topic(source)) {
+        for part in [
             "async ",
             ".await",
             "SystemTime::now",
@@ -100,18 +125,18 @@ fn topics_do_not_wait_read_clocks_draw_lots_or_know_the_platform() {
             "wasm_bindgen",
             "worker::",
             "thread_local",
+            "crate::platform",
         ] {
-            assert!(!code.contains(word), "{} ({room}) has {word:?}", path.display());
+            assert!(!source.code.contains(part), "{} has {part:?}", source.path.display());
         }
     }
 }
 
 #[test]
 fn only_the_rim_names_the_platform() {
-    for (_, path, text) in sources().into_iter().filter(|(room, ..)| room != "cloudflare") {
-        let code = shipped(&text);
-        for word in ["js_sys", "web_sys", "wasm_bindgen", "worker::", "console_error_panic_hook"] {
-            assert!(!code.contains(word), "{} has {word:?}", path.display());
+    for source in sources().iter().filter(|source| source.room() != "cloudflare") {
+        for part in ["js_sys", "web_sys", "wasm_bindgen", "worker::", "console_error_panic_hook"] {
+            assert!(!source.code.contains(part), "{} has {part:?}", source.path.display());
         }
     }
     let manifest = fs::read_to_string("Cargo.toml").unwrap();
@@ -122,25 +147,102 @@ fn only_the_rim_names_the_platform() {
 }
 
 #[test]
+fn a_service_of_the_platform_has_a_trait_and_an_implementation_under_one_name() {
+    for path in files(&["src/platform"], &["rs"]) {
+        let name = path.file_name().unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let Some(service) = text.split("\npub trait ").nth(1).map(self::name) else { continue };
+        let rim = std::path::Path::new("src/cloudflare").join(name);
+        let rim = fs::read_to_string(&rim).unwrap_or_else(|_| panic!("{} is missing", rim.display()));
+        assert!(rim.contains(&format!("impl {service} for Edge")), "{path:?}: nothing implements {service}");
+    }
+}
+
+#[test]
+fn a_function_has_at_most_five_parameters() {
+    let mut seen = 0;
+    for source in sources() {
+        let code = source.without_strings().replace("->", "");
+        assert!(!source.text.contains("too_many_arguments"), "{} silences the lint", source.path.display());
+        for (at, _) in code.match_indices("fn ") {
+            let Some(open) = code[at..].find('(').map(|open| at + open) else { continue };
+            let (mut depth, mut count, mut empty) = (0, 0, true);
+            for c in code[open..].chars() {
+                match c {
+                    '(' | '<' | '[' | '{' => depth += 1,
+                    ')' if depth == 1 => break,
+                    ')' | '>' | ']' | '}' => depth -= 1,
+                    ',' if depth == 1 => (count, empty) = (count + 1, true),
+                    c => empty &= c.is_whitespace(),
+                }
+            }
+            count += usize::from(!empty);
+            seen += 1;
+            let line = code[at..].lines().next().unwrap();
+            assert!(count <= PARAMETERS, "{}: {line}: {count} parameters", source.path.display());
+        }
+    }
+    assert!(seen > 500, "{seen} functions");
+}
+
+#[test]
 fn a_file_is_read_in_one_sitting() {
-    for (_, path, text) in sources() {
-        let lines = text.lines().count();
-        assert!(lines <= 500, "{} has {lines} lines: past 400 a topic is two topics", path.display());
+    for path in files(&["src", "tests", "tools", "bench", "lab", "examples"], &["rs", "js", "mjs"]) {
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        assert!(lines <= LONGEST, "{} has {lines} lines: past {LONGEST} a topic is two topics", path.display());
         assert!(!path.ends_with("mod.rs"), "{}: name.rs beside name/", path.display());
     }
 }
 
 #[test]
-fn every_file_opens_with_the_question_it_answers() {
-    for (_, path, text) in sources() {
-        assert!(text.starts_with("//! ") || is_test(&path), "{} does not say what it is for", path.display());
+fn every_file_opens_with_what_it_answers() {
+    for source in sources().iter().filter(|source| !source.is_test()) {
+        assert!(source.text.starts_with("//! "), "{} does not say what it is for", source.path.display());
+    }
+    for path in files(&["src/cloudflare"], &["js"]) {
+        assert!(fs::read_to_string(&path).unwrap().starts_with("// "), "{} does not say it", path.display());
     }
 }
 
 #[test]
+fn names_are_the_fields_terms_and_no_pictures() {
+    for source in sources() {
+        let file = source.path.file_stem().unwrap().to_string_lossy().into_owned();
+        let code = source.without_strings();
+        let names = code.split(|c: char| !c.is_alphanumeric() && c != '_').chain([file.as_str()]);
+        for name in names {
+            let parts = name.split('_').flat_map(humps).map(|part| part.to_lowercase());
+            let picture = parts.into_iter().find(|part| PICTURES.contains(&part.as_str()));
+            assert!(picture.is_none(), "{}: {name}", source.path.display());
+        }
+    }
+    for path in files(&["src", "tests"], &["rs", "js", "mjs"]) {
+        if path.ends_with("architecture.rs") {
+            continue;
+        }
+        for (number, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {
+            let Some(comment) = line.trim_start().strip_prefix("//") else { continue };
+            let phrase = PHRASES.iter().find(|phrase| comment.to_lowercase().contains(**phrase));
+            assert!(phrase.is_none(), "{}:{}: {comment}", path.display(), number + 1);
+        }
+    }
+}
+
+/// The parts of `LikeThis`.
+fn humps(name: &str) -> Vec<&str> {
+    let starts: Vec<usize> =
+        name.char_indices().filter(|(at, c)| *at == 0 || c.is_uppercase()).map(|(at, _)| at).collect();
+    let ends = starts.iter().skip(1).copied().chain([name.len()]);
+    starts.iter().copied().zip(ends).map(|(start, end)| &name[start..end]).collect()
+}
+
+#[test]
 fn every_key_of_the_configuration_stands_in_the_example_and_in_the_readme() {
-    let files = ["raw.rs", "raw/identity.rs", "raw/pool.rs", "raw/route.rs", "raw/shard.rs"];
-    let raw = files.map(|file| fs::read_to_string(format!("src/config/{file}")).unwrap()).concat();
+    let raw: String = files(&["src/config/raw"], &["rs"])
+        .into_iter()
+        .chain(["src/config/raw.rs".into()])
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
     let example = fs::read_to_string("usher.toml").unwrap();
     let readme = fs::read_to_string("README.md").unwrap();
     let mut renamed = None;
@@ -163,7 +265,7 @@ fn every_key_of_the_configuration_stands_in_the_example_and_in_the_readme() {
             readme.contains(&format!("`{key}`"))
                 || readme.contains(&format!("`[{key}]`"))
                 || readme.contains(&format!("`[[{key}]]`")),
-            "README.md does not tell of `{key}`"
+            "README.md does not document `{key}`"
         );
     }
 }

@@ -98,7 +98,7 @@ fn cache_control() {
     ];
     run("Cache-Control", &words, |text| {
         let packed = packed("cache-control", text);
-        let fields = head::answer(&packed).1;
+        let fields = head::response(&packed).1;
         let (said, wanted) = (Directives::of(&fields), Wanted::of(&fields));
         for seconds in [said.max_age, said.s_maxage, wanted.max_age, wanted.min_fresh, wanted.max_stale] {
             assert!(seconds.is_none_or(|seconds| seconds <= 1 << 31), "{text}");
@@ -130,7 +130,7 @@ fn structured_fields() {
         let whole = structured::dictionary(text);
         let _ = structured::strings(text);
         let packed = packed("cdn-cache-control", text);
-        let said = Directives::of(&head::answer(&packed).1);
+        let said = Directives::of(&head::response(&packed).1);
         assert_eq!(said.targeted, whole.is_some_and(|members| !members.is_empty()), "{text}");
     });
 }
@@ -156,7 +156,7 @@ fn dates() {
         let found = usher::http::date::date(text);
         assert!(found.is_none_or(|date| date % 1_000 == 0), "{text}");
         let packed = format!("200\nexpires:{text}\ndate:{text}\nage:{text}\nlast-modified:{text}\n");
-        let fields = head::answer(&packed).1;
+        let fields = head::response(&packed).1;
         assert!(freshness::initial_age(&fields, 1_000, 2_000) >= 1_000, "{text}");
         let _ = validate::not_modified(&fields, &fields);
     });
@@ -169,7 +169,7 @@ fn tags() {
         let packed = format!(
             "200\ncache-tag:{text}\nxkey:{text}\ncache-groups:{text}\npurge-cache-tag:{text}\ncache-group-invalidation:{text}\n"
         );
-        let fields = head::answer(&packed).1;
+        let fields = head::response(&packed).1;
         assert!(
             tag::tags(&fields, &[], "h").is_err()
                 || tag::tags(&fields, &[], "h").unwrap().iter().all(|tag| tag::is_good(tag)),
@@ -184,7 +184,7 @@ fn vary_fields() {
     let words = ["Accept", "accept-encoding", "*", ",", ", ", "X-A", "cookie", "accept-language", " "];
     run("Vary", &words, |text| {
         let packed = packed("vary", text);
-        let Some(names) = vary::names(&head::answer(&packed).1, &["cookie"]) else { return };
+        let Some(names) = vary::names(&head::response(&packed).1, &["cookie"]) else { return };
         assert!(names.is_sorted() && !names.iter().any(|name| name == "*" || name == "cookie"), "{text}");
         let told: Vec<(String, String)> = names.iter().map(|name| (name.clone(), text.to_owned())).collect();
         let chosen = vary::chosen(&names, &told);
@@ -323,7 +323,7 @@ fn what_origins_say_of_themselves() {
 }
 
 #[test]
-fn hints_and_keys_of_visitors() {
+fn signed_cookies_and_retry_after() {
     let key = "0123456789abcdef0123456789abcdef";
     let good = signed_cookie::sign(key, Purpose::LastWrite, "data", "5~0~n7");
     let words = [good.as_str(), ".", "~", "n7", "l1", "t0", "5~0~n7", "NX4wfm43"];
@@ -347,7 +347,7 @@ fn hints_and_keys_of_visitors() {
 }
 
 #[test]
-fn letters_to_a_prober() {
+fn requests_to_a_prober() {
     let words = [
         "{\"sync\":{\"isolate\":\"x\",\"origins\":[{\"name\":\"a\",\"in_flight\":1}]}}",
         "{\"order\":{\"version\":0,\"order\":{\"origin\":\"a\",\"action\":\"drain\"}}}",

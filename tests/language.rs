@@ -1,10 +1,10 @@
-//! The languages that visitors wish for against those that are spoken: CLDR's pairs, and laws that
-//! hold for any header.
+//! Does negotiation select the right locale? CLDR's test pairs, and properties that hold for any `Accept-Language`
+//! field.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may say what it expects in one word")]
 
 use proptest::prelude::*;
 use usher::config::{Config, source};
-use usher::locale::{Reason, Wishes, choose};
+use usher::locale::{Inputs, Reason, choose};
 
 fn config(supported: &[&str], more: &str) -> Config {
     let text =
@@ -13,24 +13,24 @@ fn config(supported: &[&str], more: &str) -> Config {
 }
 
 fn chosen(config: &Config, header: &str) -> String {
-    let choice = choose(&config.locales, &Wishes { header: Some(header), ..Wishes::default() });
+    let choice = choose(&config.locales, &Inputs { header: Some(header), ..Inputs::default() });
     config.locales.supported[choice.locale].clone()
 }
 
 const PAIRS: &str = include_str!("language/pairs.txt");
 
 #[test]
-fn cldrs_pairs() {
-    let mut config_now = None;
+fn cldr_test_pairs_match() {
+    let mut current = None;
     let (mut count, mut wrong) = (0, Vec::new());
     for line in PAIRS.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         if let Some(list) = line.strip_prefix('[') {
-            config_now = Some(config(&list.trim_end_matches(']').split(", ").collect::<Vec<_>>(), ""));
-        } else if let (Some((wish, expected)), Some(config)) = (line.split_once(" > "), &config_now) {
+            current = Some(config(&list.trim_end_matches(']').split(", ").collect::<Vec<_>>(), ""));
+        } else if let (Some((tag, expected)), Some(config)) = (line.split_once(" > "), &current) {
             count += 1;
-            let found = chosen(config, wish);
+            let found = chosen(config, tag);
             if found != expected {
-                wrong.push(format!("{:?}: {wish} > {expected}, found {found}", config.locales.supported));
+                wrong.push(format!("{:?}: {tag} > {expected}, found {found}", config.locales.supported));
             }
         }
     }
@@ -39,7 +39,7 @@ fn cldrs_pairs() {
 }
 
 #[test]
-fn the_examples_that_plain_lookup_gets_wrong() {
+fn tags_that_prefix_lookup_matches_wrongly_match_by_distance() {
     let all = config(
         &[
             "en", "en-GB", "es", "es-419", "zh-Hans", "zh-Hant", "nb", "nn", "sr-Cyrl", "sr-Latn", "pt", "pt-PT", "he",
@@ -47,7 +47,7 @@ fn the_examples_that_plain_lookup_gets_wrong() {
         ],
         "",
     );
-    for (wish, found) in [
+    for (tag, expected) in [
         ("es-MX", "es-419"),
         ("es-ES", "es"),
         ("zh-TW", "zh-Hant"),
@@ -72,15 +72,15 @@ fn the_examples_that_plain_lookup_gets_wrong() {
         ("de", "en"),
         ("tlh", "en"),
     ] {
-        assert_eq!(chosen(&all, wish), found, "{wish}");
+        assert_eq!(chosen(&all, tag), expected, "{tag}");
     }
     assert_eq!(chosen(&config(&["en", "es", "es-419"], "match = \"lookup\""), "es-MX"), "es");
 }
 
 #[test]
-fn what_is_made_for_testing_is_near_to_itself_alone() {
+fn a_pseudo_locale_matches_only_itself() {
     let some = config(&["fr", "en-XA", "ar-XB", "en-DE", "en-XC", "zh-Hans-pscrack"], "");
-    for (wish, found) in [
+    for (tag, expected) in [
         ("en-XA", "en-XA"),
         ("en-PSACCENT", "en-XA"),
         ("ar-XB", "ar-XB"),
@@ -90,14 +90,14 @@ fn what_is_made_for_testing_is_near_to_itself_alone() {
         ("ar", "fr"),
         ("zh", "fr"),
     ] {
-        assert_eq!(chosen(&some, wish), found, "{wish}");
+        assert_eq!(chosen(&some, tag), expected, "{tag}");
     }
 }
 
 #[test]
-fn a_later_wish_wins_only_when_it_is_much_nearer() {
+fn a_later_range_wins_only_when_it_is_much_nearer() {
     let some = config(&["en", "fr", "de", "zh-Hans"], "");
-    for (header, found) in [
+    for (header, expected) in [
         ("fr-CA, en", "fr"),
         ("zh-TW, en", "en"),
         ("zh-TW, ja", "en"),
@@ -111,12 +111,12 @@ fn a_later_wish_wins_only_when_it_is_much_nearer() {
         ("en;q=0, *", "fr"),
         ("en;q=0", "en"),
     ] {
-        assert_eq!(chosen(&some, header), found, "{header}");
+        assert_eq!(chosen(&some, header), expected, "{header}");
     }
 }
 
 #[test]
-fn hostile_headers_get_a_plain_answer() {
+fn hostile_fields_select_the_default_locale() {
     let some = config(&["en", "de", "ja", "ar"], "");
     let long = "de-".repeat(40_000);
     let many = "xx;q=0.5,".repeat(40_000);
@@ -158,29 +158,29 @@ fn hostile_headers_get_a_plain_answer() {
         "de\r\nX: y",
         "'; DROP TABLE--",
     ] {
-        let choice = choose(&some.locales, &Wishes { header: Some(header), ..Wishes::default() });
+        let choice = choose(&some.locales, &Inputs { header: Some(header), ..Inputs::default() });
         assert!(choice.locale < 4, "{header:.40}");
-        let nothing = matches!(header, "de;q=0.5;q=0.1" | "*");
-        assert!(nothing || choice.reason == Reason::Default, "{header:.40}: {choice:?}");
+        let unchecked = matches!(header, "de;q=0.5;q=0.1" | "*");
+        assert!(unchecked || choice.reason == Reason::Default, "{header:.40}: {choice:?}");
     }
 }
 
 proptest! {
     #[test]
-    fn whatever_is_sent_the_answer_is_a_supported_locale_and_not_one_refused(
+    fn any_field_selects_a_supported_locale_and_never_a_refused_one(
         header in "((en|de|fr|ja|es-MX|zh-TW|\\*|[a-z]{1,9}|é)(-[A-Z]{2})?(;q=(0|1|0\\.[0-9]{0,4}|x))?[, ]{0,2}){0,12}|\\PC{0,80}",
         refused in prop::sample::select(vec!["en", "de", "fr", "ja", "es-419", "zh-Hant"]),
     ) {
         let some = config(&["en", "de", "fr", "ja", "es-419", "zh-Hant"], "");
         prop_assert!(some.locales.supported.contains(&chosen(&some, &header)));
         let header = format!("{refused};q=0, {}", header.replace(refused, "xx"));
-        let choice = choose(&some.locales, &Wishes { header: Some(&header), ..Wishes::default() });
+        let choice = choose(&some.locales, &Inputs { header: Some(&header), ..Inputs::default() });
         prop_assert!(choice.reason != Reason::Header || some.locales.supported[choice.locale] != refused, "{}", header);
     }
 
-    /// Members of equal weight in another order: an answer that all of them lead to stays.
+    /// Reordering ranges of equal weight does not change a locale that all of them select.
     #[test]
-    fn equal_wishes_for_one_language_get_one_answer_in_any_order(mut tags in Just(vec!["es-MX", "es-AR", "es-419", "es-CO"]).prop_shuffle()) {
+    fn equal_ranges_of_one_language_select_one_locale_in_any_order(mut tags in Just(vec!["es-MX", "es-AR", "es-419", "es-CO"]).prop_shuffle()) {
         let some = config(&["en", "es", "es-419"], "");
         prop_assert_eq!(chosen(&some, &tags.join(", ")), "es-419");
         tags.truncate(2);
@@ -190,9 +190,9 @@ proptest! {
 
 const HUNDRED: &str = "en de es fr ja ar en-GB es-419 zh-Hans zh-Hant pt pt-PT it nl pl ru tr ko hi fa he id vi th uk cs sk sv nb nn da fi hu ro bg el hr sr sr-Latn sl lt lv et is ga cy mt sq mk bs ca gl eu af sw zu xh am ti so ha yo ig bn gu kn ml mr ne or pa si ta te ur my km lo ka hy az kk ky uz uz-Cyrl tk tg mn fil ms jv su en-AU en-CA en-IN fr-CA de-CH ar-MA zh-HK fa-AF";
 
-/// However long a header is, the same few of its ranges are looked at.
+/// Only the first 64 ranges of a field are read, however long it is.
 #[test]
-fn work_is_bounded_by_sixty_four_ranges() {
+fn only_sixty_four_ranges_are_read() {
     let some = config(&["en", "de"], "");
     let behind = |count: usize| format!("{}de", "xx,".repeat(count));
     assert_eq!(chosen(&some, &behind(63)), "de");
@@ -201,7 +201,7 @@ fn work_is_bounded_by_sixty_four_ranges() {
     }
 }
 
-/// What ships is a table and a look-up: how many bytes for 5, 20 and 100 locales.
+/// Size in bytes of the embedded table for 5, 20 and 100 locales.
 #[test]
 fn the_table_is_small() {
     let all: Vec<String> = HUNDRED.split(' ').map(str::to_owned).collect();

@@ -15,6 +15,7 @@ setup();
 if (only !== "e2e") {
   console.error("usher: native tests: topics, gateway, architecture (a minute the first time) ...");
   run("cargo", ["test", "--locked", "--quiet"]);
+  run(node(), [join("tools", "architecture.mjs"), "--check"]);
 }
 if (only !== "native") {
   console.error("usher: end-to-end tests in wrangler dev and workerd (three minutes, and two more to compile the first time) ...");

@@ -1,29 +1,30 @@
-//! What do the directives of an answer, and of a request, say? (RFC 9111 5.2, RFC 9213)
+//! Which cache directives does a response, or a request, contain? (RFC 9111 5.2, RFC 9213)
 
 use crate::http::head::Fields;
 use crate::http::list::members;
 use crate::http::structured::{self, Item};
 
-/// Seconds, as directives count.
+/// Seconds, the unit of directives.
 type Seconds = u64;
 
-/// Larger numbers of seconds count as this one (RFC 9111 1.2.2).
+/// The largest number of seconds; a larger one is lowered to it (RFC 9111 1.2.2).
 const MOST: Seconds = 1 << 31;
 
-/// What an answer's directives say to a shared cache.
+/// The directives of a response for a shared cache.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Directives {
     /// `no-store`.
     pub no_store: bool,
-    /// `no-cache`: never without asking.
+    /// `no-cache`: never served without revalidation.
     pub no_cache: bool,
     /// `private`.
     pub private: bool,
     /// `public`.
     pub public: bool,
-    /// `must-revalidate`: never stale.
+    /// `must-revalidate`: never served stale.
     pub must_revalidate: bool,
-    /// `proxy-revalidate`: the same, but no leave to share what was made for somebody authorized.
+    /// `proxy-revalidate`: never served stale, but it does not allow to share the response to a request with
+    /// `Authorization`.
     pub proxy_revalidate: bool,
     /// `must-understand`.
     pub must_understand: bool,
@@ -35,14 +36,14 @@ pub struct Directives {
     pub stale_while_revalidate: Option<Seconds>,
     /// `stale-if-error` (RFC 5861 4).
     pub stale_if_error: Option<Seconds>,
-    /// Fields that `no-cache="a"` and `private="a"` name, in lower case: they are not stored.
+    /// Fields that `no-cache="a"` and `private="a"` name, in lower case. They are not stored.
     pub withheld: Vec<String>,
-    /// Whether `CDN-Cache-Control` spoke: then `Expires` says nothing (RFC 9213 2.1).
+    /// Whether the directives are from `CDN-Cache-Control`; then `Expires` is ignored (RFC 9213 2.1).
     pub targeted: bool,
 }
 
 impl Directives {
-    /// Reads an answer: `CDN-Cache-Control` when it is there and well-formed, else `Cache-Control`.
+    /// Reads a response: `CDN-Cache-Control` when it is present and well-formed, else `Cache-Control`.
     #[must_use]
     pub fn of(fields: &Fields<'_>) -> Self {
         let targeted = fields.get("cdn-cache-control").and_then(structured::dictionary);
@@ -53,36 +54,37 @@ impl Directives {
     }
 
     fn plain(value: &str) -> Self {
-        // Behind a quote that does not end anything could stand.
-        let mut said = Self { no_store: value.matches('"').count() % 2 == 1, ..Self::default() };
+        // Any directive may be hidden behind a quote that is not closed.
+        let mut found = Self { no_store: value.matches('"').count() % 2 == 1, ..Self::default() };
         for member in members(value) {
             let (name, argument) = member.split_once('=').map_or((member, None), |(n, a)| (n, Some(a.trim())));
-            // OriginReport twice, the more restrictive counts: what is fresh by one and stale by the other is stale.
+            // Of a repeated directive the most restrictive value counts: a response that is stale by one of them is
+            // stale.
             let least = |known: Option<Seconds>| {
                 let seconds = delta_seconds(argument.unwrap_or_default());
                 Some(known.map_or(seconds, |known| known.min(seconds)))
             };
             match name.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-                "no-store" => said.no_store = true,
-                "no-cache" => said.no_cache |= !said.withhold(argument),
-                "private" => said.private |= !said.withhold(argument),
-                "public" => said.public = true,
-                "must-revalidate" => said.must_revalidate = true,
-                "proxy-revalidate" => said.proxy_revalidate = true,
-                "must-understand" => said.must_understand = true,
-                "max-age" => said.max_age = least(said.max_age),
-                "s-maxage" => said.s_maxage = least(said.s_maxage),
-                "stale-while-revalidate" => said.stale_while_revalidate = least(said.stale_while_revalidate),
-                "stale-if-error" => said.stale_if_error = least(said.stale_if_error),
+                "no-store" => found.no_store = true,
+                "no-cache" => found.no_cache |= !found.withhold(argument),
+                "private" => found.private |= !found.withhold(argument),
+                "public" => found.public = true,
+                "must-revalidate" => found.must_revalidate = true,
+                "proxy-revalidate" => found.proxy_revalidate = true,
+                "must-understand" => found.must_understand = true,
+                "max-age" => found.max_age = least(found.max_age),
+                "s-maxage" => found.s_maxage = least(found.s_maxage),
+                "stale-while-revalidate" => found.stale_while_revalidate = least(found.stale_while_revalidate),
+                "stale-if-error" => found.stale_if_error = least(found.stale_if_error),
                 _ => {}
             }
         }
-        said
+        found
     }
 
-    /// Members of an unexpected type say nothing.
+    /// Reads the members of `CDN-Cache-Control`. Members of an unexpected type are ignored.
     fn targeted(members: &[(&str, Item)]) -> Self {
-        let mut said = Self { targeted: true, ..Self::default() };
+        let mut found = Self { targeted: true, ..Self::default() };
         for (name, item) in members {
             let seconds = match item {
                 Item::Integer(seconds) => Some(u64::try_from(*seconds).unwrap_or_default().min(MOST)),
@@ -90,27 +92,27 @@ impl Directives {
             };
             let flag = *item == Item::Flag(true);
             match (*name, item) {
-                ("no-cache", Item::Text(names)) => said.no_cache |= !said.withhold(Some(names)),
-                ("private", Item::Text(names)) => said.private |= !said.withhold(Some(names)),
-                ("no-store", _) => said.no_store |= flag,
-                ("no-cache", _) => said.no_cache |= flag,
-                ("private", _) => said.private |= flag,
-                ("public", _) => said.public |= flag,
-                ("must-revalidate", _) => said.must_revalidate |= flag,
-                ("proxy-revalidate", _) => said.proxy_revalidate |= flag,
-                ("must-understand", _) => said.must_understand |= flag,
-                ("max-age", _) => said.max_age = seconds,
-                ("s-maxage", _) => said.s_maxage = seconds,
-                ("stale-while-revalidate", _) => said.stale_while_revalidate = seconds,
-                ("stale-if-error", _) => said.stale_if_error = seconds,
+                ("no-cache", Item::Text(names)) => found.no_cache |= !found.withhold(Some(names)),
+                ("private", Item::Text(names)) => found.private |= !found.withhold(Some(names)),
+                ("no-store", _) => found.no_store |= flag,
+                ("no-cache", _) => found.no_cache |= flag,
+                ("private", _) => found.private |= flag,
+                ("public", _) => found.public |= flag,
+                ("must-revalidate", _) => found.must_revalidate |= flag,
+                ("proxy-revalidate", _) => found.proxy_revalidate |= flag,
+                ("must-understand", _) => found.must_understand |= flag,
+                ("max-age", _) => found.max_age = seconds,
+                ("s-maxage", _) => found.s_maxage = seconds,
+                ("stale-while-revalidate", _) => found.stale_while_revalidate = seconds,
+                ("stale-if-error", _) => found.stale_if_error = seconds,
                 _ => {}
             }
         }
-        said
+        found
     }
 
-    /// Takes in the fields that a directive names; `false` when it names none that can be understood,
-    /// and so means everything.
+    /// Adds the fields that a directive names to `withheld`. Returns `false` when it names none or a malformed name: it
+    /// then applies to the whole response.
     fn withhold(&mut self, names: Option<&str>) -> bool {
         let names = names.unwrap_or_default().trim_matches('"').split(',').map(|name| name.trim().to_ascii_lowercase());
         let names: Vec<String> = names.collect();
@@ -124,32 +126,32 @@ impl Directives {
         good
     }
 
-    /// Whether an answer to a request with `Authorization` may be given to others (RFC 9111 3.5).
+    /// Whether a response to a request with `Authorization` may be served to other requests (RFC 9111 3.5).
     #[must_use]
     pub fn is_shareable(&self) -> bool {
         self.public || self.must_revalidate || self.s_maxage.is_some()
     }
 }
 
-/// What a visitor's directives ask for.
+/// The directives of a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// Not without asking the origin.
+    /// `no-cache`: not without revalidation by the origin.
     pub no_cache: bool,
-    /// The answer is not to be kept.
+    /// `no-store`: the response must not be stored.
     pub no_store: bool,
-    /// Nothing but what is stored.
+    /// `only-if-cached`: only a stored response.
     pub only_if_cached: bool,
-    /// No older than this.
+    /// `max-age`: no older than this.
     pub max_age: Option<Seconds>,
-    /// Fresh for this long still.
+    /// `min-fresh`: fresh for at least this long.
     pub min_fresh: Option<Seconds>,
-    /// Stale by no more than this.
+    /// `max-stale`: stale by no more than this.
     pub max_stale: Option<Seconds>,
 }
 
 impl Wanted {
-    /// Reads a request; `Pragma: no-cache` counts where there is no `Cache-Control` (RFC 9111 5.4).
+    /// Reads a request. `Pragma: no-cache` counts when there is no `Cache-Control` (RFC 9111 5.4).
     #[must_use]
     pub fn of(fields: &Fields<'_>) -> Self {
         let mut wanted = Self::default();
@@ -175,7 +177,8 @@ impl Wanted {
     }
 }
 
-/// Delta-seconds (RFC 9111 1.2.2): too large counts as 2^31, malformed as 0, which is stale (4.2.1).
+/// Reads delta-seconds (RFC 9111 1.2.2): a number that is too large becomes 2^31, a malformed one 0, which is stale
+/// (4.2.1).
 #[must_use]
 pub fn delta_seconds(text: &str) -> Seconds {
     let digits = text.trim().trim_matches('"');
@@ -186,16 +189,16 @@ pub fn delta_seconds(text: &str) -> Seconds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::head::answer;
+    use crate::http::head::response;
     use proptest::prelude::*;
 
-    fn said(fields: &str) -> Directives {
+    fn parsed(fields: &str) -> Directives {
         let packed = format!("200\n{fields}\n");
-        Directives::of(&answer(&packed).1)
+        Directives::of(&response(&packed).1)
     }
 
     #[test]
-    fn directives_are_read_whatever_their_case_and_company() {
+    fn directives_are_read_in_any_case_and_beside_unknown_ones() {
         let none = Directives::default();
         for (fields, found) in [
             ("cache-control:", none.clone()),
@@ -231,12 +234,12 @@ mod tests {
             ("cache-control:private;x", Directives { private: true, ..none.clone() }),
             ("cache-control:no-cache=\"\"", Directives { no_cache: true, ..none.clone() }),
         ] {
-            assert_eq!(said(fields), found, "{fields}");
+            assert_eq!(parsed(fields), found, "{fields}");
         }
     }
 
     #[test]
-    fn a_targeted_field_speaks_alone_when_it_is_well_formed() {
+    fn a_well_formed_targeted_field_replaces_cache_control() {
         let targeted = Directives { targeted: true, ..Directives::default() };
         for (fields, found) in [
             (
@@ -253,12 +256,12 @@ mod tests {
             ),
             ("cache-control:no-store\ncdn-cache-control:", Directives { no_store: true, ..Directives::default() }),
         ] {
-            assert_eq!(said(fields), found, "{fields}");
+            assert_eq!(parsed(fields), found, "{fields}");
         }
     }
 
     #[test]
-    fn a_visitors_wishes_are_read() {
+    fn request_directives_are_read() {
         let none = Wanted::default();
         for (fields, found) in [
             ("pragma:no-cache", Wanted { no_cache: true, ..none }),
@@ -269,17 +272,17 @@ mod tests {
             ("cache-control:Only-If-Cached, no-store", Wanted { only_if_cached: true, no_store: true, ..none }),
         ] {
             let packed = format!("200\n{fields}\n");
-            assert_eq!(Wanted::of(&answer(&packed).1), found, "{fields}");
+            assert_eq!(Wanted::of(&response(&packed).1), found, "{fields}");
         }
     }
 
     proptest! {
         #[test]
-        fn no_field_can_panic(value in "((max-age|s-maxage|private|no-store|no-cache|public)(=\"?[0-9a-z,]{0,22}\"?)?[, ]{0,2}){0,5}|\\PC{0,40}") {
-            let found = said(&format!("cache-control:{value}\ncdn-cache-control:{value}"));
+        fn no_field_causes_a_panic(value in "((max-age|s-maxage|private|no-store|no-cache|public)(=\"?[0-9a-z,]{0,22}\"?)?[, ]{0,2}){0,5}|\\PC{0,40}") {
+            let found = parsed(&format!("cache-control:{value}\ncdn-cache-control:{value}"));
             prop_assert!(found.max_age.is_none_or(|seconds| seconds <= MOST));
             let packed = format!("200\ncache-control:{value}\n");
-            let _ = Wanted::of(&answer(&packed).1);
+            let _ = Wanted::of(&response(&packed).1);
         }
     }
 }

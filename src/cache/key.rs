@@ -1,33 +1,33 @@
-//! Under which name is an answer stored?
+//! Under which key is a response stored?
 
 use crate::config::Cache;
 use crate::http::head::Url;
 use crate::identity::Partition;
 
-/// What tells responses to one URL apart beside its partition.
+/// What distinguishes responses to one URL, besides the partition.
 #[derive(Debug, Clone, Copy)]
 pub struct Edition<'a> {
-    /// The build of static files, the canary, or the shard; `-` where there is none of them.
+    /// The build of static files, the canary, or the shard; `-` when there is none of them.
     pub name: &'a str,
-    /// What the origin knows of the locale: the negotiated one, and whether the path named it.
+    /// The negotiated locale that the origin gets, and whether the path named it.
     pub locale: Option<&'a str>,
 }
 
-/// The name of a stored answer.
+/// The key of a stored response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    /// The URL it has in the store.
+    /// Its URL in the store.
     pub url: String,
-    /// `host/path?query`: what an operator would call it.
+    /// `host/path?query`: the name that an operator purges.
     pub resource: String,
-    /// The chosen query with its `?`, or nothing: what the origin is asked.
+    /// The query that is part of the key and is sent to the origin, with its `?`; empty without a query.
     pub query: String,
-    /// Among whom it is shared.
+    /// The name of the partition that shares it.
     pub partition: String,
 }
 
 impl Key {
-    /// The key of a request for `url`, whose path is `path` to the origin.
+    /// The key of a request for `url`; `path` is its path at the origin.
     #[must_use]
     pub fn new(url: &Url<'_>, path: &str, cache: &Cache, edition: Edition<'_>, partition: &Partition) -> Self {
         let query = chosen_query(url, cache);
@@ -40,23 +40,23 @@ impl Key {
         Self { url, resource, query, partition }
     }
 
-    /// The host, with its port where there is one.
+    /// The host, with its port if there is one.
     #[must_use]
     pub fn authority(&self) -> &str {
         self.resource.split('/').next().unwrap_or_default()
     }
 
-    /// The URL in the store of one of several variants. No edition looks like a slot's number.
+    /// The URL in the store of one of several variants. No edition has the form of a slot's number.
     #[must_use]
     pub fn slot(&self, slot: usize) -> String {
         format!("{STORE}v{slot}/{}", self.url.strip_prefix(STORE).unwrap_or_default())
     }
 }
 
-/// Where stored answers seem to be.
+/// The origin of the URLs in the store; it does not exist.
 const STORE: &str = "https://usher.invalid/";
 
-/// The parameters that make a different answer, in the order the origin is asked, with the `?`.
+/// The query parameters that are part of the key, in the order in which the origin gets them, with the `?`.
 #[must_use]
 pub fn chosen_query(url: &Url<'_>, cache: &Cache) -> String {
     let Some(query) = url.query.filter(|query| !query.is_empty()) else { return String::new() };
@@ -70,7 +70,7 @@ pub fn chosen_query(url: &Url<'_>, cache: &Cache) -> String {
     };
     let mut pairs: Vec<&str> = query.split('&').filter(kept).collect();
     if cache.sort {
-        // By name alone: of one name the order may mean something.
+        // By name only: the order of parameters with the same name may be significant.
         pairs.sort_by_key(|pair| name(pair));
     }
     if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_query_is_what_makes_a_different_answer() {
+    fn the_query_in_the_key_has_only_the_chosen_parameters() {
         for (query, toml, chosen) in [
             ("b=2&a=1", "", "?a=1&b=2"),
             ("b=2&a=1", "sort = false", "?b=2&a=1"),
@@ -120,9 +120,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever two visitors are called, they never share a key.
+        /// Two users never share a key, whatever their names.
         #[test]
-        fn different_visitors_have_different_keys(a in "\\PC{1,12}", b in "\\PC{1,12}", roles in prop::collection::vec("[!-+.-~]{1,6}", 0..3)) {
+        fn different_users_have_different_keys(a in "\\PC{1,12}", b in "\\PC{1,12}", roles in prop::collection::vec("[!-+.-~]{1,6}", 0..3)) {
             let url = Url { scheme: "https", authority: "a", path: "/x", query: None };
             let key = |partition: &Partition| Key::new(&url, "/x", &policy(""), Edition { name: "-", locale: None }, partition).url;
             prop_assert_eq!(a == b, key(&Partition::user(&a, &roles)) == key(&Partition::user(&b, &roles)));

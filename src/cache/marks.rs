@@ -1,17 +1,17 @@
-//! Of which resources is something known for a moment: that they were not stored, so that requests for
-//! them need not queue, or that asking for them failed?
+//! Which resources were uncacheable a moment ago, so that their requests need not wait for one another, and for which
+//! did the request to the origin fail?
 
 use crate::config::Millis;
 use std::collections::{HashMap, VecDeque};
 
-/// How long it is remembered that an answer could not be shared.
+/// How long a resource counts as uncacheable, in milliseconds.
 pub const UNCACHEABLE: Millis = 120_000;
-/// How long it is remembered that an origin could not be reached.
+/// How long a resource counts as failing after its origin was unreachable, in milliseconds.
 pub const FAILED: Millis = 5_000;
-/// Marks that an isolate keeps.
+/// The most marks of one set.
 const MOST: usize = 4_096;
 
-/// Marks on keys, each for a moment. The oldest leave first.
+/// A bounded set of keys that expire. When it is full, the oldest are removed first.
 #[derive(Debug)]
 pub struct Marks {
     lifetime: Millis,
@@ -19,7 +19,7 @@ pub struct Marks {
     order: VecDeque<Hash>,
 }
 
-/// Keys are as long as visitors like; what is kept of them is not.
+/// A key's hash: visitors determine the length of a key, so the key itself is not stored.
 type Hash = [u8; 16];
 
 fn hash(key: &str) -> Hash {
@@ -27,7 +27,7 @@ fn hash(key: &str) -> Hash {
 }
 
 impl Marks {
-    /// No marks yet; each will hold so long, in milliseconds.
+    /// An empty set whose marks last `lifetime` milliseconds.
     #[must_use]
     pub fn new(lifetime: Millis) -> Self {
         Self { lifetime, until: HashMap::new(), order: VecDeque::new() }
@@ -44,7 +44,7 @@ impl Marks {
         self.hold(key, now + self.lifetime);
     }
 
-    /// Marks a key until a moment.
+    /// Marks a key until `until`, in milliseconds since 1970.
     pub fn hold(&mut self, key: &str, until: Millis) {
         let key = hash(key);
         if self.until.insert(key, until).is_none() {
@@ -58,7 +58,7 @@ impl Marks {
         }
     }
 
-    /// Takes a mark away. The key keeps its place in the line until that is over.
+    /// Removes a mark. The key keeps its place in the order of eviction.
     pub fn clear(&mut self, key: &str) {
         if let Some(until) = self.until.get_mut(&hash(key)) {
             *until = 0;
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_may_be_held_longer() {
+    fn a_mark_can_be_extended() {
         let mut marks = Marks::new(FAILED);
         marks.set("a", 1_000);
         marks.hold("a", 40_000);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_holds_for_two_minutes_or_until_something_is_stored() {
+    fn a_mark_lasts_two_minutes_or_until_it_is_cleared() {
         let mut marks = Marks::new(UNCACHEABLE);
         marks.set("a", 1_000);
         assert!(marks.has("a", 120_999) && !marks.has("a", 121_000) && !marks.has("b", 1_000));
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_marks_leave_when_there_are_too_many() {
+    fn the_oldest_marks_are_removed_when_there_are_too_many() {
         let mut marks = Marks::new(UNCACHEABLE);
         for n in 0..=MOST {
             marks.set(&n.to_string(), 0);

@@ -1,4 +1,4 @@
-//! What does the operator want purged?
+//! Which stored responses does an operator's purge request name?
 
 use super::key::chosen_query;
 use super::tag;
@@ -10,30 +10,31 @@ use crate::ledger::subject;
 use crate::route;
 use serde_json::Value;
 
-/// A purge, as asked for: `{"tags":[...],"urls":[...],"prefixes":[...],"everything":true,"soft":true}`.
+/// A purge request: `{"tags":[...],"urls":[...],"prefixes":[...],"everything":true,"soft":true}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
-    /// What is stamped.
+    /// The subjects to stamp.
     pub subjects: Vec<String>,
-    /// Whether it may still serve while the origin is down.
+    /// Whether a purged response may still be served stale while the origin is down.
     pub soft: bool,
 }
 
-/// Subjects in one order at most.
+/// The most subjects in one purge.
 const MOST: usize = 1_000;
 
 impl Order {
-    /// Reads a purge.
+    /// Reads a purge request.
     ///
     /// # Errors
-    /// A sentence that names the field.
+    /// A sentence that names the invalid field.
     pub fn parse(config: &Config, body: &str) -> Result<Self, String> {
         let sample = "allowed: a JSON object that says nothing twice, such as {\"tags\":[\"site\"]}";
         let fields = json::object(body.as_bytes()).map_err(|e| format!("the body is not understood: {e}; {sample}"))?;
         let known = ["tags", "urls", "prefixes", "everything", "soft"];
         if let Some(unknown) = fields.keys().find(|name| !known.contains(&name.as_str())) {
-            let hint = units::nearest(unknown, known).map(|near| format!(" (did you mean \"{near}\"?)"));
-            return Err(format!("\"{unknown}\" is unknown; allowed: {}{}", known.join(", "), hint.unwrap_or_default()));
+            let similar = units::nearest(unknown, known).map(|near| format!(" (did you mean \"{near}\"?)"));
+            let similar = similar.unwrap_or_default();
+            return Err(format!("\"{unknown}\" is unknown; allowed: {}{similar}", known.join(", ")));
         }
         let flag = |name: &str| match fields.get(name) {
             None => Ok(false),
@@ -52,7 +53,7 @@ impl Order {
             subjects.extend(names.iter().map(|name| subject::url(name)));
         }
         for prefix in texts(fields.get("prefixes"), "prefixes")? {
-            let (authority, url) = whole(prefix).ok_or_else(|| bad("prefixes", prefix))?;
+            let (authority, url) = absolute(prefix).ok_or_else(|| bad("prefixes", prefix))?;
             let url = Url::parse(&url).ok_or_else(|| bad("prefixes", prefix))?;
             let path = plain(config, &url);
             if path == "/" && url.path != "/" {
@@ -92,18 +93,18 @@ fn bad(field: &str, text: &str) -> String {
     )
 }
 
-/// A URL, or a path on every host, as authority (empty for every host) and whole URL.
-fn whole(text: &str) -> Option<(String, String)> {
+/// A URL, or a path on every host, as authority (empty for every host) and absolute URL.
+fn absolute(text: &str) -> Option<(String, String)> {
     let path = text.starts_with('/') && !text.starts_with("//");
-    let whole = if path { format!("https://any.invalid{text}") } else { text.to_owned() };
-    let url = Url::parse(&whole).filter(|_| whole.bytes().all(|b| b.is_ascii_graphic()))?;
+    let absolute = if path { format!("https://any.invalid{text}") } else { text.to_owned() };
+    let url = Url::parse(&absolute).filter(|_| absolute.bytes().all(|b| b.is_ascii_graphic()))?;
     path::normal(url.path).ok()?;
     let port = if url.scheme == "https" { ":443" } else { ":80" };
     let authority = url.authority.strip_suffix(port).unwrap_or(url.authority).to_ascii_lowercase();
-    Some((if path { String::new() } else { authority }, whole))
+    Some((if path { String::new() } else { authority }, absolute))
 }
 
-/// The path in the form that stored answers carry: normal, without a locale prefix.
+/// The path as stored responses have it: normalized, without a locale prefix.
 fn plain(config: &Config, url: &Url<'_>) -> String {
     let path = path::normal(url.path).map_or_else(|_| url.path.to_owned(), std::borrow::Cow::into_owned);
     match route::locale_prefix(config, &path) {
@@ -112,11 +113,11 @@ fn plain(config: &Config, url: &Url<'_>) -> String {
     }
 }
 
-/// The names that stored answers of a URL may carry: with its query as it is, and as each route for
-/// this path chooses from it; `None` when it is neither a URL nor a path.
+/// The resource names that stored responses of a URL may have: with its query unchanged, and with the query that each
+/// route for this path selects. `None` when `text` is neither a URL nor a path.
 #[must_use]
 pub fn resources(config: &Config, text: &str) -> Option<Vec<String>> {
-    let (authority, url) = whole(text)?;
+    let (authority, url) = absolute(text)?;
     let url = Url::parse(&url)?;
     let path = plain(config, &url);
     let as_is = url.query.filter(|query| !query.is_empty()).map(|query| format!("?{query}")).unwrap_or_default();
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_names_what_stored_answers_are_called() {
+    fn an_order_names_the_subjects_of_stored_responses() {
         let order = Order::parse(
             &config(),
             r#"{"tags":["t"],"urls":["https://A.example/ja/x?q=1&z=2","/y?q=2"],"prefixes":["https://a.example:443/docs/","/p","/"],"everything":true,"soft":true}"#,
@@ -159,8 +160,8 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_told_which_field_it_is_in() {
-        for (body, said) in [
+    fn an_invalid_order_is_rejected_with_the_name_of_its_field() {
+        for (body, sentence) in [
             ("", "the body is not understood"),
             ("[]", "allowed: a JSON object"),
             ("{}", "nothing to purge"),
@@ -183,13 +184,13 @@ mod tests {
             ("{\"everything\":true,\"soft\":1}", "\"soft\" must be true or false"),
         ] {
             let error = Order::parse(&config(), body).expect_err(body);
-            assert!(error.contains(said), "{body}: {error}");
+            assert!(error.contains(sentence), "{body}: {error}");
         }
     }
 
     proptest! {
         #[test]
-        fn no_body_can_panic(body in "\\PC{0,60}|\\{\"(tags|urls|prefixes)\":\\[\"[a-z:/%?é]{0,20}\"\\]\\}") {
+        fn no_body_causes_a_panic(body in "\\PC{0,60}|\\{\"(tags|urls|prefixes)\":\\[\"[a-z:/%?é]{0,20}\"\\]\\}") {
             let _ = Order::parse(&config(), &body);
         }
     }

@@ -1,26 +1,25 @@
-//! Which part of a stored answer is asked for? (RFC 9110 14.1, 14.2, 13.1.5)
+//! Which part of a stored response does a request ask for? (RFC 9110 14.1, 14.2, 13.1.5)
 
 use crate::http::date::date;
 use crate::http::head::Fields;
 
-/// What of a body of known length is given.
+/// The part of a body of known length to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// All of it: nothing else is asked for, or in a way that may be ignored (several ranges, other
-    /// units, nonsense).
+    /// All of it: the request has no `Range`, or one that may be ignored (several ranges, another unit, malformed).
     Whole,
     /// These bytes, both included.
     Bytes {
-        /// From here, counted from 0.
+        /// The position of the first byte, from 0.
         first: u64,
-        /// To here.
+        /// The position of the last byte.
         last: u64,
     },
-    /// Nothing: the range begins behind the end (416).
+    /// Nothing: the range begins after the end (416).
     Unsatisfiable,
 }
 
-/// The part of `length` bytes that a `Range` asks for.
+/// The part of a body of `length` bytes that a `Range` asks for.
 #[must_use]
 pub fn part(range: &str, length: u64) -> Part {
     read(range).map_or(Part::Whole, |(first, last)| match (first, last) {
@@ -33,7 +32,7 @@ pub fn part(range: &str, length: u64) -> Part {
     })
 }
 
-/// `bytes=1-2`, `bytes=1-`, `bytes=-2`; the numbers that are there.
+/// Reads `bytes=1-2`, `bytes=1-` or `bytes=-2`; a number that is absent is `None`.
 fn read(range: &str) -> Option<(Option<u64>, Option<u64>)> {
     let (unit, set) = range.trim().split_once('=')?;
     let (first, last) = set.trim().split_once('-').filter(|_| unit.trim().eq_ignore_ascii_case("bytes"))?;
@@ -49,8 +48,8 @@ fn read(range: &str) -> Option<(Option<u64>, Option<u64>)> {
     (!backwards && (first.is_some() || last.is_some())).then_some((first, last))
 }
 
-/// Whether a part may be given: `If-Range` is not there, or names this very answer (strong
-/// comparison; a date must be the answer's own).
+/// Whether a part may be sent: `If-Range` is absent, or names the stored response (strong comparison; a date must equal
+/// its `Last-Modified`).
 #[must_use]
 pub fn holds(request: &Fields<'_>, stored: &Fields<'_>) -> bool {
     match request.get("if-range") {
@@ -64,11 +63,11 @@ pub fn holds(request: &Fields<'_>, stored: &Fields<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::head::answer;
+    use crate::http::head::response;
     use proptest::prelude::*;
 
     #[test]
-    fn one_range_is_understood_and_everything_else_is_the_whole() {
+    fn one_range_selects_a_part_and_everything_else_the_whole_body() {
         let bytes = |first, last| Part::Bytes { first, last };
         for (range, found) in [
             ("bytes=0-1", bytes(0, 1)),
@@ -95,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_on_a_range_is_compared_strongly() {
+    fn if_range_is_compared_strongly() {
         let day = "Tue, 14 Nov 2023 22:13:20 GMT";
         let other = "Tue, 14 Nov 2023 22:13:21 GMT";
         for (condition, stored, good) in [
@@ -109,13 +108,13 @@ mod tests {
             ("if-range:nonsense", "x:y", false),
         ] {
             let (request, stored) = (format!("200\n{condition}\n"), format!("200\n{stored}\n"));
-            assert_eq!(holds(&answer(&request).1, &answer(&stored).1), good, "{request}{stored}");
+            assert_eq!(holds(&response(&request).1, &response(&stored).1), good, "{request}{stored}");
         }
     }
 
     proptest! {
         #[test]
-        fn a_part_lies_within_the_body(range in "\\PC{0,20}|bytes=[0-9]{0,21}-[0-9]{0,21}", length in 0u64..100) {
+        fn a_part_is_within_the_body(range in "\\PC{0,20}|bytes=[0-9]{0,21}-[0-9]{0,21}", length in 0u64..100) {
             if let Part::Bytes { first, last } = part(&range, length) {
                 prop_assert!(first <= last && last < length, "{first} {last} {length}");
             }

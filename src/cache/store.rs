@@ -1,4 +1,4 @@
-//! May an answer be stored? (RFC 9111 3)
+//! May a response be stored? (RFC 9111 3)
 
 use super::control::Directives;
 use super::stored::Stored;
@@ -9,70 +9,71 @@ use crate::http::head::Fields;
 use crate::http::path;
 use crate::ledger::Moment;
 
-/// Statuses that say something of who asked, or of this moment: nobody else is given them (RFC 6585).
+/// Statuses that are never stored: they depend on the client or on the moment (RFC 6585), or are partial responses or
+/// replies to a condition or a range.
 const NEVER: [u16; 7] = [206, 304, 416, 428, 429, 431, 511];
-/// Statuses that one client's odd request can provoke at an origin: stored, they would deny the resource to
-/// everybody (cache-poisoned denial of service).
+/// Statuses that one client's malformed request can provoke at an origin: if stored, they would deny the resource to
+/// all visitors (cache-poisoned denial of service).
 pub const PROVOKED: [u16; 5] = [400, 405, 413, 414, 501];
 
-/// Statuses whose meaning for a cache is known here (RFC 9111 5.2.2.3).
+/// Whether the cache understands the status, for `must-understand` (RFC 9111 5.2.2.3).
 fn is_understood(status: u16) -> bool {
     freshness::is_heuristic(status) || matches!(status, 302 | 303 | 307 | 400 | 401 | 403 | 500 | 502 | 503 | 504)
 }
 
-/// An answer as it was received, and all that decides whether it is stored.
+/// A response as it was received, with all that decides whether it is stored.
 #[derive(Debug, Clone, Copy)]
 pub struct Received<'a> {
     /// Its status.
     pub status: u16,
     /// Its fields.
     pub fields: &'a Fields<'a>,
-    /// Whom the request was for.
+    /// The route of the request.
     pub route: &'a Route,
     /// The route's `cache`.
     pub policy: &'a Cache,
-    /// Under which key it would stand.
+    /// The key under which it would be stored.
     pub key: &'a Key,
-    /// The path that the origin was asked for.
+    /// The path of the request to the origin.
     pub path: &'a str,
-    /// The fields that the origin got.
+    /// The fields of the request to the origin.
     pub sent: &'a [(String, String)],
     /// Whether the request had `Authorization`.
     pub authorized: bool,
-    /// The ledger had been read up to here when the origin was asked.
+    /// The moment up to which the ledger had been read when the request was sent to the origin.
     pub made: Moment,
-    /// When the origin was asked.
+    /// When the request was sent to the origin (milliseconds since 1970).
     pub asked: Millis,
-    /// When the head of the answer was there.
+    /// When the head of the response was received (milliseconds since 1970).
     pub received: Millis,
 }
 
 impl Received<'_> {
-    /// What to keep beside the answer.
+    /// The metadata to store with the response.
     ///
     /// # Errors
-    /// Why it is not stored.
+    /// Why the response is not stored.
     pub fn judge(&self) -> Result<Stored, Unstored> {
         let Self { status, fields, policy, .. } = *self;
-        let said = Directives::of(fields);
+        let directives = Directives::of(fields);
         let provoked = PROVOKED.contains(&status) && !policy.statuses.contains(&status);
         if !(200..600).contains(&status) || NEVER.contains(&status) || provoked {
             return Err(Unstored::Status);
         }
-        if said.must_understand && !is_understood(status) {
+        if directives.must_understand && !is_understood(status) {
             return Err(Unstored::Status);
         }
-        // Whoever understands the status may pass over the `no-store` beside `must-understand`.
-        if said.no_store && !said.must_understand {
+        // A cache that understands the status ignores `no-store` beside `must-understand` (RFC 9111 5.2.2.3).
+        if directives.no_store && !directives.must_understand {
             return Err(Unstored::NoStore);
         }
-        if said.private {
+        if directives.private {
             return Err(Unstored::Private);
         }
-        if self.authorized && !said.is_shareable() {
+        if self.authorized && !directives.is_shareable() {
             return Err(Unstored::Authorization);
         }
-        if fields.get("set-cookie").is_some() && !said.withheld.iter().any(|name| name == "set-cookie") {
+        if fields.get("set-cookie").is_some() && !directives.withheld.iter().any(|name| name == "set-cookie") {
             return Err(Unstored::SetCookie);
         }
         let length = fields.get("content-length").and_then(|length| length.parse::<u64>().ok());
@@ -84,15 +85,15 @@ impl Received<'_> {
             return Err(Unstored::Disguised);
         }
         let fixed = matches!(self.route.target, Target::Static);
-        let lifetime = match freshness::lifetime(status, fields, &said, policy, self.received) {
+        let lifetime = match freshness::lifetime(status, fields, &directives, policy, self.received) {
             _ if fixed => policy.ttl.filter(|_| status == 200).ok_or(Unstored::NoLifetime)?,
-            _ if said.no_cache => 0,
+            _ if directives.no_cache => 0,
             Some(lifetime) => lifetime,
             None => return Err(Unstored::NoLifetime),
         };
         let age = if fixed { 0 } else { freshness::initial_age(fields, self.asked, self.received) };
         let tags = tag::tags(fields, &self.route.tags, self.key.authority())?;
-        let firm = said.must_revalidate || said.proxy_revalidate || said.no_cache;
+        let firm = directives.must_revalidate || directives.proxy_revalidate || directives.no_cache;
         let window = |stated: Option<u64>, route: Option<Millis>| {
             let window = stated.map(|seconds| seconds * 1_000).or(route).unwrap_or(0);
             if firm { 0 } else { window.min(LONGEST_STORED) }
@@ -109,34 +110,34 @@ impl Received<'_> {
             expires: fields.get("expires").map(str::to_owned),
             chosen: if varies.is_empty() { String::new() } else { vary::chosen(&varies, self.sent) },
             vary: varies,
-            while_revalidate: window(said.stale_while_revalidate, policy.stale_while_revalidate),
-            if_error: window(said.stale_if_error, policy.stale_if_error),
-            // `s-maxage` says `proxy-revalidate` as well (RFC 9111 5.2.2.10).
-            if_disconnected: !firm && said.s_maxage.is_none(),
-            if_wanted: !firm && said.s_maxage.is_none(),
-            shareable: said.is_shareable(),
+            while_revalidate: window(directives.stale_while_revalidate, policy.stale_while_revalidate),
+            if_error: window(directives.stale_if_error, policy.stale_if_error),
+            // `s-maxage` implies `proxy-revalidate` (RFC 9111 5.2.2.10).
+            if_disconnected: !firm && directives.s_maxage.is_none(),
+            if_wanted: !firm && directives.s_maxage.is_none(),
+            shareable: directives.is_shareable(),
         };
-        if stored.is_worthless(fields) { Err(Unstored::Stale) } else { Ok(stored) }
+        if stored.is_unusable(fields) { Err(Unstored::Stale) } else { Ok(stored) }
     }
 }
 
-/// Fields of a request that are in the key, or of which the origin sees nothing.
+/// Request fields on which a response may vary without variants: they are in the key, or the origin does not get them.
 fn keyed(route: &Route) -> &'static [&'static str] {
     const NAMES: [&str; 4] = ["accept-encoding", "cookie", "x-locale", "accept-language"];
     if route.localized { &NAMES } else { NAMES.get(..2).unwrap_or_default() }
 }
 
-/// Ends of paths that browsers and caches take for files anybody may have.
+/// Extensions of paths that browsers and caches treat as public files.
 const FILES: [&str; 46] = [
     "7z", "avif", "avi", "bmp", "bz2", "css", "csv", "doc", "docx", "eot", "flac", "gif", "gz", "ico", "jar", "jpeg",
     "jpg", "js", "mid", "midi", "mjs", "mp3", "mp4", "ogg", "otf", "pdf", "png", "ppt", "pptx", "rar", "rtf", "svg",
     "swf", "tar", "tif", "tiff", "ttf", "wav", "webm", "webp", "woff", "woff2", "xls", "xlsx", "zip", "zst",
 ];
 
-/// Whether the path ends like a file while the answer is a page or data: so an origin behaves that
-/// answers `/account/x.css` with `/account` (web cache deception).
+/// Whether the path has a file's extension while the response is a page or data, as from an origin that answers
+/// `/account/x.css` with `/account` (web cache deception).
 fn is_disguised(path: &str, fields: &Fields<'_>) -> bool {
-    // Behind whatever an origin may take for the end of its path: `/account;x.css`, `/account%3Bx.css`.
+    // Split at every character that an origin may treat as the end of the path: `/account;x.css`, `/account%3Bx.css`.
     let is_file = |path: &str| {
         path.rsplit('/').next().unwrap_or_default().split([';', '?', '#', '%', '\0', '\n', '\r']).any(|piece| {
             let end = piece.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase());
@@ -155,14 +156,14 @@ fn is_disguised(path: &str, fields: &Fields<'_>) -> bool {
 mod tests {
     use super::super::{Edition, route};
     use super::*;
-    use crate::http::head::{Url, answer};
+    use crate::http::head::{Url, response};
     use crate::identity::Partition;
     use proptest::prelude::*;
 
     const NOW: Millis = 1_700_000_000_000;
 
     fn judged(packed: &str, toml: &str, authorized: bool, path: &str) -> Result<Stored, Unstored> {
-        let (status, fields) = answer(packed);
+        let (status, fields) = response(packed);
         let route = route(toml);
         let policy = route.cache.as_ref().expect("a cache");
         let url = Url { scheme: "https", authority: "a", path, query: None };
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_not_be_shared_is_not_stored() {
+    fn responses_that_must_not_be_shared_are_not_stored() {
         for (packed, why) in [
             ("200\ncache-control:no-store, max-age=60\n", Unstored::NoStore),
             ("200\ncache-control:No-Store\n", Unstored::NoStore),
@@ -196,7 +197,7 @@ mod tests {
             ("206\ncache-control:max-age=60\n", Unstored::Status),
             ("416\ncache-control:max-age=60\n", Unstored::Status),
             ("304\ncache-control:max-age=60\n", Unstored::Status),
-            // Of who asked, or of this moment (RFC 6585), and what one odd request provokes.
+            // They depend on the client or the moment (RFC 6585), or one malformed request can provoke them.
             ("428\ncache-control:max-age=60\n", Unstored::Status),
             ("429\ncache-control:max-age=60, public\n", Unstored::Status),
             ("431\ncache-control:max-age=60\n", Unstored::Status),
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_says_how_long_it_lasts_is_stored() {
+    fn responses_with_a_lifetime_or_a_validator_are_stored() {
         for packed in [
             "200\ncache-control:max-age=60\nvary:Accept-Encoding, Cookie, X-Locale\n",
             "200\ncache-control:max-age=60\ncontent-length:26214400\n",
@@ -239,18 +240,18 @@ mod tests {
     }
 
     #[test]
-    fn a_status_that_a_request_may_have_provoked_is_stored_only_where_the_route_asks() {
-        let asks = "statuses = [405, 501]";
+    fn a_status_that_a_request_can_provoke_is_stored_only_where_the_route_lists_it() {
+        let listed = "statuses = [405, 501]";
         for (status, stored) in
             [(405, true), (501, true), (400, false), (404, true), (410, true), (500, true), (429, false)]
         {
             let packed = format!("{status}\ncache-control:max-age=60\n");
-            assert_eq!(judged(&packed, asks, false, "/x").is_ok(), stored, "{status}");
+            assert_eq!(judged(&packed, listed, false, "/x").is_ok(), stored, "{status}");
         }
     }
 
     #[test]
-    fn an_answer_to_somebody_authorized_is_others_only_where_it_says_so() {
+    fn a_response_to_an_authorized_request_is_shared_only_where_its_directives_allow_it() {
         for (control, good) in [
             ("max-age=60", false),
             ("max-age=60, public", true),
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_pretends_to_be_a_file_is_not_stored() {
+    fn a_page_under_the_path_of_a_file_is_not_stored() {
         for (path, media, why) in [
             ("/account/x.css", "text/html; charset=utf-8", Some(Unstored::Disguised)),
             ("/account/x.PNG", "application/json", Some(Unstored::Disguised)),
@@ -293,7 +294,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_an_origin_says_can_panic(status in 0u16..1000, fields in "((cache-control|vary|age|expires|date|cache-tag|content-type):\\PC{0,20}\n){0,6}") {
+        fn no_response_causes_a_panic(status in 0u16..1000, fields in "((cache-control|vary|age|expires|date|cache-tag|content-type):\\PC{0,20}\n){0,6}") {
             let packed = format!("{status}\n{fields}");
             let _ = judged(&packed, "heuristic = true", false, "/x.css");
         }

@@ -1,4 +1,4 @@
-//! What is kept beside a stored answer, and is the answer still good? (RFC 9111 4)
+//! Which metadata is stored with a response, and may the stored response be served? (RFC 9111 4)
 
 use super::control::Wanted;
 use super::key::Key;
@@ -8,84 +8,84 @@ use crate::http::head::{Edits, Fields};
 use crate::ledger::{Moment, Validity, View, subject};
 use serde::{Deserialize, Serialize};
 
-/// The field of a stored answer that holds [`Stored`]; it never leaves the gateway.
+/// The field of a stored response that contains [`Stored`]; it is never sent to a visitor.
 pub const FIELD: &str = "usher-stored";
 
-/// A stale answer is kept this long to be asked after, and to serve while the origin cannot be
-/// reached (RFC 9111 4.2.4: "disconnected").
+/// How long a stale response is kept at least, in milliseconds: to be revalidated, and to be served while the origin is
+/// unreachable (RFC 9111 4.2.4: "disconnected").
 const KEPT: Millis = 86_400_000;
 
-/// What is kept beside a stored answer. Times are milliseconds (since 1970 by this place's clock).
+/// The metadata of a stored response. Times are milliseconds (since 1970 by the clock of this location).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored {
-    /// The ledger was read up to here when the origin was asked.
+    /// The moment up to which the ledger had been read when the request was sent to the origin.
     pub made: Moment,
     /// When it was received.
     pub received: Millis,
-    /// Fresh until.
+    /// The end of its freshness.
     pub until: Millis,
-    /// How old it was when received.
+    /// Its age when it was received.
     pub age: Millis,
-    /// Checked again on the way out.
+    /// The partition that shares it; checked again when it is served.
     pub partition: String,
-    /// `host/path?query`.
+    /// `host/path?query`; checked again when it is served.
     pub resource: String,
-    /// What it can be purged by.
+    /// The tags that purge it.
     pub tags: Vec<String>,
-    /// The origin's `Cache-Control`, which the store's own replaces.
+    /// The origin's `Cache-Control`; the store has one of its own.
     pub control: Option<String>,
     /// The origin's `Expires`.
     pub expires: Option<String>,
-    /// What it varies on beside what is in the key.
+    /// The fields that it varies on, without those in the key.
     pub vary: Vec<String>,
-    /// Which of its variants it is.
+    /// The hash that selects this variant.
     pub chosen: String,
-    /// Serves so long after `until` while it is asked for anew.
+    /// How long after `until` it serves while it is revalidated.
     pub(super) while_revalidate: Millis,
-    /// Serves so long after `until` while the origin fails.
+    /// How long after `until` it serves while the origin fails.
     pub(super) if_error: Millis,
-    /// Serves while the origin cannot be reached.
+    /// Whether it serves stale while the origin is unreachable.
     pub(super) if_disconnected: bool,
-    /// Serves stale to whoever asks for it (`max-stale`).
+    /// Whether it serves stale to a request with `max-stale`.
     pub(super) if_wanted: bool,
-    /// May be given to requests with `Authorization`.
+    /// Whether it may be served to requests with `Authorization`.
     pub(super) shareable: bool,
 }
 
-/// What a stored answer is good for now.
+/// Whether and how a stored response may be served now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup {
-    /// It serves.
+    /// It may be served.
     Fresh(Stored),
-    /// The origin is to be asked first, or, where [`Stored`] allows it, afterwards.
+    /// It is revalidated before it is served, or, where [`Stored`] allows it, afterwards.
     Stale(Stored, Forward),
-    /// It is another variant; they differ by these names.
+    /// It is another variant; the variants differ by these fields.
     Other(Vec<String>),
-    /// It must not be served; the word says why.
+    /// It must not be served, for this reason.
     Void(&'static str),
 }
 
-/// What decides beside the answer itself.
-pub struct Question<'a> {
-    /// Where the answer was found.
+/// The request and the state that decide whether a stored response may be served.
+pub struct LookupInput<'a> {
+    /// The key of the request.
     pub key: &'a Key,
-    /// What is no longer valid.
+    /// The stamps of the ledger, as far as they are known here.
     pub view: &'a View,
-    /// The time.
+    /// The time (milliseconds since 1970).
     pub now: Millis,
-    /// The visitor's directives.
+    /// The request's directives.
     pub wanted: Wanted,
     /// Whether the request has `Authorization`.
     pub authorized: bool,
-    /// The variant that the request chooses by these names.
+    /// The hash of the variant that the request selects by these fields.
     pub chosen: &'a dyn Fn(&[String]) -> String,
-    /// It serves only if it was made since (a moment of the ledger's).
+    /// A response that was made before this moment of the ledger must not be served.
     pub since: Moment,
 }
 
 impl Stored {
-    /// Whether nothing could ever be done with it.
-    pub(super) fn is_worthless(&self, fields: &Fields<'_>) -> bool {
+    /// Whether it can neither be served nor be revalidated.
+    pub(super) fn is_unusable(&self, fields: &Fields<'_>) -> bool {
         self.until <= self.received
             && fields.get("etag").is_none()
             && fields.get("last-modified").is_none()
@@ -93,7 +93,8 @@ impl Stored {
             && self.if_error == 0
     }
 
-    /// The changes that turn the origin's answer, without what stays here, into the stored one.
+    /// Adds the changes that turn the origin's response into the stored one: the `withheld` fields are removed, and the
+    /// metadata is added.
     pub fn edit(&self, withheld: &[String], edits: &mut Edits) {
         for name in withheld {
             edits.remove(name);
@@ -106,7 +107,7 @@ impl Stored {
         edits.set(FIELD, &serde_json::to_string(self).unwrap_or_default());
     }
 
-    /// Undoes what was changed for the store, and by it: the origin's answer again.
+    /// Reverts the changes for the store, and those that the store made: the result is the origin's response.
     pub fn restore(&self, fields: &Fields<'_>, edits: &mut Edits) {
         for (name, _) in fields.iter().filter(|(name, _)| *name == "age" || name.starts_with("cf-")) {
             edits.remove(name);
@@ -120,10 +121,10 @@ impl Stored {
         edits.remove(FIELD);
     }
 
-    /// Judges a stored answer.
+    /// Decides whether a stored response may be served.
     #[must_use]
-    pub fn judge(fields: &Fields<'_>, question: &Question<'_>) -> Lookup {
-        let Question { key, view, now, wanted, authorized, chosen, since } = *question;
+    pub fn judge(fields: &Fields<'_>, input: &LookupInput<'_>) -> Lookup {
+        let LookupInput { key, view, now, wanted, authorized, chosen, since } = *input;
         let Some(stored) = fields.get(FIELD).and_then(|json| serde_json::from_str::<Self>(json).ok()) else {
             return Lookup::Void("unreadable");
         };
@@ -164,36 +165,36 @@ impl Stored {
         view.validity(self.made, subjects.iter().map(String::as_str))
     }
 
-    /// Whether it serves at `now` while it is asked for anew behind the answer (RFC 5861 3).
+    /// Whether it serves at `now` while it is revalidated after the reply (RFC 5861 3).
     #[must_use]
     pub fn serves_while_revalidating(&self, now: Millis) -> bool {
         self.while_revalidate > 0 && now < self.until.saturating_add(self.while_revalidate)
     }
 
-    /// Whether it serves at `now` although the origin answers with an error (RFC 5861 4).
+    /// Whether it serves at `now` although the origin responds with an error (RFC 5861 4).
     #[must_use]
     pub fn serves_on_error(&self, now: Millis) -> bool {
         self.if_error > 0 && now < self.until.saturating_add(self.if_error)
     }
 
-    /// Whether it serves at `now` although the origin cannot be reached (RFC 9111 4.2.4).
+    /// Whether it serves at `now` although the origin is unreachable (RFC 9111 4.2.4).
     #[must_use]
     pub fn serves_disconnected(&self, now: Millis) -> bool {
         self.serves_on_error(now) || (self.if_disconnected && now < self.until.saturating_add(KEPT))
     }
 
-    /// Milliseconds since the origin made it (RFC 9111 4.2.3).
+    /// Its age at `now`, in milliseconds (RFC 9111 4.2.3).
     fn current_age(&self, now: Millis) -> Millis {
         now.saturating_sub(self.received) + self.age
     }
 
-    /// Whole seconds since the origin made it.
+    /// Its age at `now`, in whole seconds.
     #[must_use]
     pub fn age(&self, now: Millis) -> u64 {
         self.current_age(now) / 1_000
     }
 
-    /// Whole seconds it stays fresh; negative when it no longer is.
+    /// How long it stays fresh after `now`, in whole seconds; negative when it is stale.
     #[must_use]
     pub fn time_to_live(&self, now: Millis) -> i64 {
         let left = i128::from(self.until) - i128::from(now);
@@ -201,7 +202,7 @@ impl Stored {
     }
 }
 
-/// What a resource (`host/path?query`) can be purged by, whatever its tags.
+/// The subjects that purge a resource (`host/path?query`), without its tags.
 #[must_use]
 pub fn names(resource: &str) -> Vec<String> {
     let (host, path) = resource.split_at_checked(resource.find('/').unwrap_or(0)).unwrap_or_default();

@@ -1,26 +1,26 @@
-//! By which tags can an answer be purged, and which does an answer purge? (RFC 9875)
+//! Which tags does a response have, and which tags does a response purge? (RFC 9875)
 
 use super::unstored::Unstored;
 use crate::http::head::Fields;
 use crate::http::structured;
 
-/// Tags an answer may have at most.
+/// The most tags of a response.
 const MOST: usize = 128;
-/// Bytes of a tag at most.
+/// The most bytes of a tag.
 const LONGEST: usize = 256;
 
-/// Whether a tag can be named by a purge: 1 to 256 visible ASCII characters without a comma.
+/// Whether a purge can name the tag: 1 to 256 visible ASCII characters without a comma.
 #[must_use]
 pub fn is_good(tag: &str) -> bool {
     (1..=LONGEST).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_graphic() && b != b',')
 }
 
-/// The tags of an answer, sorted: the route's, `Cache-Tag` (commas), `Surrogate-Key` and `xkey`
-/// (spaces), `Cache-Groups` (strings; what a tag cannot hold is percent-encoded). A group is one of
-/// its origin's, so it is also a tag with the `authority` before it.
+/// The tags of a response, sorted: the route's, `Cache-Tag` (separated by commas), `Surrogate-Key` and `xkey` (by
+/// spaces), `Cache-Groups` (strings; characters that a tag cannot contain are percent-encoded). A group belongs to its
+/// origin, so it is also a tag with the `authority` as prefix.
 ///
 /// # Errors
-/// It has more tags or longer ones than could be purged: what cannot be purged is not stored.
+/// It has too many tags, or one that a purge cannot name: a response that cannot be purged is not stored.
 pub fn tags(fields: &Fields<'_>, route: &[String], authority: &str) -> Result<Vec<String>, Unstored> {
     let spaced = |name| fields.get(name).unwrap_or_default().split([' ', ',']).map(str::trim);
     let mut tags: Vec<String> = route.to_vec();
@@ -37,8 +37,8 @@ pub fn tags(fields: &Fields<'_>, route: &[String], authority: &str) -> Result<Ve
     if good { Ok(tags) } else { Err(Unstored::Tags) }
 }
 
-/// The tags that an origin's answer to an unsafe request purges: `Cache-Group-Invalidation` (of this
-/// origin) and `Purge-Cache-Tag`. What can be no tag names nothing that is stored.
+/// The tags that an origin's response to an unsafe request purges: `Cache-Group-Invalidation` (groups of this origin)
+/// and `Purge-Cache-Tag`. Invalid tags are ignored: no stored response has them.
 #[must_use]
 pub fn purged(fields: &Fields<'_>, authority: &str) -> Vec<String> {
     let groups = fields.get("cache-group-invalidation").and_then(structured::strings).unwrap_or_default();
@@ -67,23 +67,23 @@ fn group_tag(group: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::head::answer;
+    use crate::http::head::response;
     use proptest::prelude::*;
 
     fn of(fields: &str) -> Result<Vec<String>, Unstored> {
         let packed = format!("200\n{fields}\n");
-        tags(&answer(&packed).1, &["site".into()], "h")
+        tags(&response(&packed).1, &["site".into()], "h")
     }
 
     #[test]
-    fn tags_come_from_the_route_and_every_field_that_peers_know() {
+    fn tags_come_from_the_route_and_from_four_fields() {
         let found = of("cache-tag:a, b ,,a\nsurrogate-key:c d\nxkey:e\ncache-groups:\"f\", \"g h\"").expect("tags");
         assert_eq!(found, ["a", "b", "c", "d", "e", "f", "g%20h", "h|f", "h|g%20h", "site"]);
         assert_eq!(of("cache-groups:nonsense,"), Ok(vec!["site".to_owned()]));
     }
 
     #[test]
-    fn a_tag_that_no_purge_can_name_keeps_an_answer_from_being_stored() {
+    fn a_response_with_an_invalid_tag_or_too_many_tags_is_not_stored() {
         let count = |n: usize| (0..n).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
         assert!(of(&format!("cache-tag:{}", count(127))).is_ok());
         for bad in ["a b", "caf\u{e9}", &count(128), &"x".repeat(257)] {
@@ -92,21 +92,21 @@ mod tests {
     }
 
     #[test]
-    fn an_origins_answer_purges_groups_and_tags() {
+    fn a_response_of_the_origin_purges_groups_and_tags() {
         let packed = "200\ncache-group-invalidation:\"g h\", \"f\";x\npurge-cache-tag:a, b,,a b\n";
-        assert_eq!(purged(&answer(packed).1, "h"), ["a", "b", "h|f", "h|g%20h"]);
-        assert!(purged(&answer("200\n").1, "h").is_empty());
+        assert_eq!(purged(&response(packed).1, "h"), ["a", "b", "h|f", "h|g%20h"]);
+        assert!(purged(&response("200\n").1, "h").is_empty());
     }
 
     proptest! {
         #[test]
-        fn no_field_can_panic_and_every_tag_can_be_purged(value in "\\PC{0,60}|[a-z,\" ]{0,60}") {
+        fn no_field_causes_a_panic_and_every_tag_can_be_purged(value in "\\PC{0,60}|[a-z,\" ]{0,60}") {
             let value = value.replace('\n', " ");
             if let Ok(tags) = of(&format!("cache-tag:{value}\nxkey:{value}\ncache-groups:{value}")) {
                 prop_assert!(tags.iter().all(|tag| is_good(tag)));
             }
             let packed = format!("200\ncache-group-invalidation:{value}\npurge-cache-tag:{value}\n");
-            prop_assert!(purged(&answer(&packed).1, "h").iter().all(|tag| is_good(tag)));
+            prop_assert!(purged(&response(&packed).1, "h").iter().all(|tag| is_good(tag)));
         }
     }
 }

@@ -1,46 +1,46 @@
-//! Why is an answer not stored?
+//! Why is a response not stored?
 
-/// Why an answer is not stored.
+/// Why a response is not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unstored {
-    /// Only answers to GET are stored.
+    /// Only responses to GET are stored.
     Method,
-    /// Not final, partial, or not understood where it must be.
+    /// The status is not final, is partial, is never stored, or is not understood beside `must-understand`.
     Status,
-    /// `no-store`, by the origin.
+    /// The response has `no-store`.
     NoStore,
-    /// `no-store`, by the visitor.
+    /// The request has `no-store`.
     Unwanted,
-    /// `private`.
+    /// The response has `private`.
     Private,
-    /// The request had `Authorization`, and the answer does not say that others may have it.
+    /// The request had `Authorization`, and the response does not allow sharing.
     Authorization,
-    /// `Set-Cookie`.
+    /// The response has `Set-Cookie`.
     SetCookie,
-    /// It varies on what differs with each request.
+    /// The response varies on a field that differs with each request.
     Vary,
-    /// It says no lifetime, and neither does the route.
+    /// Neither the response nor the route states a lifetime.
     NoLifetime,
-    /// It is stale already and there is nothing to ask after it by.
+    /// The response is stale already and has no validator.
     Stale,
-    /// More tags, or longer ones, than could be purged.
+    /// The response has too many tags, or an invalid one.
     Tags,
-    /// More bytes than are stored, by its own `Content-Length`.
+    /// The body is larger than the route allows.
     Size,
-    /// The path says that it is a picture, say, and the answer is a page.
+    /// The path has a file's extension, and the response is a page or data (web cache deception).
     Disguised,
-    /// The ledger could not be read when it was asked for.
+    /// The ledger could not be read when the request was sent to the origin.
     Ledger,
 }
 
 impl Unstored {
-    /// Whether the answer itself is why, and not how or when it was asked for.
+    /// Whether the reason is the response itself, and not the request or its time.
     #[must_use]
-    pub fn is_of_the_answer(self) -> bool {
+    pub fn is_caused_by_response(self) -> bool {
         !matches!(self, Self::Method | Self::Ledger | Self::Unwanted | Self::Authorization)
     }
 
-    /// One word for `Cache-Status` and the log.
+    /// The reason's name in `Cache-Status` and the log.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

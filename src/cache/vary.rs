@@ -1,8 +1,8 @@
-//! Which of an answer's variants is the visitor's? (RFC 9111 4.1)
+//! Which of a response's variants does a request select? (RFC 9111 4.1)
 //!
-//! What an origin varies on is compared as the origin was told it, not as the visitor said it. The
-//! locale, the cookies (of which the origin sees none) and the encoding (which the platform chooses
-//! for each visitor) are in the key or cannot differ, so they select nothing.
+//! The fields that a response varies on are compared as they are sent to the origin, not as the visitor sent them. The
+//! locale, the cookies (the origin gets none) and the encoding (the platform negotiates it with each visitor) are in
+//! the key or cannot differ, so they select no variant.
 
 use crate::config::Millis;
 use crate::http::head::Fields;
@@ -11,20 +11,20 @@ use ct_codecs::{Base64UrlSafeNoPadding, Encoder};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// The field of a stored answer that holds [`Variants`]; it never leaves the gateway.
+/// The field of a stored response that contains [`Variants`]; it is never sent to a visitor.
 pub const FIELD: &str = "usher-variants";
 
-/// Variants of one resource at most; one more takes the place of the least recently used.
+/// The most variants of one resource; one more replaces the least recently used.
 const MOST: usize = 32;
-/// Uses that an isolate remembers, of all resources.
+/// The most uses that an isolate remembers, of all resources.
 const MOST_USES: usize = 4_096;
 
-/// What differs with each request; an answer that varies on it is nobody else's.
+/// Fields that differ with each request; a response that varies on one of them cannot be shared.
 const EACH_REQUEST: [&str; 6] =
     ["authorization", "date", "traceparent", "tracestate", "usher-assertion", "x-request-id"];
 
-/// Names that an answer varies on beside what the key holds, sorted; `None` when no other request
-/// can be given it.
+/// The fields that a response varies on, without those in the key (`keyed`), sorted; `None` when the response cannot be
+/// shared.
 #[must_use]
 pub fn names(fields: &Fields<'_>, keyed: &[&str]) -> Option<Vec<String>> {
     let mut names: Vec<String> = members(fields.get("vary").unwrap_or_default()).map(str::to_ascii_lowercase).collect();
@@ -35,12 +35,12 @@ pub fn names(fields: &Fields<'_>, keyed: &[&str]) -> Option<Vec<String>> {
     good.then_some(names)
 }
 
-/// The variant that a request chooses: a hash of what the origin was `told` under these names.
+/// The variant that a request selects: a hash of the values of these fields, as they were `sent` to the origin.
 #[must_use]
-pub fn chosen(names: &[String], told: &[(String, String)]) -> String {
+pub fn chosen(names: &[String], sent: &[(String, String)]) -> String {
     let mut text = String::new();
     for name in names {
-        let value = told.iter().find(|(known, _)| known == name).map(|(_, value)| normal(name, value));
+        let value = sent.iter().find(|(known, _)| known == name).map(|(_, value)| normal(name, value));
         text.push_str(name);
         text.push_str(if value.is_some() { "=" } else { "!" });
         text.push_str(&value.unwrap_or_default());
@@ -49,8 +49,8 @@ pub fn chosen(names: &[String], told: &[(String, String)]) -> String {
     Base64UrlSafeNoPadding::encode_to_string(hmac_sha256::Hash::hash(text.as_bytes())).unwrap_or_default()
 }
 
-/// A value without what makes no difference: white space around commas; in `Accept-Language` also
-/// case and the order of members, whose weights say what is preferred.
+/// A normalized value, without white space around commas. In `Accept-Language` also the case and the order of members
+/// are insignificant: the weights state the preference.
 fn normal(name: &str, value: &str) -> String {
     let members = value.split(',').map(|member| member.trim_matches([' ', '\t']));
     if name != "accept-language" {
@@ -61,14 +61,14 @@ fn normal(name: &str, value: &str) -> String {
     members.join(",")
 }
 
-/// When variants were last given by this isolate. Of too many the older half is forgotten.
+/// When this isolate last served or stored each variant. When there are too many, the older half is removed.
 #[derive(Debug, Default)]
 pub struct Uses {
     at: HashMap<String, Millis>,
 }
 
 impl Uses {
-    /// Notes that a variant is given at `now`: by the hash that chooses it, which also names its resource.
+    /// Records that the variant with the hash `chosen` of the resource with this key is used at `now`.
     pub fn note(&mut self, key: &str, chosen: &str, now: Millis) {
         self.at.insert(Self::name(key, chosen), now);
         if self.at.len() > MOST_USES {
@@ -78,38 +78,38 @@ impl Uses {
         }
     }
 
-    /// When a variant was last given; 0 where that is not known.
+    /// When a variant was last used; 0 when that is not known.
     #[must_use]
     pub fn last(&self, key: &str, chosen: &str) -> Millis {
         self.at.get(&Self::name(key, chosen)).copied().unwrap_or(0)
     }
 
-    /// Keys are as long as visitors like; what is kept of them is not.
+    /// A hash: visitors determine the length of a key, so the key itself is not stored.
     fn name(key: &str, chosen: &str) -> String {
         let hash = hmac_sha256::Hash::hash(format!("{chosen} {key}").as_bytes());
         Base64UrlSafeNoPadding::encode_to_string(hash).unwrap_or_default()
     }
 }
 
-/// The variants known of a resource: kept in its place, while each of them has a slot of its own.
+/// The variants of a resource that are known: stored under its URL, while each variant is stored under a slot's URL.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Variants {
-    /// What they differ by, sorted.
+    /// The fields that they differ by, sorted.
     pub names: Vec<String>,
-    /// What is chosen to get the one in each slot.
+    /// The hash that selects the variant in each slot.
     slots: Vec<String>,
-    /// The slot that is given away next when all are taken and none is known to be in use.
+    /// The slot that is reused next when all are taken and none is known to be in use.
     next: usize,
 }
 
 impl Variants {
-    /// Reads a stored answer that stands for its variants.
+    /// Reads the list of variants from a stored response; `None` when it contains none.
     #[must_use]
     pub fn of(fields: &Fields<'_>) -> Option<Self> {
         serde_json::from_str(fields.get(FIELD)?).ok()
     }
 
-    /// Variants by these names, none of which is stored yet.
+    /// Variants by these fields, none of which is stored yet.
     #[must_use]
     pub fn by(names: Vec<String>) -> Self {
         Self { names, ..Self::default() }
@@ -121,9 +121,9 @@ impl Variants {
         self.slots.iter().position(|known| known == chosen)
     }
 
-    /// A slot for one more variant, and what is known then; `used` says when a variant was last given
-    /// (milliseconds since 1970), as far as is known here. Variants by other names are forgotten: an
-    /// origin's latest answer says what it varies on.
+    /// Adds a variant: its slot, and the new list. `used` returns when a variant was last used (milliseconds since
+    /// 1970), as far as is known here. Variants by other fields are removed: the origin's latest response states what
+    /// it varies on.
     #[must_use]
     pub fn with(known: Option<Self>, names: &[String], chosen: &str, used: &dyn Fn(&str) -> Millis) -> (usize, Self) {
         let mut all = known.filter(|known| known.names == names).unwrap_or_default();
@@ -147,7 +147,7 @@ impl Variants {
         (slot, all)
     }
 
-    /// As it is kept.
+    /// As JSON, as it is stored.
     #[must_use]
     pub fn text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
@@ -157,28 +157,28 @@ impl Variants {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::head::answer;
+    use crate::http::head::response;
     use proptest::prelude::*;
 
-    fn told(fields: &[(&str, &str)]) -> Vec<(String, String)> {
+    fn sent(fields: &[(&str, &str)]) -> Vec<(String, String)> {
         fields.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect()
     }
 
     #[test]
-    fn what_the_key_holds_selects_nothing_and_what_differs_each_time_is_nobodys() {
-        let found = |vary: &str| names(&answer(&format!("200\nvary:{vary}\n")).1, &["accept-encoding", "x-locale"]);
+    fn fields_in_the_key_select_no_variant_and_fields_of_each_request_prevent_sharing() {
+        let found = |vary: &str| names(&response(&format!("200\nvary:{vary}\n")).1, &["accept-encoding", "x-locale"]);
         assert_eq!(found("Foo, Accept-Encoding, bar, FOO"), Some(vec!["bar".into(), "foo".into()]));
         assert_eq!(found("X-Locale"), Some(vec![]));
         assert_eq!(found(""), Some(vec![]));
-        for nobodys in ["*", "Foo, *", "*, Foo", "Authorization", "X-Request-Id", "traceparent"] {
-            assert_eq!(found(nobodys), None, "{nobodys}");
+        for unshared in ["*", "Foo, *", "*, Foo", "Authorization", "X-Request-Id", "traceparent"] {
+            assert_eq!(found(unshared), None, "{unshared}");
         }
     }
 
     #[test]
-    fn requests_that_say_the_same_choose_the_same() {
+    fn requests_with_equivalent_values_select_the_same_variant() {
         let names = ["accept-language".to_owned(), "foo".to_owned()];
-        let one = |fields: &[(&str, &str)]| chosen(&names, &told(fields));
+        let one = |fields: &[(&str, &str)]| chosen(&names, &sent(fields));
         assert_eq!(one(&[("foo", "1,2")]), one(&[("foo", " 1, 2 "), ("other", "3")]));
         assert_eq!(one(&[("accept-language", "en, de")]), one(&[("accept-language", "De , eN")]));
         assert_ne!(one(&[("accept-language", "en, de;q=0.5")]), one(&[("accept-language", "de, en;q=0.5")]));
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn variants_are_bounded_and_the_oldest_makes_room() {
+    fn the_number_of_variants_is_bounded_and_the_oldest_is_replaced() {
         let names = vec!["foo".to_owned()];
         let mut known = None;
         for n in 0..MOST {
@@ -203,18 +203,18 @@ mod tests {
         let (slot, all) = Variants::with(Some(all), &["bar".to_owned()], "x", &|_| 0);
         assert_eq!((slot, all.slots.len(), all.names.join(",")), (0, 1, "bar".to_owned()));
         let packed = format!("200\n{FIELD}:{}\n", all.text());
-        assert_eq!(Variants::of(&answer(&packed).1), Some(all));
+        assert_eq!(Variants::of(&response(&packed).1), Some(all));
     }
 
     #[test]
-    fn the_least_recently_used_variant_makes_room() {
+    fn the_least_recently_used_variant_is_replaced() {
         let names = ["accept".to_owned()];
         let mut uses = Uses::default();
         let mut all = None;
         for n in 0..MOST {
             all = Some(Variants::with(all, &names, &n.to_string(), &|_| 0).1);
         }
-        // The page that everybody asks for, and 99 odd values.
+        // One variant that is in use, and 99 others.
         for n in 0..99 {
             uses.note("/page", "0", 1_000 + n);
             let used = |chosen: &str| uses.last("/page", chosen);
@@ -230,11 +230,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_can_panic_and_choices_are_stable(vary in "\\PC{0,30}|[a-z*, -]{0,30}", value in "\\PC{0,30}") {
+        fn no_value_causes_a_panic_and_the_selection_is_stable(vary in "\\PC{0,30}|[a-z*, -]{0,30}", value in "\\PC{0,30}") {
             let packed = format!("200\nvary:{}\n", vary.replace('\n', " "));
-            if let Some(names) = names(&answer(&packed).1, &[]) {
-                let told: Vec<(String, String)> = names.iter().map(|n| (n.clone(), value.clone())).collect();
-                prop_assert_eq!(chosen(&names, &told), chosen(&names, &told));
+            if let Some(names) = names(&response(&packed).1, &[]) {
+                let sent: Vec<(String, String)> = names.iter().map(|n| (n.clone(), value.clone())).collect();
+                prop_assert_eq!(chosen(&names, &sent), chosen(&names, &sent));
                 let _ = Variants::with(None, &names, &value, &|_| 0);
             }
         }

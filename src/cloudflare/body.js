@@ -1,22 +1,25 @@
-// Bodies: of requests, and of responses that nobody gets.
+// Reads and buffers the bodies of requests, and discards those of responses.
 import { BROKEN, LARGE } from "./message.js";
 import { within } from "./timing.js";
 
-/** Bodies that are buffered so that they can be sent again, by request. */
+/** Buffered bodies by request, so that they can be sent again. */
 export const buffered = new WeakMap();
 
-/** Reads a request's body, so that it can be sent again: 0 when it is there, in time. */
+/**
+ * Buffers a request's body, so that it can be sent again: resolves to 0, or to a failure after `deadline`
+ * milliseconds.
+ */
 export function buffer(request, deadline) {
   const read = async () => (buffered.has(request) || buffered.set(request, await request.arrayBuffer()), 0);
   return within("a visitor", read(), deadline);
 }
 
-/** The request's body as text. */
+/** The request's body as text, of at most `most` bytes. */
 export function body(request, most) {
   return text(request.body, most);
 }
 
-/** A body as text, of at most so many bytes. */
+/** A body as text (UTF-8) of at most `most` bytes; LARGE or BROKEN otherwise. */
 export async function text(body, most) {
   if (body === null) return "";
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
@@ -34,7 +37,7 @@ export async function text(body, most) {
   }
 }
 
-/** Lets go of an answer that nobody gets. */
-export function discard(answer) {
-  answer.body?.cancel?.().catch(() => {});
+/** Discards a response that is not sent. */
+export function discard(response) {
+  response.body?.cancel?.().catch(() => {});
 }

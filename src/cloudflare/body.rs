@@ -7,14 +7,14 @@ use crate::platform::{Bodies, RequestBody, Unavailable, Unreadable};
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 
-/// How long an operator may take to send a body, in milliseconds.
+/// How long an operator may take to send a body that is read as text, in milliseconds.
 const BODY: f64 = 600_000.0;
 
 #[wasm_bindgen(raw_module = "../src/cloudflare/body.js")]
 extern "C" {
     fn discard(response: &JsValue);
     fn body(request: &JsValue, most: u32) -> Promise;
-    // With `catch`, or the glue would import the whole module a second time.
+    // Without `catch` the glue imports the whole module a second time.
     #[wasm_bindgen(catch)]
     fn buffer(request: &JsValue, deadline: f64) -> Result<Promise, JsValue>;
 }

@@ -1,16 +1,16 @@
 // Stored responses: this isolate's memory, and the Cache API of this location.
 //
-// A stored response is `{ status, headers, body, packed }`, its body bytes; or a Response where it is too large to be kept
-// in memory.
+// A stored response is `{ status, headers, body, packed }`, whose body is bytes; or a Response when it is too large to
+// be kept in memory.
 import { waitUntil } from "cloudflare:workers";
 import { failed, lines, unbodied } from "./message.js";
 
-// The first level. A Map keeps the order of insertion, so the least recently used stands first.
+// The first level. A Map keeps the order of insertion, so the least recently used is first.
 const memory = new Map();
-let taken = 0;
+let used = 0;
 let most = { all: 0, object: 0 };
 
-/** How many bytes are remembered: of all answers together, of one. */
+/** Sets how many bytes are kept in memory: of all responses together, and of one. */
 export function limitMemory(all, object) {
   most = { all, object };
 }
@@ -21,9 +21,9 @@ export function remember(key, entry) {
   entry.size = bytes + 2 * (entry.packed.length + key.length) + 512;
   if (entry.size > most.all || bytes > most.object) return;
   memory.set(key, entry);
-  taken += entry.size;
+  used += entry.size;
   for (const oldest of memory.keys()) {
-    if (taken <= most.all) break;
+    if (used <= most.all) break;
     drop(oldest);
   }
 }
@@ -32,10 +32,10 @@ function drop(key) {
   const entry = memory.get(key);
   if (entry === undefined) return;
   memory.delete(key);
-  taken -= entry.size;
+  used -= entry.size;
 }
 
-/** A stored answer that is remembered here, or undefined. */
+/** A stored response from this isolate's memory, or undefined. */
 export function recall(key) {
   const entry = memory.get(key);
   if (entry !== undefined) {
@@ -45,7 +45,7 @@ export function recall(key) {
   return entry;
 }
 
-/** A stored answer of this place, or undefined. */
+/** A stored response from the Cache API of this location, or undefined. */
 export async function stored(key) {
   try {
     const response = await caches.default.match(key);
@@ -60,13 +60,13 @@ export async function stored(key) {
   }
 }
 
-/** Takes an answer out of the store. */
+/** Removes a response from memory and from the Cache API of this location. */
 export function remove(key) {
   drop(key);
   waitUntil(caches.default.delete(key).catch((error) => failed("the cache", error)));
 }
 
-// The runtime decodes these as a body is read, and encodes for each visitor anew.
+// The runtime decodes these codings when a body is read, and encodes again for each visitor.
 const decoded = new Set(["br", "gzip"]);
 
 export const isDecoded = (headers) => decoded.has(headers.get("content-encoding"));
@@ -77,7 +77,10 @@ export function made(status, headers, body) {
   return { status, headers, body: unbodied.has(status) ? null : body, packed: lines(status, headers) };
 }
 
-/** What was too large to be stored a moment ago, by its URL in the store, and until when that is not tried again. */
+/**
+ * Responses that were too large to be stored: until when they are not stored again (milliseconds since 1970), by URL
+ * in the store.
+ */
 const large = new Map();
 
 export function setOversized(key) {
@@ -86,7 +89,7 @@ export function setOversized(key) {
   if (large.size > 1_024) large.delete(large.keys().next().value);
 }
 
-/** Whether the body of what has this URL in the store turned out too large a moment ago. */
+/** Whether the response with this URL in the store was too large to be stored a moment ago. */
 export function oversized(key) {
   return Date.now() < (large.get(key) ?? 0);
 }

@@ -1,26 +1,26 @@
-// Stores responses as they pass, and shares them with those who wait.
+// Stores responses while they are sent to a visitor, and shares them with requests that wait (single flight).
 import { waitUntil } from "cloudflare:workers";
 import { isDecoded, made, remember, setOversized } from "./cache_memory.js";
 import { edit, failed } from "./message.js";
 import { claimed, finish } from "./single_flight.js";
 
-/** Bytes of a body that are held to be shared before its length is known. */
-const HELD = 4 << 20;
+/** The most bytes of a body that are buffered before it is streamed to the store. */
+const BUFFERED = 4 << 20;
 
-/** And of one that others already follow. */
-const MOST_HELD = 48 << 20;
+/** The most bytes of a body that are buffered while other requests follow it. */
+const MOST_BUFFERED = 48 << 20;
 
 /**
- * Stores a copy of an answer behind everything else. `how` is flight, key, edits, bytes at most, and
- * key and edits of what stands for all variants, each ended by a NUL: see src/cloudflare/cache_store.rs.
+ * Stores a copy of a response in the background. `how` is claim, key, edits, largest body in bytes, and key and edits
+ * of the list of variants, separated by NUL: see src/cloudflare/cache_store.rs.
  */
-export function keep(answer, how) {
+export function keep(response, how) {
   const [claim, key, edits, bytes, variantsKey, variantsEdits] = how.split("\0");
   const variants = () => (variantsKey === "" ? undefined : keepVariants(variantsKey, variantsEdits));
   const [name, flight] = claimed(claim);
-  const work = store(answer, flight, key, edits, Number(bytes), variants).then((large) => large && setOversized(variantsKey || key));
-  const over = () => flight !== undefined && finish(name, flight);
-  waitUntil(work.catch((error) => failed("the cache", error)).finally(over));
+  const work = store(response, flight, key, edits, Number(bytes), variants).then((large) => large && setOversized(variantsKey || key));
+  const end = () => flight !== undefined && finish(name, flight);
+  waitUntil(work.catch((error) => failed("the cache", error)).finally(end));
 }
 
 async function keepVariants(key, edits) {
@@ -30,15 +30,15 @@ async function keepVariants(key, edits) {
 }
 
 /**
- * Stores an answer, and what stands for all `variants` with it. Nothing is stored of what is longer
- * than allowed or breaks off; whether it is too long is what is given back.
+ * Stores a response, and with `variants` the list of its variants. A response that is longer than `longest` bytes or
+ * incomplete is not stored. Resolves to whether it is too long.
  */
-async function store(answer, flight, key, edits, longest, variants) {
-  const { status } = answer;
-  const headers = edit(new Headers(answer.headers), edits);
-  let body = answer.body ?? new Uint8Array();
+async function store(response, flight, key, edits, longest, variants) {
+  const { status } = response;
+  const headers = edit(new Headers(response.headers), edits);
+  let body = response.body ?? new Uint8Array();
   if (!(body instanceof Uint8Array)) {
-    const said = isDecoded(headers) ? null : headers.get("content-length");
+    const length = isDecoded(headers) ? null : headers.get("content-length");
     if (isDecoded(headers)) for (const name of ["content-encoding", "content-length"]) headers.delete(name);
     if (flight !== undefined) {
       flight.head = { status, headers };
@@ -48,7 +48,7 @@ async function store(answer, flight, key, edits, longest, variants) {
     try {
       const received = await receive(reader, flight, longest);
       if (received.more && flight?.followers.size) return await relay(reader, flight);
-      if (received.more) return await stream(received, reader, flight, { key, status, headers, longest, variants, said });
+      if (received.more) return await stream(received, reader, flight, { key, status, headers, longest, variants, length });
       body = joined(received);
     } catch (error) {
       if (flight !== undefined) flight.broken = true;
@@ -58,7 +58,7 @@ async function store(answer, flight, key, edits, longest, variants) {
       flight.done = true;
       flight.change();
     }
-    if (said !== null && Number(said) !== body.byteLength) throw new Error(`${body.byteLength} of ${said} bytes came`);
+    if (length !== null && Number(length) !== body.byteLength) throw new Error(`${body.byteLength} of ${length} bytes came`);
   }
   if (body.byteLength > longest) return true;
   const entry = made(status, headers, body);
@@ -72,12 +72,12 @@ async function store(answer, flight, key, edits, longest, variants) {
   return false;
 }
 
-/** Bytes that are read at one time. */
+/** The most bytes that are read at one time. */
 const CHUNK = 65_536;
 
 /**
- * Reads a body in large chunks: each costs a turn of the runtime, whose own are of 4 KiB. `least` bytes are
- * waited for, or the end.
+ * A reader of a body in large chunks: each chunk costs a turn of the runtime, whose own chunks are 4 KiB. `read` waits
+ * for `least` bytes, or the end.
  */
 function reading(body) {
   const cancel = (reader) => reader.cancel().catch(() => {});
@@ -85,36 +85,36 @@ function reading(body) {
     const reader = body.getReader({ mode: "byob" });
     const read = async (least) => {
       const { done, value } = await reader.readAtLeast(least, new Uint8Array(CHUNK));
-      // What is held must not hold the rest of its buffer.
+      // A copy, so that a small chunk does not retain the whole buffer.
       return { done, value: value?.byteLength < CHUNK ? value.slice() : value };
     };
     return { read, cancel: () => cancel(reader) };
   } catch {
-    // A stream of JavaScript's own gives what it has.
+    // A stream that was made in JavaScript has no BYOB reader.
     const reader = body.getReader();
     return { read: () => reader.read(), cancel: () => cancel(reader) };
   }
 }
 
-/** Reads until the end, or until more has come than is held; what others follow is held for them. */
+/** Reads until the end, or until more bytes are received than are buffered. Other requests follow the chunks. */
 async function receive(reader, flight, longest) {
   const chunks = flight?.chunks ?? [];
   for (let size = 0; ; ) {
-    // Of what comes slowly others get a part as it comes: a quarter more each time.
+    // Each read waits for a quarter of the size so far, so that followers of a slow body get its bytes early.
     const { done, value } = await reader.read(Math.min(CHUNK, (size >> 2) + 1));
     if (done) return { chunks, size, more: false };
     chunks.push(value);
     size += value.byteLength;
     flight?.change();
-    if (size > Math.min(longest, flight?.followers.size ? MOST_HELD : HELD)) {
-      // Whoever comes now waits for the store.
+    if (size > Math.min(longest, flight?.followers.size ? MOST_BUFFERED : BUFFERED)) {
+      // New requests wait for the stored response.
       if (flight !== undefined) flight.head = undefined;
       return { chunks, size, more: true };
     }
   }
 }
 
-/** Passes on to those who follow what is too large to be stored; who is too far behind is let go. */
+/** Streams a body that is too large to be stored to its followers; it breaks off when the slowest is too far behind. */
 async function relay(reader, flight) {
   while (flight.followers.size > 0) {
     const { done, value } = await reader.read(1);
@@ -123,7 +123,7 @@ async function relay(reader, flight) {
       break;
     }
     flight.chunks.push(value);
-    if (flight.trim() > MOST_HELD) {
+    if (flight.trim() > MOST_BUFFERED) {
       flight.broken = true;
       break;
     }
@@ -134,11 +134,11 @@ async function relay(reader, flight) {
   return true;
 }
 
-/** What is too large to be held goes to the store as it comes. */
-async function stream({ chunks, size }, reader, flight, { key, status, headers, longest, variants, said }) {
-  let came = size;
-  let whole = false;
-  if (came > longest) {
+/** Streams a body that is too large to be buffered to the store. Resolves to whether it is too long. */
+async function stream({ chunks, size }, reader, flight, { key, status, headers, longest, variants, length }) {
+  let received = size;
+  let complete = false;
+  if (received > longest) {
     reader.cancel();
     return true;
   }
@@ -146,23 +146,23 @@ async function stream({ chunks, size }, reader, flight, { key, status, headers, 
     pull: async (controller) => {
       if (chunks.length > 0) return controller.enqueue(chunks.shift());
       const { done, value } = await reader.read(CHUNK);
-      came += value?.byteLength ?? 0;
-      whole = done && (said === null || came === Number(said));
-      if (!done && came <= longest) return controller.enqueue(value);
+      received += value?.byteLength ?? 0;
+      complete = done && (length === null || received === Number(length));
+      if (!done && received <= longest) return controller.enqueue(value);
       if (!done) reader.cancel();
       return controller.close();
     },
     cancel: () => reader.cancel(),
   });
   try {
-    // Parts are served of that alone whose length is known; the store forgets it of a stream.
-    if (said !== null) headers.set("usher-length", said);
+    // Parts are served only when the length is known, and the store does not keep the length of a stream.
+    if (length !== null) headers.set("usher-length", length);
     await caches.default.put(key, new Response(body, { status, headers }));
   } finally {
-    // The store takes what it got of a body that breaks off for all of it.
-    if (!whole) await caches.default.delete(key);
+    // The store keeps an incomplete body as if it were complete.
+    if (!complete) await caches.default.delete(key);
   }
-  if (!whole) return came > longest;
+  if (!complete) return received > longest;
   await variants();
   if (flight !== undefined) flight.key = key;
   return false;

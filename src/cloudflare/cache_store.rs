@@ -1,4 +1,4 @@
-//! [`CacheStore`] by this isolate's memory and the Cache API.
+//! Implements [`CacheStore`] with this isolate's memory and the Cache API.
 
 use super::edge::{Edge, response};
 use super::task::wait;
@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(raw_module = "../src/cloudflare/cache_memory.js")]
 extern "C" {
-    /// Sets how many bytes are kept in memory: of all responses together, of one.
+    /// Sets how many bytes are kept in memory: of all responses together, and of one.
     #[wasm_bindgen(js_name = limitMemory)]
     pub(super) fn limit_memory(all: f64, object: f64);
     fn recall(key: &str) -> JsValue;
@@ -22,7 +22,7 @@ extern "C" {
     fn keep(response: &JsValue, how: &str);
 }
 
-/// How a copy is stored, in one string: no part of it can hold a NUL.
+/// How a copy is stored, as one string whose parts are separated by NUL; no part can contain a NUL.
 pub(super) fn how(store: &Store) -> String {
     let (key, edits) = store.variants.as_ref().map_or(("", ""), |all| (all.key.as_str(), all.edits.packed()));
     format!("{}\0{}\0{}\0{}\0{key}\0{edits}", store.claim, store.key, store.edits.packed(), store.most)

@@ -1,4 +1,4 @@
-//! [`Clock`] by JavaScript's.
+//! Implements [`Clock`] with JavaScript's clock and timers.
 
 use super::edge::{Edge, timer};
 use super::task::wait;
@@ -7,10 +7,10 @@ use crate::platform::Clock;
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 
-// The path is as seen from build/usher.js, which imports it.
+// The path is relative to build/usher.js, which imports it.
 #[wasm_bindgen(raw_module = "../src/cloudflare/timing.js")]
 extern "C" {
-    // With `catch`, or the glue would import the whole module a second time.
+    // Without `catch` the glue imports the whole module a second time.
     #[wasm_bindgen(catch)]
     fn sleep(time: f64) -> Result<Promise, JsValue>;
 }

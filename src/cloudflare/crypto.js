@@ -18,7 +18,7 @@ const algorithms = {
   PS512: pss("SHA-512", 64),
 };
 
-// Imported keys by algorithm and JWK; issuers change theirs, so the oldest leave.
+// Imported keys by use, algorithm and JWK; issuers rotate their keys, so the oldest are removed.
 const imported = new Map();
 const MOST = 256;
 const bytes = new TextEncoder();
@@ -33,9 +33,12 @@ async function key(algorithm, jwk, use) {
   return found;
 }
 
-/** Whether the signature holds. A key that is no point of its curve has signed nothing. */
+/**
+ * Whether the signature is valid. It is not when the key cannot be imported, such as a point that is not on the
+ * curve.
+ */
 export async function verify(algorithm, jwk, signed, signature) {
-  // A view of wasm's memory: it is copied before anything is waited for.
+  // A view of wasm's memory: it is copied before the first await.
   const own = signature.slice();
   let known;
   try {

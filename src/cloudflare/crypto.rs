@@ -1,4 +1,4 @@
-//! [`Crypto`] by WebCrypto.
+//! Implements [`Crypto`] with WebCrypto.
 
 use super::edge::Edge;
 use super::task::wait;
@@ -7,8 +7,8 @@ use js_sys::Promise;
 use std::cell::RefCell;
 use wasm_bindgen::prelude::*;
 
-/// Random bytes are drawn from the platform this many at a time, and each is used once.
-const DRAW: usize = 1024;
+/// How many random bytes are read from the platform at one time; each is used once.
+const BATCH: usize = 1024;
 
 thread_local! {
     static RANDOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -22,17 +22,17 @@ extern "C" {
 
 impl Crypto for Edge {
     fn random<const N: usize>(&self) -> [u8; N] {
-        RANDOM.with_borrow_mut(|drawn| {
-            if drawn.len() < N {
-                drawn.resize(DRAW.max(N), 0);
-                if getrandom::fill(drawn).is_err() {
-                    // Without randomness a token could be guessed: trap rather than hand one out.
+        RANDOM.with_borrow_mut(|unused| {
+            if unused.len() < N {
+                unused.resize(BATCH.max(N), 0);
+                if getrandom::fill(unused).is_err() {
+                    // Without randomness tokens are predictable: trap instead of creating one.
                     std::process::abort();
                 }
             }
-            let rest = drawn.len() - N;
+            let rest = unused.len() - N;
             let mut bytes = [0; N];
-            for (to, from) in bytes.iter_mut().zip(drawn.drain(rest..)) {
+            for (to, from) in bytes.iter_mut().zip(unused.drain(rest..)) {
                 *to = from;
             }
             bytes

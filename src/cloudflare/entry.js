@@ -1,50 +1,51 @@
-// The worker's entry: starts the gateway and keeps it running.
+// The Worker's entry: starts the gateway, resumes its requests, and recovers from panics.
 //
-// The gateway is one wasm instance for each isolate. A request that needs no waiting is answered
-// within `start`. One that waits hands its promise out, is resumed with what it resolved to, and
-// so on until it is done. A panic kills the instance and every request in it; the glue makes a new
-// instance for the next call, and `era` keeps the dead one's requests from waking strangers.
+// The gateway is one wasm instance for each isolate. A request that does not wait is answered within `start`. A request
+// that waits returns its promise, is resumed with the promise's value, and so on until it is done. A panic ends the
+// instance and every request in it; the glue makes a new instance for the next call, and `era` prevents that requests
+// of the old instance resume tasks of the new one.
 import { DurableObject } from "cloudflare:workers";
 import * as usher from "../../build/usher.js";
 import module from "../../build/usher_bg.wasm";
-import { answerThrough } from "./fetch.js";
+import { fetchForWorkersCache } from "./fetch.js";
 import { pack } from "./message.js";
-import { scatter } from "./single_flight.js";
-import { behind } from "./task.js";
+import { endFlights } from "./single_flight.js";
+import { setRunner } from "./task.js";
 
 usher.initSync({ module });
 let era = 0;
 
-/** Calls into the gateway; a trap ends the era. */
+/** Calls into the gateway; a trap starts a new era. */
 function enter(call, ...args) {
   try {
     return call(...args);
   } catch (error) {
     era += 1;
-    scatter();
+    endFlights();
     usher.__wbg_reset_state();
     console.error(JSON.stringify({ level: "error", message: `the gateway panicked and starts anew: ${error}` }));
     throw error;
   }
 }
 
+/** Resumes a task with the values of its promises until it is done; resolves to its result. */
 async function drive(task, wait) {
-  const mine = era;
+  const started = era;
   do {
     const value = await wait;
-    if (mine !== era) throw GONE;
+    if (started !== era) throw GONE;
     wait = enter(usher.resume, task, value);
     task = usher.pending();
   } while (task !== 0);
-  // A task that had to make room is gone as well.
+  // The task was removed because too many waited.
   if (wait === undefined) throw GONE;
   return wait;
 }
 
-/** The gateway that a request waited in is gone: another request ended it. */
+/** The gateway instance of a waiting request has ended: another request caused a panic. */
 const GONE = new Error("the gateway that this request was in is gone");
 
-// What may be asked again without a difference, and has no body that was read.
+// Whether the request can be started again: its method is safe, and it has no body.
 const repeatable = (request) => request.body === null && ["GET", "HEAD", "OPTIONS"].includes(request.method);
 
 function begin(request) {
@@ -53,7 +54,7 @@ function begin(request) {
   return task === 0 ? first : drive(task, first);
 }
 
-/** Whoever only waited when the gateway broke down begins again, once; else it is said that it did. */
+/** Starts a request once more if it only waited when the gateway panicked; otherwise sends the error reply. */
 async function recover(error, request) {
   if (error === GONE && repeatable(request)) {
     try {
@@ -65,7 +66,7 @@ async function recover(error, request) {
   return broken(request);
 }
 
-/** The new gateway says that the old one broke down; nobody is let in, nothing is told. */
+/** The error reply after a panic: made by the new gateway instance, without access to anything and without details. */
 function broken(request) {
   try {
     return enter(usher.apologize, pack(request), request);
@@ -76,26 +77,28 @@ function broken(request) {
   }
 }
 
-behind((task) => drive(task, undefined).catch(() => {}));
+setRunner((task) => drive(task, undefined).catch(() => {}));
 
 export default {
   fetch(request, _, { props }) {
-    if (props?.usher === "cached") return answerThrough(request);
+    if (props?.usher === "cached") return fetchForWorkersCache(request);
     try {
-      const answer = begin(request);
-      return answer instanceof Promise ? answer.catch((error) => recover(error, request)) : answer;
+      const response = begin(request);
+      return response instanceof Promise ? response.catch((error) => recover(error, request)) : response;
     } catch {
       return broken(request);
     }
   },
 };
 
-/** An object whose inside is the gateway's; it is built anew when the gateway was. */
-class Outside extends DurableObject {
+/**
+ * A Durable Object that is implemented in the gateway; its inner object is made again with each new gateway instance.
+ */
+class GatewayObject extends DurableObject {
   #inner;
   #era = -1;
 
-  inside(make) {
+  inner(make) {
     if (this.#era !== era) {
       this.#inner = make();
       this.#era = era;
@@ -104,17 +107,17 @@ class Outside extends DurableObject {
   }
 }
 
-/** The book. */
-export class Ledger extends Outside {
+/** The ledger: see src/cloudflare/ledger_object.rs. */
+export class Ledger extends GatewayObject {
   fetch(request) {
-    return enter(() => this.inside(() => new usher.Ledger(this.ctx, this.env)).fetch(request));
+    return enter(() => this.inner(() => new usher.Ledger(this.ctx, this.env)).fetch(request));
   }
 }
 
-/** Whoever watches over a pool. */
-export class Prober extends Outside {
+/** The prober of a pool: see src/cloudflare/prober_object.rs. */
+export class Prober extends GatewayObject {
   #prober() {
-    return this.inside(() => new usher.Prober(this.ctx, this.env));
+    return this.inner(() => new usher.Prober(this.ctx, this.env));
   }
 
   fetch(request) {

@@ -1,4 +1,4 @@
-//! [`Environment`] by the worker's vars and secrets.
+//! Implements [`Environment`] with the Worker's vars and secrets.
 
 use super::edge::Edge;
 use crate::platform::Environment;

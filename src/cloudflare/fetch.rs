@@ -1,4 +1,4 @@
-//! [`Fetch`] by `fetch` and by bound Workers.
+//! Implements [`Fetch`] with `fetch` and with bound Workers.
 
 use super::edge::{Edge, failure, response, timer};
 use super::task::{wait, within};
@@ -14,14 +14,14 @@ extern "C" {
     fn document(url: &str, form: Option<&str>, authorization: Option<&str>, deadline: f64, most: u32) -> Promise;
 }
 
-/// A request in one string, so that the boundary is crossed once: URL, method, and one more, each ended by a line end;
-/// then the edits.
+/// A request as one string, so that one value is passed to JavaScript: URL, method and `more`, each ended by a line
+/// feed, then the edits.
 fn packed(request: &OriginRequest<'_>, more: &str) -> String {
     let OriginRequest { url, method, edits, .. } = *request;
     format!("{url}\n{method}\n{more}\n{}", edits.packed())
 }
 
-/// What of the visitor's request is forwarded (0 to 3), and 4 where the origin gets the visitor's host as its own.
+/// What of the visitor's request is forwarded (0 to 3), plus 4 when the origin gets the visitor's host as its own.
 fn flags(request: &OriginRequest<'_>) -> u32 {
     let forward = match request.forward {
         Forward::Nothing => 0,

@@ -1,4 +1,4 @@
-//! The gateway of this isolate, with what the build embeds.
+//! The gateway of this isolate, with the data that the build embeds.
 
 use super::cache_store::limit_memory;
 use super::environment::variable;
@@ -8,19 +8,19 @@ use std::rc::Rc;
 
 /// The checked configuration.
 const CONFIG: &str = include_str!(concat!(env!("OUT_DIR"), "/config.json"));
-/// Which of its locales is nearest to which tag.
+/// The nearest of its locales for each language tag.
 const LANGUAGES: &str = include_str!(concat!(env!("OUT_DIR"), "/languages.txt"));
 /// Usher's own messages in these locales.
 const MESSAGES: &str = include_str!(concat!(env!("OUT_DIR"), "/messages.json"));
-/// The pages of `static/` that exist in several of them.
+/// The pages of `static/` that exist in several of these locales.
 const PAGES: &str = include_str!(concat!(env!("OUT_DIR"), "/pages.json"));
-/// Changes whenever a file of `static/` does.
+/// A name that changes whenever a file of `static/` changes.
 const EDITION: &str = env!("USHER_EDITION");
 
 thread_local! {
     static GATEWAY: Rc<Gateway> = {
         console_error_panic_hook::set_once();
-        // The build checked this very text; if it cannot be read, nothing is served.
+        // The build checked this text; if it cannot be read, nothing is served.
         let raw = serde_json::from_str(CONFIG).unwrap_or_default();
         let built = Built { raw, languages: LANGUAGES, messages: MESSAGES, pages: PAGES, edition: EDITION };
         let gateway = Gateway::new(&built, variable);
@@ -31,7 +31,7 @@ thread_local! {
     };
 }
 
-/// The gateway; the first call makes it.
+/// The gateway; the first call creates it.
 pub(super) fn gateway() -> Rc<Gateway> {
     GATEWAY.with(Rc::clone)
 }

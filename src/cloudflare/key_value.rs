@@ -1,4 +1,4 @@
-//! [`KeyValue`] by Workers KV.
+//! Implements [`KeyValue`] with Workers KV.
 
 use super::edge::{Edge, done, failure};
 use super::task::wait;

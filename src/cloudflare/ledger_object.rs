@@ -1,10 +1,9 @@
-//! The book: one Durable Object with SQLite storage.
+//! The ledger: one Durable Object with SQLite storage.
 //!
-//! Its clock is milliseconds since 1970, but never repeats and never goes back, not even when the
-//! object wakes up on a machine whose clock is behind: what it may tell is written down first, some
-//! seconds ahead. For each subject
-//! only the newest stamp of each kind is kept; stamps older than anything that can still be alive
-//! are forgotten as new ones come.
+//! Its clock is milliseconds since 1970, but never repeats and never goes back, not even when the object starts on a
+//! machine whose clock is behind: the object stores a limit some seconds ahead before it returns a moment up to that
+//! limit. For each subject only the newest stamp of each kind is kept. New stamps remove those that are older than
+//! anything they could invalidate.
 
 use crate::ledger::{Entry, Moment, Page, Stamp};
 use serde::Deserialize;
@@ -13,30 +12,32 @@ use worker::{
     DurableObject, Env, Request, Response, Result, SqlStorage, SqlStorageValue, State, durable_object, wasm_bindgen,
 };
 
-/// Stamps in one page at most: more than one purge can make at one moment (1,000), so that a page
-/// always gets on.
+/// The most stamps in one page: more than one purge can make at one moment (1,000), so that each page contains at least
+/// one whole moment.
 const MOST: usize = 2_000;
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS stamps (subject TEXT NOT NULL, soft INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (subject, soft)) WITHOUT ROWID";
-/// One row: the moment up to which the clock may be told.
+/// One row: the moment up to which the clock may return moments.
 const CLOCK: &str = "CREATE TABLE IF NOT EXISTS clock (row INTEGER PRIMARY KEY CHECK (row = 0), told INTEGER NOT NULL)";
-/// How far ahead that is written, in milliseconds: one write in so long a time at most.
+/// How far ahead that limit is stored, in milliseconds: at most one write in this time.
 const AHEAD: Moment = 10_000;
 const BY_MOMENT: &str = "CREATE INDEX IF NOT EXISTS by_moment ON stamps (since)";
 const BY_END: &str = "CREATE INDEX IF NOT EXISTS by_end ON stamps (until)";
 
-/// The book.
+/// The ledger.
 #[durable_object]
 pub struct Ledger {
     sql: SqlStorage,
-    /// The last moment told, and the one that is written down; or why there are no tables.
-    clock: std::result::Result<Cell<Told>, String>,
+    /// The clock, or why the tables could not be created.
+    clock: std::result::Result<Cell<Clock>, String>,
 }
 
 #[derive(Clone, Copy)]
-struct Told {
+struct Clock {
+    /// The last moment that was returned.
     last: Moment,
-    written: Moment,
+    /// The limit that is stored.
+    limit: Moment,
 }
 
 #[derive(Deserialize)]
@@ -48,8 +49,9 @@ struct Row {
 }
 
 #[derive(Deserialize)]
-struct Written {
-    told: f64,
+struct ClockRow {
+    #[serde(rename = "told")]
+    limit: f64,
 }
 
 impl DurableObject for Ledger {
@@ -57,15 +59,15 @@ impl DurableObject for Ledger {
         let sql = state.storage().sql();
         let opened =
             [TABLE, BY_MOMENT, BY_END, CLOCK].iter().try_for_each(|statement| sql.exec(statement, None).map(|_| ()));
-        let written = opened.and_then(|()| sql.exec("SELECT told FROM clock", None)?.to_array::<Written>());
-        let clock = written.map_err(|error| error.to_string()).map(|rows| {
-            let told = rows.first().map_or(0, |row| row.told as Moment);
-            Cell::new(Told { last: told, written: told })
+        let stored = opened.and_then(|()| sql.exec("SELECT told FROM clock", None)?.to_array::<ClockRow>());
+        let clock = stored.map_err(|error| error.to_string()).map(|rows| {
+            let limit = rows.first().map_or(0, |row| row.limit as Moment);
+            Cell::new(Clock { last: limit, limit })
         });
         Self { sql, clock }
     }
 
-    /// Takes an [`Entry`] as JSON, answers with a [`Page`] as JSON.
+    /// Takes an [`Entry`] as JSON, returns a [`Page`] as JSON.
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         if let Err(error) = &self.clock {
             return Response::error(format!("the table of stamps could not be made: {error}"), 500);
@@ -79,19 +81,19 @@ impl DurableObject for Ledger {
 }
 
 impl Ledger {
-    /// A moment that is not before any that was told: with `tick`, after all of them.
+    /// A moment that is not before any that was returned; with `tick`, one after all of them.
     fn now(&self, tick: bool) -> Result<Moment> {
         let clock = self.clock.as_ref().map_err(|error| worker::Error::from(error.as_str()))?;
-        let Told { last, mut written } = clock.get();
+        let Clock { last, mut limit } = clock.get();
         let now = (js_sys::Date::now() as Moment).max(last + Moment::from(tick));
-        if now > written {
-            written = now + AHEAD;
+        if now > limit {
+            limit = now + AHEAD;
             self.sql.exec(
                 "INSERT INTO clock (row, told) VALUES (0, ?) ON CONFLICT (row) DO UPDATE SET told = excluded.told",
-                vec![number(written)?],
+                vec![number(limit)?],
             )?;
         }
-        clock.set(Told { last: now, written });
+        clock.set(Clock { last: now, limit });
         Ok(now)
     }
 
@@ -108,7 +110,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Stamps made after `since`. A page ends between moments, never within one.
+    /// The stamps made after `since`. A page ends between moments, never within one.
     fn page(&self, since: Moment) -> Result<Page> {
         let bindings = vec![number(since)?, number(MOST as u64)?];
         let rows: Vec<Row> = self

@@ -9,7 +9,10 @@ async function ledger(init) {
   return response.ok ? text : failed("LEDGER", `${response.status} ${text}`);
 }
 
-/** The ledger's page from a moment on, after a line that says when the reading began. */
+/**
+ * The ledger's page after the entry's moment, preceded by a line with the start of the read (milliseconds since
+ * 1970).
+ */
 export function ledgerRead(entry, deadline) {
   const read = async () => {
     const began = Date.now();
@@ -19,7 +22,7 @@ export function ledgerRead(entry, deadline) {
   return shared(`ledger:${entry}`, read, deadline);
 }
 
-/** Stamps, and answers with the page from a moment on. Entries are JSON: see src/ledger.rs. */
+/** Stamps the entry's subjects; resolves to the page after its moment. Entries are JSON: see src/ledger.rs. */
 export function ledgerStamp(entry, deadline) {
   return within("ledger", ledger({ method: "POST", body: entry }), deadline);
 }

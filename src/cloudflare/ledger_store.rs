@@ -1,4 +1,4 @@
-//! [`LedgerStore`] by the ledger's Durable Object.
+//! Implements [`LedgerStore`] with the ledger's Durable Object.
 
 use super::edge::Edge;
 use super::task::wait;

@@ -1,4 +1,4 @@
-//! [`Log`] by the console.
+//! Implements [`Log`] with the console.
 
 use super::edge::Edge;
 use crate::platform::Log;

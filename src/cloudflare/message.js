@@ -1,18 +1,18 @@
-// Heads of messages as lines (see src/http/head.rs), and how a failure is told to the gateway.
+// Heads of messages as lines (see src/http/head.rs), and failures as numbers for the gateway.
 
-/** What a service failed of: down or unreachable, too late, too large, broken. */
+/** Why a service failed: down or unreachable, deadline exceeded, body too large, body broken. */
 export const [DOWN, LATE, LARGE, BROKEN] = [1, 2, 3, 4];
 
 /** Statuses without a body. */
 export const unbodied = new Set([101, 204, 205, 304]);
 
-/** Notes why a service failed; the gateway is told only that it did. */
+/** Logs why a service failed; the gateway gets only the code. */
 export function failed(service, error, code = DOWN) {
   console.warn(JSON.stringify({ level: "warning", message: `${service} failed: ${error}` }));
   return code;
 }
 
-/** An answer's head as lines. */
+/** A response's head as lines. */
 export function lines(status, headers) {
   let packed = `${status}\n`;
   headers.forEach((value, name) => {
@@ -21,7 +21,7 @@ export function lines(status, headers) {
   return packed;
 }
 
-/** Makes the changes that `edits` lists, and gives the headers back. */
+/** Applies `edits` to the headers, and returns the headers. */
 export function edit(headers, edits) {
   for (let at = 0; at < edits.length; ) {
     const end = edits.indexOf("\n", at);
@@ -47,7 +47,7 @@ export function pack(request) {
     fields += `${name}:${value}\n`;
     if (name === "content-length") empty = value === "0";
   });
-  // Host names are the same in any case; the runtime hands over the client's spelling.
+  // Host names are case-insensitive; the runtime keeps the client's spelling.
   const { url } = request;
   const slash = url.indexOf("/", url.indexOf("://") + 3);
   const target = url.slice(0, slash).toLowerCase() + url.slice(slash);
@@ -60,7 +60,7 @@ export function pack(request) {
   );
 }
 
-/** An answer's head as lines. */
+/** The head of a response, or of a stored response, as lines. */
 export function head(response) {
   return response.packed ?? lines(response.status, response.headers);
 }

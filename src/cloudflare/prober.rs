@@ -1,4 +1,4 @@
-//! [`Prober`] by the Durable Objects that probe pools.
+//! Implements [`Prober`] with the Durable Objects that probe pools.
 
 use super::edge::{Edge, timer};
 use super::task::wait;
@@ -11,7 +11,7 @@ use wasm_bindgen::prelude::*;
 extern "C" {
     /// Sends a request to a pool's prober, or to its prober in one location.
     pub(super) fn prober(pool: &str, location: Option<&str>, request: &str, deadline: f64) -> Promise;
-    /// Probes one URL: the head of its response, an empty line, and at most `most` bytes of its body.
+    /// Probes one URL: returns the head of its response, an empty line, and at most `most` bytes of its body.
     pub(super) fn probe(url: &str, method: &str, edits: &str, deadline: f64, most: u32) -> Promise;
 }
 

@@ -1,10 +1,10 @@
-// Replies as Responses.
+// Builds the visitor's Response from a reply.
 import { waitUntil } from "cloudflare:workers";
 import { keep } from "./cache_store.js";
 import { edit, unbodied } from "./message.js";
 
-// What the runtime refuses to make a response of (a status it does not know, say) must not reach
-// the gateway as an exception: it would end every request in it. It is told that there is none.
+// When the runtime refuses to make a Response (for example with an invalid status), the gateway gets undefined instead
+// of an exception, which would end every request in it.
 function tried(make) {
   try {
     return make();
@@ -14,12 +14,12 @@ function tried(make) {
   }
 }
 
-/** An answer made by the gateway. */
+/** A response that the gateway generated. */
 export function made(status, edits, text) {
   return tried(() => new Response(unbodied.has(status) ? null : text, { status, headers: edit(new Headers(), edits) }));
 }
 
-/** Another's answer with changes; a copy is kept when `store` says how (see `keep`). */
+/** An origin's or stored response with changes; a copy is stored as `store` states, if it is given (see `keep`). */
 export function whole(response, edits, store) {
   return tried(() => {
     if (response.webSocket) {
@@ -37,7 +37,7 @@ export function whole(response, edits, store) {
   });
 }
 
-/** Another's answer without its body. */
+/** An origin's or stored response without its body. */
 export function bare(response, status, edits, store) {
   return tried(() => {
     const reply = new Response(null, { status, headers: edit(new Headers(response.headers), edits) });
@@ -47,7 +47,10 @@ export function bare(response, status, edits, store) {
   });
 }
 
-/** These bytes of another's answer, both included; a copy of all of it is kept when `store` says how. */
+/**
+ * The bytes `first` to `last`, both included, of an origin's or stored response; a copy of the whole is stored as
+ * `store` states.
+ */
 export function part(response, edits, first, last, store) {
   return tried(() => {
     const headers = edit(new Headers(response.headers), edits);

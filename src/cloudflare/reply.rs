@@ -1,4 +1,4 @@
-//! Replies as Responses.
+//! Converts a reply to a `Response`.
 
 use super::cache_store::how;
 use crate::gateway::{After, Content, Reply};
@@ -12,7 +12,7 @@ extern "C" {
     fn part(response: &JsValue, edits: &str, first: f64, last: f64, store: Option<&str>) -> JsValue;
 }
 
-/// A reply as a `Response`, and the work after it.
+/// A reply as a `Response`, and the work to do after it.
 pub(super) fn respond(reply: Reply<JsValue>) -> (JsValue, Vec<After>) {
     let Reply { status, edits, content, store, after } = reply;
     let store = store.as_ref().map(how);

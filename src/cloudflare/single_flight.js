@@ -1,77 +1,76 @@
-// Single flight: one request to the origin for all who want its response.
+// Single flight: one request to the origin for all requests that wait for the same response.
 import { waitUntil } from "cloudflare:workers";
 import { oversized, stored } from "./cache_memory.js";
 import { lines } from "./message.js";
 
-/** What `join` says when there is nothing to share. */
+/** What `join` resolves to when there is nothing to share. */
 const ALONE = 6;
 
-// A request must not await what another
-// began without something of its own to wait for (the runtime takes it for hung), so those who join
-// have timers of their own; bytes are shared, streams are not.
+// Flights by name. A request that awaits only what another request started is cancelled as hung by the runtime, so each
+// request that joins has a timer of its own. Bytes are shared, streams are not.
 const flights = new Map();
 
 class Flight {
-  /** Resolves at the next change; replaced then. */
-  turn;
-  /** When that was. */
+  /** Resolves at the next change, and is replaced then. */
+  next;
+  /** When the last change was (milliseconds since 1970). */
   changed;
-  /** How it ended without an answer to share: a failure's number, or ALONE. */
+  /** How it ended without a response to share: a failure's number, or ALONE. */
   outcome = 0;
-  /** The stored answer, whole. */
+  /** The stored response, whole. */
   entry;
-  /** Status and headers of one that is being received, for those who may follow it. */
+  /** Status and headers of a response that is being received and can be followed. */
   head;
-  /** What came of its body, but for the first `passed` chunks, which all who follow it have. */
+  /** The received chunks of its body, without the first `passed` chunks, which all followers have read. */
   chunks = [];
   passed = 0;
   done = false;
   broken = false;
-  /** The places of those who follow it. */
+  /** The read positions of the followers. */
   followers = new Set();
-  /** Where a large one is, once it is there. */
+  /** The URL in the store of a large response, once it is stored. */
   key;
-  #turned;
+  #resolveNext;
 
   constructor(id) {
     this.id = id;
-    this.over = new Promise((resolve) => (this.end = resolve));
+    this.ended = new Promise((resolve) => (this.end = resolve));
     this.change();
   }
 
   change() {
     this.changed = Date.now();
-    this.#turned?.();
-    this.turn = new Promise((resolve) => (this.#turned = resolve));
+    this.#resolveNext?.();
+    this.next = new Promise((resolve) => (this.#resolveNext = resolve));
   }
 
-  /** Waits for a change, or for so long. */
-  async turned(patience) {
+  /** Waits for the next change, for at most `patience` milliseconds. */
+  async waitForChange(patience) {
     let timer;
-    await Promise.race([this.turn, new Promise((resolve) => (timer = setTimeout(resolve, patience)))]);
+    await Promise.race([this.next, new Promise((resolve) => (timer = setTimeout(resolve, patience)))]);
     clearTimeout(timer);
   }
 
-  /** The body as it is received. */
+  /** The body as a stream, while it is received. */
   follow() {
-    const place = { at: 0 };
-    this.followers.add(place);
+    const position = { at: 0 };
+    this.followers.add(position);
     return new ReadableStream({
       pull: async (controller) => {
         const end = Date.now() + PATIENCE;
-        const there = () => place.at < this.passed + this.chunks.length;
-        while (!there() && !this.done && !this.broken && Date.now() < end) await this.turned(end - Date.now());
-        if (there() && place.at >= this.passed) controller.enqueue(this.chunks[place.at++ - this.passed]);
-        else if (this.done && !there()) controller.close();
+        const ready = () => position.at < this.passed + this.chunks.length;
+        while (!ready() && !this.done && !this.broken && Date.now() < end) await this.waitForChange(end - Date.now());
+        if (ready() && position.at >= this.passed) controller.enqueue(this.chunks[position.at++ - this.passed]);
+        else if (this.done && !ready()) controller.close();
         else controller.error(new Error("the origin broke off"));
       },
       cancel: () => {
-        this.followers.delete(place);
+        this.followers.delete(position);
       },
     });
   }
 
-  /** Lets go of what all who follow have; bytes that are held still. */
+  /** Removes the chunks that all followers have read; returns how many bytes are still buffered. */
   trim() {
     const least = Math.min(this.passed + this.chunks.length, ...[...this.followers].map(({ at }) => at));
     this.chunks.splice(0, least - this.passed);
@@ -80,16 +79,16 @@ class Flight {
   }
 }
 
-/** A body in which nothing comes for so long is given up, in milliseconds. */
+/** A body without new bytes for so long is given up, in milliseconds. */
 const PATIENCE = 30_000;
-/** One that has paused for so long is not worth following. */
+/** A body that has paused for so long is not followed by new requests, in milliseconds. */
 const PAUSE = 1_500;
 
 let claims = 0;
 
 /**
- * Takes it on to ask for what others may want as well, and gives the name of the claim. Until the
- * answer begins it holds for `patience`, in which whoever claimed it hears or gives up.
+ * Begins a flight: returns its claim, or undefined while another request has the flight. Until the response begins, the
+ * claim holds for about `patience` milliseconds, the deadline of the request that has it.
  */
 export function claim(name, patience) {
   const known = flights.get(name);
@@ -100,12 +99,12 @@ export function claim(name, patience) {
   claims += 1;
   const flight = new Flight(claims);
   flights.set(name, flight);
-  // Others depend on this request, even when its own visitor leaves.
-  waitUntil(flight.over);
+  // Other requests depend on this one, even when its own visitor disconnects.
+  waitUntil(flight.ended);
   return `${name}@${flight.id}`;
 }
 
-/** Name and flight of a claim; no flight when another has taken over. */
+/** The name and the flight of a claim; no flight when it has ended or another request has taken it over. */
 export function claimed(claim) {
   const at = claim.lastIndexOf("@");
   const name = claim.slice(0, at);
@@ -120,23 +119,23 @@ function land(name, flight, outcome) {
   flight.end();
 }
 
-/** Ends a flight: what was to be shared is stored. */
+/** Ends a flight whose response is stored or cannot be shared. */
 export function finish(name, flight) {
   land(name, flight, ALONE);
 }
 
-/** Says that there is nothing to share: 0, or a failure's number. */
+/** Ends a flight without a response to share; `failure` is 0 or a failure's number. */
 export function release(claim, failure) {
   const [name, flight] = claimed(claim);
   if (flight !== undefined) land(name, flight, failure || ALONE);
 }
 
-/** Ends every flight: who began them is gone. */
-export function scatter() {
+/** Ends every flight, when the gateway instance that began them has ended. */
+export function endFlights() {
   for (const [name, flight] of [...flights]) land(name, flight, ALONE);
 }
 
-/** Waits for what the request that claimed it finds out. */
+/** Waits at most `patience` milliseconds for the response of the request that has the flight. */
 export async function join(name, patience) {
   const flight = flights.get(name);
   const end = Date.now() + patience;
@@ -146,21 +145,22 @@ export async function join(name, patience) {
     if (flight.outcome !== 0) return flight.outcome;
     const paused = Date.now() - flight.changed;
     if (flight.head !== undefined) {
-      // Nothing is promised to this visitor before there is something to give.
+      // The reply begins only when there are bytes to send.
       if (paused >= PAUSE) return ALONE;
-      if (flight.chunks.length > 0) return followed(flight);
+      if (flight.chunks.length > 0) return following(flight);
     } else if (Date.now() >= end) {
       return ALONE;
     }
-    await flight.turned(flight.head === undefined ? end - Date.now() : PAUSE - paused);
+    await flight.waitForChange(flight.head === undefined ? end - Date.now() : PAUSE - paused);
   }
   return ALONE;
 }
 
-function followed(flight) {
+/** The response of a flight, while it is received. */
+function following(flight) {
   const { status } = flight.head;
   const headers = new Headers(flight.head.headers);
-  // How long it is the gateway may know; whether so much comes is known when it ends.
+  // The gateway gets the stated length; the visitor does not, because the body may end early.
   const packed = lines(status, headers);
   headers.delete("content-length");
   return { status, headers, body: flight.follow(), packed };

@@ -1,4 +1,4 @@
-//! [`SingleFlight`] among the requests of this isolate.
+//! Implements [`SingleFlight`] for the requests of this isolate.
 
 use super::edge::{Edge, failure, response};
 use super::task::within;

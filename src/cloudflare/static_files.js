@@ -2,7 +2,7 @@
 import { env } from "cloudflare:workers";
 import { failed } from "./message.js";
 
-/** A file of static/, whole. */
+/** A whole file of static/, or a failure. */
 export async function file(path) {
   try {
     return await env.ASSETS.fetch(`https://static.invalid${path}`, { redirect: "manual" });

@@ -1,4 +1,4 @@
-//! [`StaticFiles`] by Workers static assets.
+//! Implements [`StaticFiles`] with Workers static assets.
 
 use super::edge::{Edge, response};
 use super::task::wait;

@@ -1,10 +1,10 @@
-// Work that is done after a reply.
+// Runs the work that is done after a reply.
 import { waitUntil } from "cloudflare:workers";
 
 let run;
 
-/** Hands over what runs a task behind its answer. */
-export function behind(runner) {
+/** Sets the function that runs a task after its reply. */
+export function setRunner(runner) {
   run = runner;
 }
 

@@ -1,11 +1,9 @@
-//! Runs the gateway's `async fn` on JavaScript's promises, without a JavaScript closure or a
-//! microtask of our own for each wait.
+//! Runs the gateway's `async fn` on JavaScript's promises, without a JavaScript closure or a microtask for each wait.
 //!
-//! A task that waits hands its promises out ([`wait`]); `entry.js` awaits them and calls
-//! [`resume`] with what they resolved to. Several promises of one task go out as one
-//! `Promise.all`. A task whose request was cancelled is never resumed, and the platform tells nobody: it is
-//! swept away when it has slept longer than what it waits for can last ([`within`]), and before that when
-//! there are too many.
+//! A task that waits returns its promises ([`wait`]); `entry.js` awaits them and calls [`resume`] with their values.
+//! Several promises of one task become one `Promise.all`. A task whose request was cancelled is never resumed, and the
+//! platform does not report the cancellation: such a task is removed when it has waited longer than its promises can
+//! last ([`within`]), or earlier when there are too many tasks.
 
 use js_sys::{Array, Promise};
 use std::cell::{Cell, RefCell};
@@ -24,32 +22,33 @@ extern "C" {
 
 type Work = Pin<Box<dyn Future<Output = JsValue>>>;
 
-/// What is waited for lasts no longer than this where nothing is said, in milliseconds.
+/// How long a promise may take to resolve, unless stated otherwise ([`within`]), in milliseconds.
 const PATIENCE: f64 = 60_000.0;
-/// A task that is so much later than it should be belongs to a request that is gone, in milliseconds.
+/// A task that is not resumed so long after its promises must have resolved belongs to a cancelled request, in
+/// milliseconds.
 const LATE: f64 = 5_000.0;
-/// Tasks that sleep at one time, at most; each takes some kilobytes.
+/// The most tasks that wait at one time; each takes some kilobytes.
 const MOST: usize = 8_192;
 
 struct Sleeping {
     work: Work,
-    /// When it fell asleep (milliseconds since 1970).
+    /// When it began to wait (milliseconds since 1970).
     since: f64,
-    /// When it is gone unless it was resumed.
+    /// When it is removed unless it was resumed (milliseconds since 1970).
     until: f64,
-    /// How many promises it handed out.
+    /// How many promises it waits for.
     waits: usize,
 }
 
 struct Tasks {
     sleeping: HashMap<u32, Sleeping>,
     last: u32,
-    /// When to look again for those that are gone (milliseconds since 1970).
+    /// When to remove tasks of cancelled requests next (milliseconds since 1970).
     sweep_at: f64,
 }
 
 impl Default for Tasks {
-    /// Numbers begin anywhere, so that what waits for a task of a dead instance finds none here.
+    /// The first number is random, so that a request that waits for a task of an earlier instance finds none here.
     fn default() -> Self {
         let last = getrandom::u32().unwrap_or_default();
         Self { sleeping: HashMap::new(), last, sweep_at: 0.0 }
@@ -58,9 +57,9 @@ impl Default for Tasks {
 
 thread_local! {
     static TASKS: RefCell<Tasks> = RefCell::default();
-    /// Promises handed out by the task that is being polled.
+    /// Promises of the task that is being polled.
     static OUT: RefCell<Vec<Promise>> = const { RefCell::new(Vec::new()) };
-    /// What they resolved to, in the same order.
+    /// Their values, in the same order.
     static IN: RefCell<Vec<JsValue>> = const { RefCell::new(Vec::new()) };
     static PENDING: Cell<u32> = const { Cell::new(0) };
     /// How long the task that is being polled may have to wait.
@@ -72,7 +71,7 @@ pub(super) fn wait(promise: Promise) -> Wait {
     Wait { promise: Some(promise), place: 0, longest: PATIENCE }
 }
 
-/// Waits for a promise that resolves within so many milliseconds.
+/// Waits for a promise that always resolves, within `longest` milliseconds.
 pub(super) fn within(promise: Promise, longest: f64) -> Wait {
     Wait { longest, ..wait(promise) }
 }
@@ -129,7 +128,7 @@ pub(super) fn pending() -> u32 {
     PENDING.get()
 }
 
-/// Leaves work to be begun once the current call has returned.
+/// Schedules work that starts once the current call has returned.
 pub(super) fn later(work: impl Future<Output = JsValue> + 'static) {
     let task = TASKS.with_borrow_mut(|tasks| {
         let task = tasks.next();
@@ -176,7 +175,7 @@ impl Tasks {
             self.sweep_at = now + LATE;
         }
         if self.sleeping.len() > MOST {
-            // Of those who have slept longest most belong to nobody any more.
+            // Most of the tasks that have waited longest belong to cancelled requests.
             let first = self.sleeping.iter().min_by(|a, b| a.1.since.total_cmp(&b.1.since));
             if let Some(first) = first.map(|(task, _)| *task) {
                 self.sleeping.remove(&first);

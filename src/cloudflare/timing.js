@@ -1,12 +1,12 @@
-// Deadlines, and reads that simultaneous requests share.
+// Deadlines, and reads that concurrent requests share.
 import { failed } from "./message.js";
 
-/** Resolves after so many milliseconds. */
+/** Resolves after `time` milliseconds. */
 export function sleep(time) {
   return new Promise((resolve) => setTimeout(resolve, time));
 }
 
-/** What a promise resolves to, or a failure when it rejects or takes longer than `deadline` milliseconds. */
+/** Resolves to the promise's value, or to a failure when it rejects or takes longer than `deadline` milliseconds. */
 export function within(service, promise, deadline) {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve(failed(service, `no answer within ${deadline} ms`)), deadline);
@@ -17,11 +17,12 @@ export function within(service, promise, deadline) {
   });
 }
 
-// A request must not await what another began (the runtime was seen to cancel it as hung), so those who join look again
-// by timers of their own. When the one that began seems to be gone, the next takes over.
+// Shared reads by name. A request must not await what another request started (the runtime has cancelled such requests
+// as hung), so each request that joins polls with timers of its own. When the first request seems to be gone, the next
+// one takes over.
 const flights = new Map();
 
-/** What `start` gives, or, while another is at it, what that gives. */
+/** The value of `start`, or the value of the same read that another request has started. */
 export async function shared(name, start, deadline) {
   for (let flight = flights.get(name); flight !== undefined; flight = flights.get(name)) {
     const patience = Date.now() + deadline / 4;

@@ -1,8 +1,8 @@
-//! With which algorithms may a token be signed? (RFC 7518 3.1, RFC 8037 3.1)
+//! Which signature algorithms may a token use? (RFC 7518 3.1, RFC 8037 3.1)
 
 use serde::{Deserialize, Serialize};
 
-/// A signature algorithm, named as in a token's `alg`.
+/// A signature algorithm; variants are named as in a token's `alg`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Algorithm {
     /// HMAC with SHA-256.
@@ -32,7 +32,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// All of them.
+    /// All algorithms.
     pub const ALL: [Self; 12] = [
         Self::HS256,
         Self::HS384,
@@ -48,7 +48,7 @@ impl Algorithm {
         Self::PS512,
     ];
 
-    /// The one that a token's `alg` names; names are case-sensitive (RFC 7515 4.1.1).
+    /// The algorithm that a token's `alg` names; names are case-sensitive (RFC 7515 4.1.1).
     #[must_use]
     pub fn named(alg: &str) -> Option<Self> {
         if alg == "Ed25519" {
@@ -57,7 +57,7 @@ impl Algorithm {
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == alg)
     }
 
-    /// Its name.
+    /// Its name in `alg`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -76,7 +76,7 @@ impl Algorithm {
         }
     }
 
-    /// Whether whoever verifies could sign as well.
+    /// Whether the key that verifies can also sign (HMAC).
     #[must_use]
     pub fn is_shared_secret(self) -> bool {
         matches!(self, Self::HS256 | Self::HS384 | Self::HS512)

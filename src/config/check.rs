@@ -1,5 +1,5 @@
-//! From the file as written to facts: every rule that a value must keep, and the sentence said
-//! when it does not.
+//! Is the parsed file valid? Every rule that a value must satisfy, and the error sentence when it does not.
+//! Turns [`raw::Raw`] into [`Config`].
 
 mod countries;
 mod identity;
@@ -8,16 +8,18 @@ mod problems;
 mod routes;
 mod shards;
 
-use super::{Config, Coordinates, Ledger, Locales, Matcher, Memory, Problem, Region, Route, Session, Unset, raw};
+use super::{
+    Config, Coordinates, Ledger, Locales, Matcher, Memory, Problem, Region, Route, Session, SettingError, raw,
+};
 use countries::country;
 use identity::issuers;
 use pools::pools;
-use problems::{Around, CONTINENTS, Problems, token};
+use problems::{CONTINENTS, Problems, Tables, token};
 use routes::{overlaps, route};
 use shards::shards;
 
 impl Config {
-    /// Checks the file as written.
+    /// Checks the parsed file.
     ///
     /// # Errors
     /// Every problem found, in the order of the file.
@@ -28,9 +30,9 @@ impl Config {
 
 fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
     let mut problems = Problems::default();
-    // What the file does not speak of is not touched.
-    let silent = raw::Locale { prefix: false, ..raw::Locale::default() };
-    let locales = locales(raw.locale.as_ref().unwrap_or(&silent), &mut problems);
+    // Without `[locale]`, no path prefix is taken as a locale.
+    let absent = raw::Locale { prefix: false, ..raw::Locale::default() };
+    let locales = locales(raw.locale.as_ref().unwrap_or(&absent), &mut problems);
     let regions = regions(&raw.region, &mut problems);
     let pools = pools(&raw.pool, &regions, &mut problems);
     let session = session(&raw.session, &mut problems);
@@ -43,11 +45,16 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
     let issuers = issuers(&raw.issuer, &mut problems);
     token("api_key.header", &raw.api_key.header, &mut problems);
     let shards = shards(&raw.shards, &pools, &mut problems);
-    let around =
-        Around { pools: &pools, locales: &locales, spoken: raw.locale.is_some(), issuers: &issuers, shards: &shards };
+    let tables = Tables {
+        pools: &pools,
+        locales: &locales,
+        localized: raw.locale.is_some(),
+        issuers: &issuers,
+        shards: &shards,
+    };
     let mut routes: Vec<Route> = Vec::with_capacity(raw.route.len());
     for (place, written) in raw.route.iter().enumerate() {
-        let route = route(written, &format!("route[{place}]"), &around, &mut problems);
+        let route = route(written, &format!("route[{place}]"), &tables, &mut problems);
         overlaps(&route, &routes, place, &mut problems);
         problems.name(format!("route[{place}].name"), &route.name, routes.iter().any(|r| r.name == route.name));
         routes.push(route);
@@ -102,7 +109,7 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
         match config.cached_before_a_worker() {
             None => return Ok(config),
             Some(route) => {
-                problems.add("route", format!("found {}", Unset::Bound(route.name.clone())));
+                problems.add("route", format!("found {}", SettingError::Bound(route.name.clone())));
             }
         }
     }
@@ -118,13 +125,13 @@ fn session(raw: &raw::Session, problems: &mut Problems) -> Session {
     let idle = problems.duration("session.idle", &raw.idle);
     let absolute = problems.duration("session.absolute", &raw.absolute);
     let memo = problems.duration("session.memo", &raw.memo);
-    // What is no duration is neither long nor short.
-    let read = problems.0.len() == before;
-    if read && (absolute < 60_000 || idle < 60_000) {
+    // Invalid durations are reported already, so they are not compared.
+    let valid = problems.0.len() == before;
+    if valid && (absolute < 60_000 || idle < 60_000) {
         problems.add("session.idle", "found less than a minute; allowed: 1m and more, for `idle` and for `absolute`");
-    } else if read && idle > absolute {
+    } else if valid && idle > absolute {
         problems.add("session.idle", "found more than `absolute`; allowed: at most as long as `absolute`");
-    } else if read && memo > idle / 2 {
+    } else if valid && memo > idle / 2 {
         problems.add("session.memo", "found more than half of `idle`, so that a session in use would not be renewed; allowed: at most half of `idle`");
     }
     if !(1..=100_000).contains(&raw.memo_entries) {
@@ -134,7 +141,7 @@ fn session(raw: &raw::Session, problems: &mut Problems) -> Session {
         problems.add("session.sign_in", format!("found {page:?}; allowed: a path on this host, such as \"/sign-in\""));
     }
     let remember = raw.remember.as_deref().map(|text| problems.duration("session.remember", text));
-    if read && remember.is_some_and(|remember| remember < absolute) {
+    if valid && remember.is_some_and(|remember| remember < absolute) {
         problems.add("session.remember", "found less than `absolute`; allowed: at least as long as `absolute`");
     }
     if !(3..=1_000).contains(&raw.attempts) {
@@ -202,15 +209,15 @@ fn locales(raw: &raw::Locale, problems: &mut Problems) -> Locales {
     }
 }
 
-/// Canonical case of a language tag (RFC 5646 2.1.1); `None` when it is not shaped like one.
+/// Canonical case of a language tag (RFC 5646 2.1.1); `None` when it is not well-formed.
 pub(super) fn canonical_tag(tag: &str) -> Option<String> {
     let mut out = String::with_capacity(tag.len());
     let mut extended = false;
     for (place, part) in tag.split('-').enumerate() {
-        // `x-pirate` is private use, `i-klingon` was registered before there were other ways (RFC 5646 2.2.7, 2.2.8).
+        // `x-pirate` is private use, `i-klingon` is grandfathered (RFC 5646 2.2.7, 2.2.8).
         let alone = place == 0 && tag.len() > 2 && matches!(part, "x" | "X" | "i" | "I");
         extended |= alone;
-        let shaped = (1..=8).contains(&part.len())
+        let well_formed = (1..=8).contains(&part.len())
             && if alone {
                 true
             } else if place == 0 {
@@ -218,7 +225,7 @@ pub(super) fn canonical_tag(tag: &str) -> Option<String> {
             } else {
                 part.bytes().all(|b| b.is_ascii_alphanumeric())
             };
-        if !shaped {
+        if !well_formed {
             return None;
         }
         if place > 0 {
@@ -283,7 +290,7 @@ fn regions(raw: &[raw::Region], problems: &mut Problems) -> Vec<Region> {
     regions
 }
 
-/// Degrees to millionths; out of range saturates (and has been reported).
+/// Degrees to millionths of a degree; out of range saturates (the caller reports it).
 fn millionths(degrees: f64) -> i32 {
     (degrees * 1e6).round() as i32
 }

@@ -1,4 +1,4 @@
-//! The whole configuration as it was decided.
+//! The whole checked configuration.
 
 use super::super::http::date::Millis;
 use super::super::http::visitor::Coordinates;
@@ -6,93 +6,93 @@ use super::identity::Issuer;
 use super::matcher::Matcher;
 use super::pool::Pool;
 use super::route::{Route, Target};
-use super::setting::{self, Unset};
+use super::setting::{self, SettingError};
 use super::shard::Shards;
 
 /// A checked configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// How sessions live.
+    /// Session lifetimes, cookie and limits.
     pub session: Session,
-    /// How soon a stamp holds everywhere.
+    /// How soon a stamp holds in every isolate.
     pub ledger: Ledger,
-    /// What an isolate remembers of the cache.
+    /// Size limits of an isolate's in-memory cache.
     pub memory: Memory,
-    /// The languages spoken.
+    /// Supported locales and how one is negotiated.
     pub locales: Locales,
-    /// Whether each request writes one line.
+    /// Whether each request writes one log line.
     pub log_requests: bool,
-    /// The request's field that carries an API key.
+    /// Name of the request field that carries an API key, in lower case.
     pub api_key: String,
-    /// The `iss` of what is sworn to origins.
+    /// The `iss` of assertions sent to origins.
     pub assertion: String,
-    /// Whose tokens are taken, and with whom visitors sign in.
+    /// Issuers whose tokens are accepted or with which visitors sign in.
     pub issuers: Vec<Issuer>,
-    /// Places that origins stand in.
+    /// Regions in which origins are.
     pub regions: Vec<Region>,
-    /// Origins that are equals.
+    /// Pools of origins.
     pub pools: Vec<Pool>,
-    /// Which pool has which part of the data.
+    /// Shard maps: which pool holds which part of the data.
     pub shards: Vec<Shards>,
-    /// The most specific first.
+    /// Sorted, the most specific first.
     pub routes: Vec<Route>,
 }
 
 /// Checked `[session]`.
 #[derive(Debug, Clone)]
 pub struct Session {
-    /// Cookie name without a prefix.
+    /// Cookie name without the `__Host-` prefix.
     pub cookie: String,
-    /// Unused this long = over.
+    /// A session unused for this long is over.
     pub idle: Millis,
-    /// This long after sign-in = over.
+    /// A session is over this long after sign-in, used or not.
     pub absolute: Millis,
-    /// How long a record read is trusted.
+    /// How long an isolate trusts a session record it has read.
     pub memo: Millis,
-    /// How many records are remembered.
+    /// How many session records an isolate keeps in memory.
     pub memo_entries: usize,
-    /// How long the token that a session had before its rights changed stands.
+    /// How long the session's previous token stays valid after its rights change.
     pub grace: Millis,
-    /// How long the store may take.
+    /// Timeout of a session store request.
     pub deadline: Millis,
-    /// The sign-in page's path.
+    /// Path of the sign-in page.
     pub sign_in: Option<String>,
-    /// How long a session lives that is to be remembered, when that is another time.
+    /// Lifetime of a session started with `remember`; `None` = the same as of any other session.
     pub remember: Option<Millis>,
-    /// Failed sign-ins before the next has to wait.
+    /// Failed sign-ins allowed before the next one has to wait.
     pub attempts: u32,
 }
 
 /// Checked `[ledger]`.
 #[derive(Debug, Clone)]
 pub struct Ledger {
-    /// The oldest a view may be.
+    /// Maximum age of a view of the ledger.
     pub max_delay: Millis,
-    /// The oldest a view may be while the book cannot be read.
+    /// Maximum age of a view while the ledger cannot be read.
     pub max_outage: Millis,
-    /// How long the book may take.
+    /// Timeout of a ledger request.
     pub deadline: Millis,
 }
 
 /// Checked `[cache]`, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Memory {
-    /// Of all answers together.
+    /// Of all responses in an isolate's memory together.
     pub all: u64,
-    /// Of one.
+    /// Of one response.
     pub object: u64,
 }
 
-/// Checked `[locale]`. Every `usize` is a place in `supported`.
+/// Checked `[locale]`. Every `usize` is an index into `supported`.
 #[derive(Debug, Clone)]
 pub struct Locales {
     /// Tags in canonical case (RFC 5646 2.1.1).
     pub supported: Vec<String>,
-    /// The default one.
+    /// The default locale.
     pub default: usize,
-    /// Query parameter.
+    /// Name of the query parameter that chooses a locale.
     pub query: String,
-    /// Cookie.
+    /// Name of the cookie that chooses a locale.
     pub cookie: String,
     /// Whether the first path segment may be a locale.
     pub prefix: bool,
@@ -100,9 +100,9 @@ pub struct Locales {
     pub redirect: bool,
     /// Country code to locale.
     pub countries: Vec<(String, usize)>,
-    /// Whether a wish finds the nearest locale rather than one whose tag it begins with.
+    /// Whether a requested tag selects the nearest locale by CLDR distance instead of by prefix lookup (RFC 4647 3.4).
     pub nearest: bool,
-    /// What is nearest to what; empty until [`Config::with_languages`].
+    /// The nearest locale of each tag; empty until [`Config::with_languages`].
     pub matcher: Matcher,
 }
 
@@ -111,26 +111,26 @@ pub struct Locales {
 pub struct Region {
     /// Unique name.
     pub name: String,
-    /// Where it is, when stated.
+    /// Its coordinates, when configured.
     pub at: Option<Coordinates>,
-    /// Country codes.
+    /// Codes of the countries it serves.
     pub countries: Vec<String>,
-    /// Continent codes.
+    /// Codes of the continents it serves.
     pub continents: Vec<String>,
-    /// Serves everybody else.
+    /// Whether it serves visitors that no other region serves.
     pub default: bool,
 }
 
 impl Config {
-    /// How long a stamp on one session is needed. Once every isolate knows of it nobody renews what it
-    /// ended, and that is over after the idle time; the hour is for good measure.
+    /// Lifetime of a stamp that ends one session. Once every isolate has read the stamp, no isolate renews the
+    /// session, so it expires after its idle time; one hour is added as a margin.
     #[must_use]
     pub fn session_stamp_lifetime(&self) -> Millis {
         let idle = self.session.idle.max(self.session.remember.unwrap_or(0));
         idle + self.ledger.max_delay + self.ledger.max_outage + 3_600_000
     }
 
-    /// See [`Route::pools`].
+    /// The value of [`Route::pools`].
     pub(super) fn pools_of(&self, route: &Route) -> Vec<usize> {
         let mut pools = match &route.target {
             Target::Pools(pools) => pools.clone(),
@@ -153,26 +153,27 @@ impl Config {
         pools
     }
 
-    /// A route that wants Workers Cache to stand before a Worker that is bound.
+    /// The first route that uses Workers Cache in front of a bound Worker (`service:`).
     pub(super) fn cached_before_a_worker(&self) -> Option<&Route> {
         let bound = |pool: &Pool| pool.origins.iter().any(|origin| origin.url.text().starts_with("service:"));
-        let asks = |route: &Route| route.pools.iter().filter_map(|place| self.pools.get(*place)).any(bound);
-        let through = |route: &&Route| route.cache.as_ref().is_some_and(|cache| cache.workers_cache) && asks(route);
-        self.routes.iter().find(through)
+        let forwards = |route: &Route| route.pools.iter().filter_map(|place| self.pools.get(*place)).any(bound);
+        let conflicts =
+            |route: &&Route| route.cache.as_ref().is_some_and(|cache| cache.workers_cache) && forwards(route);
+        self.routes.iter().find(conflicts)
     }
 
-    /// The same configuration with the table that the build computed of its languages.
+    /// Sets the language table that the build computed.
     #[must_use]
     pub fn with_languages(mut self, table: &str) -> Self {
         self.locales.matcher = Matcher::read(table);
         self
     }
 
-    /// The same configuration with every `"${NAME}"` replaced by what `var` says.
+    /// Replaces every `"${NAME}"` by the value that `var` returns.
     ///
     /// # Errors
-    /// The first name that is missing or holds no URL.
-    pub fn resolved(mut self, var: impl Fn(&str) -> Option<String>) -> Result<Self, Unset> {
+    /// The first var that is missing or has an invalid value, or the first conflict between the resolved values.
+    pub fn resolved(mut self, var: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
         for origin in self.pools.iter_mut().flat_map(|pool| &mut pool.origins) {
             origin.url.resolve(&var, setting::origin)?;
         }
@@ -183,14 +184,14 @@ impl Config {
             canary.percent.resolve(&var, setting::percent)?;
         }
         if let Some(route) = self.cached_before_a_worker() {
-            return Err(Unset::Bound(route.name.clone()));
+            return Err(SettingError::Bound(route.name.clone()));
         }
         for issuer in &mut self.issuers {
             issuer.resolve(&var)?;
         }
         for (place, issuer) in self.issuers.iter().enumerate() {
             if self.issuers.iter().take(place).any(|other| other.iss == issuer.iss) {
-                return Err(Unset::Twice(issuer.name.clone()));
+                return Err(SettingError::Twice(issuer.name.clone()));
             }
         }
         Ok(self)

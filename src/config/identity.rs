@@ -1,11 +1,11 @@
-//! Whose word is taken, for what, and what of it differs per environment.
+//! Which issuers are trusted, for what, and which of their settings differ per environment?
 
 use super::super::http::date::Millis;
 use super::algorithm::Algorithm;
-use super::setting::{Bad, Setting, Unset, secure};
+use super::setting::{Bad, Setting, SettingError, secure};
 
-/// Whether a `typ` tells access tokens from ID tokens, which may say `JWT`.
-pub(super) fn is_telling(typ: Option<&str>) -> bool {
+/// Whether a `typ` distinguishes access tokens from ID tokens, whose `typ` may be `JWT`.
+pub(super) fn distinguishes_access_tokens(typ: Option<&str>) -> bool {
     typ.is_some_and(|typ| !typ.eq_ignore_ascii_case("jwt") && !typ.eq_ignore_ascii_case("application/jwt"))
 }
 
@@ -16,13 +16,13 @@ pub struct Issuer {
     pub name: String,
     /// The `iss` of its tokens.
     pub iss: Setting,
-    /// What `aud` must name one of; empty where its tokens are not taken from visitors.
+    /// Accepted audiences: `aud` must name one. Empty when visitors' tokens from it are not accepted.
     pub audience: Vec<Setting>,
-    /// How its tokens may be signed: with a shared secret, or by such as have the private key; never both.
+    /// Accepted signature algorithms: either all of a shared secret or all of a public key.
     pub algorithms: Vec<Algorithm>,
-    /// Where its keys are.
+    /// Where its key set comes from.
     pub keys: KeySource,
-    /// The `typ` that its tokens must have.
+    /// The `typ` that its tokens must have, if any.
     pub typ: Option<String>,
     /// The claim that names the user.
     pub user: String,
@@ -30,59 +30,59 @@ pub struct Issuer {
     pub roles: String,
     /// The claim with the token's scopes.
     pub scopes: String,
-    /// Put before the user.
+    /// Prefix of the user's name.
     pub prefix: String,
-    /// Its keys are asked for anew after this long.
+    /// Its key set is fetched again after this time.
     pub refresh: Millis,
-    /// Who Usher is to it, where visitors sign in with it.
+    /// Usher's client registration, when visitors sign in with it.
     pub client: Option<Client>,
 }
 
-/// Who Usher is to an OpenID provider.
+/// Usher's client registration with an OpenID provider.
 #[derive(Debug, Clone)]
 pub struct Client {
     /// `client_id`.
     pub id: Setting,
     /// `client_secret`; none for a public client.
     pub secret: Option<Setting>,
-    /// The scopes that are asked for.
+    /// The scopes to request.
     pub ask: Vec<String>,
 }
 
-/// Where an issuer's keys are.
+/// Where an issuer's key set comes from.
 #[derive(Debug, Clone)]
 pub enum KeySource {
-    /// At this URL.
+    /// The URL of a JWK Set.
     Url(Setting),
-    /// Here: a JWK Set.
+    /// A JWK Set in the configuration.
     Set(Setting),
-    /// Here: a secret shared with it.
+    /// A secret shared with the issuer.
     Secret(Setting),
-    /// Where its discovery document says.
+    /// The `jwks_uri` of its discovery document.
     Discovered,
 }
 
 impl Issuer {
-    pub(super) fn resolve(&mut self, var: &impl Fn(&str) -> Option<String>) -> Result<(), Unset> {
-        let as_it_is =
-            |text: String| -> Result<String, Bad> { if text.is_empty() { Err(Unset::Empty) } else { Ok(text) } };
+    pub(super) fn resolve(&mut self, var: &impl Fn(&str) -> Option<String>) -> Result<(), SettingError> {
+        let non_empty =
+            |text: String| -> Result<String, Bad> { if text.is_empty() { Err(SettingError::Empty) } else { Ok(text) } };
         let discovered = matches!(self.keys, KeySource::Discovered);
-        self.iss.resolve(var, if discovered { secure } else { as_it_is })?;
+        self.iss.resolve(var, if discovered { secure } else { non_empty })?;
         for audience in &mut self.audience {
-            audience.resolve(var, as_it_is)?;
+            audience.resolve(var, non_empty)?;
         }
         match &mut self.keys {
             KeySource::Url(url) => url.resolve(var, secure)?,
-            KeySource::Set(text) | KeySource::Secret(text) => text.resolve(var, as_it_is)?,
+            KeySource::Set(text) | KeySource::Secret(text) => text.resolve(var, non_empty)?,
             KeySource::Discovered => {}
         }
         if let Some(client) = &mut self.client {
-            client.id.resolve(var, as_it_is)?;
+            client.id.resolve(var, non_empty)?;
             if let Some(secret) = &mut client.secret {
-                secret.resolve(var, as_it_is)?;
+                secret.resolve(var, non_empty)?;
             }
-            if !is_telling(self.typ.as_deref()) && self.audience.contains(&client.id) {
-                return Err(Unset::Confusing(self.name.clone()));
+            if !distinguishes_access_tokens(self.typ.as_deref()) && self.audience.contains(&client.id) {
+                return Err(SettingError::Confusing(self.name.clone()));
             }
         }
         Ok(())
@@ -92,16 +92,16 @@ impl Issuer {
 /// Checked `cors` of a route.
 #[derive(Debug, Clone)]
 pub struct Cors {
-    /// Origins, or all of them.
+    /// Allowed origins, or `*` for all.
     pub origins: Vec<String>,
-    /// Methods.
+    /// Allowed methods.
     pub methods: Vec<String>,
-    /// Fields that may be sent.
+    /// Request fields that scripts may send.
     pub headers: Vec<String>,
-    /// Fields that may be read.
+    /// Response fields that scripts may read.
     pub expose: Vec<String>,
-    /// Whether cookies come along.
+    /// Whether requests may carry cookies.
     pub credentials: bool,
-    /// How long it may be remembered.
+    /// How long a browser may cache a preflight response.
     pub max_age: Millis,
 }

@@ -1,9 +1,8 @@
 //! How far is one language from another? (UTS #35, Language Matching)
 //!
-//! Asked when the crate is built: for every tag that a visitor may wish for the nearest supported
-//! locale is found out then, and what ships is a table ([`super::matcher::Matcher`]). Likely subtags
-//! and deprecated codes come from ICU4X, distances from Unicode's CLDR (`languages/cldr.txt`); ties
-//! are broken as ICU's `LocaleMatcher` breaks them. Exists natively only.
+//! Compiled natively only. The build computes the nearest supported locale for every tag that a visitor may request;
+//! the Worker contains only that table ([`super::matcher::Matcher`]). Likely subtags and deprecated codes come from
+//! ICU4X, distances from Unicode's CLDR (`languages/cldr.txt`); ties are broken as in ICU's `LocaleMatcher`.
 
 use icu_locale::{Locale, LocaleCanonicalizer, LocaleExpander};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -11,21 +10,21 @@ use std::sync::{Mutex, PoisonError};
 
 const DATA: &str = include_str!("languages/cldr.txt");
 
-/// Distances from here on are no match.
+/// Distances from this one on are no match.
 const TOO_FAR: u16 = 50;
-/// What no rule names is this far apart: languages, scripts, regions.
-const OTHERWISE: [u16; 3] = [80, 50, 4];
-/// Distances are counted in eighths, so that two ways to say the same can differ by less than one.
+/// Distances of languages, scripts and regions that no rule names.
+const DEFAULT_DISTANCES: [u16; 3] = [80, 50, 4];
+/// Distances are scaled to eighths, so that equivalent tags can differ by less than one.
 const SCALE: u16 = 8;
-/// A region that no rule names and nobody is from.
-const NOWHERE: &str = "QM";
+/// A private-use region that no rule names; it stands for any other region.
+const OTHER_REGION: &str = "QM";
 /// Three kinds of pseudo-locales, by region and by variant.
 const PSEUDO: [&str; 6] = ["XA", "XB", "XC", "psaccent", "psbidi", "pscrack"];
-/// Regions that are no more; tags still name them.
+/// Withdrawn region codes that tags still contain.
 const FORMER: [&str; 16] =
     ["AN", "BU", "CS", "DD", "FX", "NT", "QU", "SU", "TP", "UK", "YD", "YU", "ZR", "XK", "EU", "UN"];
 
-/// Tags that were registered before there were other ways, and what they are called since (RFC 5646 2.2.8).
+/// Grandfathered tags and their replacements (RFC 5646 2.2.8).
 const FORMER_TAGS: [(&str, &str); 19] = [
     ("art-lojban", "jbo"),
     ("en-GB-oed", "en-GB-oxendict"),
@@ -48,14 +47,14 @@ const FORMER_TAGS: [(&str, &str); 19] = [
     ("zh-xiang", "hsn"),
 ];
 
-/// A tag with everything that is likely made plain, and which of it was said (4 = language, 2 =
-/// script, 1 = region).
+/// A tag with its likely subtags added. `explicit` is a bit set of the subtags that the tag itself contains (4 =
+/// language, 2 = script, 1 = region).
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Full {
     language: String,
     script: String,
     region: String,
-    said: u16,
+    explicit: u16,
 }
 
 impl Full {
@@ -64,7 +63,7 @@ impl Full {
     }
 }
 
-/// `en-*-$enUS` to `en-*-GB`: regions of one language.
+/// A distance between regions of one language: `en-*-$enUS` to `en-*-GB`.
 struct RegionRule<'d> {
     language: &'d str,
     script: &'d str,
@@ -73,7 +72,7 @@ struct RegionRule<'d> {
     distance: u16,
 }
 
-/// CLDR's data, ready to be asked.
+/// CLDR's language matching data.
 pub struct Languages {
     canonical: LocaleCanonicalizer,
     likely: LocaleExpander,
@@ -82,10 +81,11 @@ pub struct Languages {
     regions: Vec<RegionRule<'static>>,
     sets: HashMap<&'static str, BTreeSet<&'static str>>,
     parts: HashMap<&'static str, Vec<&'static str>>,
+    /// Locales that CLDR prefers among equally near ones.
     first: Vec<Full>,
-    /// Every code of a language, deprecated ones among them.
+    /// Every language code, deprecated ones included.
     codes: Vec<(String, Full)>,
-    /// Tags that have been made full: the same are asked for over and over.
+    /// Cache of [`Self::expand`]: the same tags recur.
     known: Mutex<HashMap<String, Option<Full>>>,
 }
 
@@ -96,7 +96,7 @@ impl Default for Languages {
 }
 
 impl Languages {
-    /// Reads the data.
+    /// Parses the data.
     #[must_use]
     pub fn new() -> Self {
         let mut all = Self {
@@ -112,28 +112,28 @@ impl Languages {
             known: Mutex::default(),
         };
         let lines = || DATA.lines().filter_map(|line| line.split_once(' '));
-        for (_, rest) in lines().filter(|(word, _)| *word == "in") {
+        for (_, rest) in lines().filter(|(keyword, _)| *keyword == "in") {
             let mut names = rest.split(' ');
             if let Some(whole) = names.next() {
                 all.parts.insert(whole, names.collect());
             }
         }
-        for (word, rest) in lines() {
-            let words: Vec<&'static str> = rest.split(' ').collect();
-            match (word, words.as_slice()) {
-                ("first", tags) => all.first = tags.iter().filter_map(|tag| all.full(tag)).collect(),
+        for (keyword, rest) in lines() {
+            let fields: Vec<&'static str> = rest.split(' ').collect();
+            match (keyword, fields.as_slice()) {
+                ("first", tags) => all.first = tags.iter().filter_map(|tag| all.expand(tag)).collect(),
                 ("set", [name, regions @ ..]) => {
                     let leaves = regions.iter().flat_map(|region| all.leaves(region)).collect();
                     all.sets.insert(name.trim_start_matches('$'), leaves);
                 }
                 ("match" | "to", [desired, supported, distance]) => {
-                    all.rule(desired, supported, distance.parse().unwrap_or(TOO_FAR), word == "match");
+                    all.rule(desired, supported, distance.parse().unwrap_or(TOO_FAR), keyword == "match");
                 }
                 _ => {}
             }
         }
         all.codes =
-            codes().filter_map(|code| Some((all.full(&code)?, code))).map(|(full, code)| (code, full)).collect();
+            codes().filter_map(|code| Some((all.expand(&code)?, code))).map(|(full, code)| (code, full)).collect();
         all
     }
 
@@ -154,7 +154,7 @@ impl Languages {
         }
     }
 
-    /// The regions without parts that a region consists of: itself, when it has none.
+    /// The regions without parts that a region contains; itself, when it has no parts.
     fn leaves(&self, region: &'static str) -> Vec<&'static str> {
         match self.parts.get(region) {
             None => vec![region],
@@ -162,29 +162,29 @@ impl Languages {
         }
     }
 
-    /// A tag with what is likely added; `None` when it is no language tag.
-    fn full(&self, tag: &str) -> Option<Full> {
+    /// Adds likely subtags to a tag; `None` when it is not a language tag.
+    fn expand(&self, tag: &str) -> Option<Full> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match known.get(tag) {
             Some(full) => full.clone(),
-            None => known.entry(tag.to_owned()).or_insert(self.made_full(tag)).clone(),
+            None => known.entry(tag.to_owned()).or_insert(self.expand_uncached(tag)).clone(),
         }
     }
 
-    fn made_full(&self, tag: &str) -> Option<Full> {
+    fn expand_uncached(&self, tag: &str) -> Option<Full> {
         let modern = FORMER_TAGS.iter().find(|(former, _)| former.eq_ignore_ascii_case(tag)).map(|(_, modern)| *modern);
         let mut locale: Locale = modern.unwrap_or(tag).parse().ok()?;
         self.canonical.canonicalize(&mut locale);
         let mut id = locale.id;
-        let said = 4 * u16::from(!id.language.is_unknown())
+        let explicit = 4 * u16::from(!id.language.is_unknown())
             + 2 * u16::from(id.script.is_some())
             + u16::from(id.region.is_some());
-        // Nothing said at all is no wish for English, which is what would be likely.
-        if said > 0 {
+        // A tag without any of these would be maximized to English, which was not requested.
+        if explicit > 0 {
             self.likely.maximize(&mut id);
         }
         let text = |part: Option<String>| part.unwrap_or_default();
-        // What is made for testing is near to nothing but itself.
+        // A pseudo-locale matches only itself, so it gets a language of its own.
         let named = |name: &str| {
             id.region.is_some_and(|region| region.as_str() == name)
                 || id.variants.iter().any(|variant| variant.as_str() == name)
@@ -194,12 +194,12 @@ impl Languages {
             language: format!("{}{}", id.language, kind.map(|kind| format!("?{kind}")).unwrap_or_default()),
             script: text(id.script.map(|script| script.to_string())),
             region: text(id.region.map(|region| region.to_string())),
-            said,
+            explicit,
         })
     }
 
     fn distance(&self, desired: &Full, supported: &Full) -> u16 {
-        let [language, script, _] = OTHERWISE;
+        let [language, script, _] = DEFAULT_DISTANCES;
         let languages = match desired.language == supported.language {
             true => 0,
             false => self
@@ -223,10 +223,10 @@ impl Languages {
         languages + scripts + regions
     }
 
-    /// The first rule that holds decides. Of a region that lies in a set only in part the farther
-    /// half counts.
+    /// The first matching rule decides. For a region that is partly inside a set, the larger distance of both parts
+    /// counts.
     fn regions(&self, desired: &Full, supported: &Full) -> u16 {
-        let [.., other] = OTHERWISE;
+        let [.., other] = DEFAULT_DISTANCES;
         let rules = self.regions.iter().filter(|rule| {
             let scripts = [&desired.script, &supported.script]
                 .iter()
@@ -263,11 +263,11 @@ impl Languages {
         within(&desired.region).iter().flat_map(|a| ends.iter().map(|b| sides(*a, *b))).max().unwrap_or(other)
     }
 
-    /// The supported locales in the order in which equals win: the default, those that CLDR puts
-    /// first, the others; of several that are the same the first.
+    /// The supported locales in the order that breaks ties: the default, those that CLDR prefers, the others.
+    /// Of equal locales only the first is kept.
     fn order(&self, supported: &[String], default: usize) -> Vec<(usize, Full)> {
         let full: Vec<(usize, Full)> =
-            supported.iter().enumerate().filter_map(|(place, tag)| Some((place, self.full(tag)?))).collect();
+            supported.iter().enumerate().filter_map(|(place, tag)| Some((place, self.expand(tag)?))).collect();
         let rank = |(place, full): &(usize, Full)| match *place {
             place if place == default => 0,
             _ if self.first.iter().any(|first| first.same_as(full)) => 1,
@@ -284,7 +284,7 @@ impl Languages {
         kept
     }
 
-    /// The nearest locale and how near it is, in eighths.
+    /// The nearest locale and its distance in eighths.
     fn nearest(&self, desired: &Full, supported: &[(usize, Full)]) -> Option<(usize, u16)> {
         let mut best: Option<(usize, u16, &Full)> = None;
         for (place, full) in supported {
@@ -292,7 +292,7 @@ impl Languages {
             if distance >= TOO_FAR {
                 continue;
             }
-            let scaled = if distance == 0 { desired.said ^ full.said } else { distance * SCALE };
+            let scaled = if distance == 0 { desired.explicit ^ full.explicit } else { distance * SCALE };
             let better = best.is_none_or(|(_, known, other)| {
                 scaled < known || (scaled == known && distance > 0 && self.is_likelier(full, other))
             });
@@ -303,29 +303,28 @@ impl Languages {
         best.map(|(place, scaled, _)| (place, scaled))
     }
 
-    /// Whether a locale has the script, or else the region, that its language is likely to have, and
-    /// the other has not.
+    /// Whether a locale has the likely script, or else the likely region, of its language, and the other locale
+    /// of the same language has not.
     fn is_likelier(&self, full: &Full, other: &Full) -> bool {
         if full.language != other.language {
             return false;
         }
         if full.script != other.script {
-            return self.full(&full.language).is_some_and(|likely| likely.script == full.script);
+            return self.expand(&full.language).is_some_and(|likely| likely.script == full.script);
         }
-        let likely = self.full(&format!("{}-{}", full.language, full.script));
+        let likely = self.expand(&format!("{}-{}", full.language, full.script));
         full.region != other.region && likely.is_some_and(|likely| likely.region == full.region)
     }
 
-    /// The table for these locales: a line for each language, with or without a script, that is near
-    /// to one of them. `zh,zho 0:3 0:40 HK,MO,TW=1:40`: what the tags alone get, what they get with any
-    /// region, what they get with these. A value is a place in `supported` and a distance in eighths,
-    /// or `-` where nothing is near.
+    /// The table for these locales: one line for each language, with or without a script, that matches one of
+    /// them. `zh,zho 0:3 0:40 HK,MO,TW=1:40`: the match of the tags alone, with any region, with these regions.
+    /// A match is an index into `supported` and a distance in eighths, or `-` for none.
     #[must_use]
     pub fn table(&self, supported: &[String], default: usize) -> String {
         let ordered = self.order(supported, default);
         let near = |language: &str| -> BTreeSet<&str> {
             let far = |other: &Full| {
-                self.languages.get(&(language, other.language.as_str())).copied().unwrap_or(OTHERWISE[0])
+                self.languages.get(&(language, other.language.as_str())).copied().unwrap_or(DEFAULT_DISTANCES[0])
             };
             let same = |other: &Full| other.language.split('?').next() == Some(language);
             let near = ordered.iter().filter(|(_, other)| same(other) || far(other) < TOO_FAR);
@@ -367,18 +366,18 @@ impl Languages {
             let nearest = full.and_then(|full| self.nearest(full, ordered));
             nearest.map_or_else(|| "-".to_owned(), |(place, scaled)| format!("{place}:{scaled}"))
         };
-        let nowhere = self.full(&format!("{tag}-{NOWHERE}"));
-        let (alone, anywhere) = (value(self.full(tag).as_ref()), value(nowhere.as_ref()));
-        // A region that changes neither language nor script, that no rule knows and that nobody
-        // supported is from, is like any other.
+        let unlisted = self.expand(&format!("{tag}-{OTHER_REGION}"));
+        let (alone, anywhere) = (value(self.expand(tag).as_ref()), value(unlisted.as_ref()));
+        // A region that changes neither language nor script, that no rule names and that no supported locale
+        // has, gets the match of any other region.
         let plain = |full: &Full| {
-            nowhere.as_ref().is_some_and(|other| (&other.language, &other.script) == (&full.language, &full.script))
+            unlisted.as_ref().is_some_and(|other| (&other.language, &other.script) == (&full.language, &full.script))
                 && !self.regions.iter().any(|rule| rule.language == full.language)
                 && !ordered.iter().any(|(_, other)| other.region == full.region)
         };
         let mut others: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for region in regions {
-            let full = self.full(&format!("{tag}-{region}"));
+            let full = self.expand(&format!("{tag}-{region}"));
             if full.as_ref().is_some_and(plain) {
                 continue;
             }
@@ -392,7 +391,7 @@ impl Languages {
     }
 }
 
-/// Every code that could be a language's: two letters, three letters, `und` among them.
+/// Every possible language code: two or three letters, `und` included.
 fn codes() -> impl Iterator<Item = String> {
     let letters = || 'a'..='z';
     let two = letters().flat_map(move |a| letters().map(move |b| format!("{a}{b}")));

@@ -1,5 +1,5 @@
-//! Which supported locale is nearest to a language tag? The table that the build computes
-//! ([`super::languages`]), and looking things up in it.
+//! Which supported locale is nearest to a language tag? Parses the table that the build computes
+//! ([`super::languages`]) and looks tags up in it.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -7,29 +7,31 @@ use std::rc::Rc;
 /// How near a supported locale is to a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Near {
-    /// A place among the supported locales.
+    /// Index into the supported locales.
     pub locale: usize,
-    /// In eighths of CLDR's distance; below 8 it is the same in other words, 0 the very same.
+    /// In eighths of CLDR's distance. Below 8 both tags mean the same locale; 0 = they also write out the same subtags.
     pub distance: u16,
 }
 
 #[derive(Debug, Clone)]
 struct Row {
+    /// For the tag without a region.
     alone: Option<Near>,
+    /// For the tag with any region that is not in `regions`.
     anywhere: Option<Near>,
-    /// Regions, separated by commas, and what is near to a tag with one of them.
+    /// Regions, separated by commas, and the match of the tag with one of them.
     regions: Rc<Vec<(String, Option<Near>)>>,
 }
 
-/// The nearest supported locale of every tag that has one.
+/// The nearest supported locale of every tag that matches one.
 #[derive(Debug, Clone, Default)]
 pub struct Matcher(BTreeMap<String, Row>);
 
 impl Matcher {
-    /// Reads the table's text; lines that are none are passed over.
+    /// Parses the table's text; malformed lines are skipped.
     #[must_use]
     pub fn read(table: &str) -> Self {
-        let lines = table.lines().filter_map(line);
+        let lines = table.lines().filter_map(parse_line);
         Self(
             lines
                 .flat_map(|(tags, row)| tags.split(',').map(|tag| (tag.to_owned(), row.clone())).collect::<Vec<_>>())
@@ -37,14 +39,14 @@ impl Matcher {
         )
     }
 
-    /// The nearest locale to a tag (RFC 5646), in any case; what follows the region says nothing.
+    /// The nearest locale to a tag (RFC 5646), ignoring case; subtags after the region are ignored.
     #[must_use]
     pub fn nearest(&self, tag: &str) -> Option<Near> {
         let mut parts = tag.split('-').peekable();
         let mut key = parts.next()?.to_ascii_lowercase();
         let is =
             |part: &&str, length: usize, good: fn(&u8) -> bool| part.len() == length && part.bytes().all(|b| good(&b));
-        // A language that was registered as an extension of another is one itself (RFC 5646 4.5).
+        // An extended language subtag names a language of its own (RFC 5646 4.5).
         if let Some(extended) = parts.next_if(|part| is(part, 3, u8::is_ascii_alphabetic)) {
             key = extended.to_ascii_lowercase();
         }
@@ -57,7 +59,7 @@ impl Matcher {
         }
         let row = self.0.get(&key)?;
         let mut region = parts.next_if(|part| is(part, 2, u8::is_ascii_alphabetic) || is(part, 3, u8::is_ascii_digit));
-        // Pseudo-locales are also named by variant.
+        // A pseudo-locale is named by its region or by a variant.
         let pseudo = |part: &&str| ["psaccent", "psbidi", "pscrack"].iter().any(|name| name.eq_ignore_ascii_case(part));
         if let Some(variant) = parts.next().filter(pseudo) {
             region = Some(variant);
@@ -74,18 +76,18 @@ impl Matcher {
     }
 }
 
-fn line(line: &str) -> Option<(&str, Row)> {
-    let mut words = line.split(' ');
-    let tags = words.next()?;
-    let (alone, anywhere) = (near(words.next()?)?, near(words.next()?)?);
-    let regions = words.filter_map(|word| {
-        let (regions, value) = word.split_once('=')?;
-        Some((regions.to_owned(), near(value)?))
+fn parse_line(line: &str) -> Option<(&str, Row)> {
+    let mut columns = line.split(' ');
+    let tags = columns.next()?;
+    let (alone, anywhere) = (parse_near(columns.next()?)?, parse_near(columns.next()?)?);
+    let regions = columns.filter_map(|column| {
+        let (regions, value) = column.split_once('=')?;
+        Some((regions.to_owned(), parse_near(value)?))
     });
     Some((tags, Row { alone, anywhere, regions: Rc::new(regions.collect()) }))
 }
 
-fn near(text: &str) -> Option<Option<Near>> {
+fn parse_near(text: &str) -> Option<Option<Near>> {
     if text == "-" {
         return Some(None);
     }

@@ -1,9 +1,9 @@
-//! What does Usher say by itself, in each language? `words/*.toml`: a file for each language.
+//! Which messages does Usher show in each language? One file per language: `words/*.toml`.
 
 use serde::{Deserialize, Serialize};
 
-/// The words of one language. A title and a sentence for each kind of failure; `{seconds}` stands for
-/// when to try again.
+/// The messages of one language: a title and a sentence for each kind of failure. `{seconds}` is replaced by the
+/// time until a retry.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Messages {
@@ -14,9 +14,9 @@ pub struct Messages {
     pub dir: String,
     /// Label of the request's id.
     pub reference: String,
-    /// Label of the way home.
+    /// Label of the link to the start page.
     pub home: String,
-    /// 400 and other faults of the request.
+    /// 400 and other errors of the request.
     pub request_title: String,
     /// See `request_title`.
     pub request_text: String,
@@ -32,7 +32,7 @@ pub struct Messages {
     pub missing_title: String,
     /// See `missing_title`.
     pub missing_text: String,
-    /// 500 and other faults of ours.
+    /// 500 and other errors of Usher itself.
     pub fault_title: String,
     /// See `fault_title`.
     pub fault_text: String,
@@ -46,30 +46,30 @@ pub struct Messages {
     pub unavailable_text: String,
 }
 
-/// The words for every supported locale.
+/// The messages for every supported locale.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Catalog {
-    /// Each language that is needed, once; the first is English.
+    /// Each needed language once; the first is English.
     words: Vec<Messages>,
-    /// For each supported locale a place in `words`.
+    /// For each supported locale an index into `words`.
     of: Vec<usize>,
-    /// What is said when there are no words at all.
+    /// Returned when there are no messages at all.
     #[serde(skip)]
-    nothing: Messages,
+    empty: Messages,
 }
 
 impl Catalog {
-    /// The words for a locale (a place in `Locales::supported`).
+    /// The messages for a locale (an index into `Locales::supported`).
     #[must_use]
     pub fn of(&self, locale: usize) -> &Messages {
         let place = self.of.get(locale).copied().unwrap_or_default();
-        self.words.get(place).unwrap_or(&self.nothing)
+        self.words.get(place).unwrap_or(&self.empty)
     }
 
-    /// English, where no locale is known yet.
+    /// The English messages, for when no locale is known yet.
     #[must_use]
     pub fn english(&self) -> &Messages {
-        self.words.first().unwrap_or(&self.nothing)
+        self.words.first().unwrap_or(&self.empty)
     }
 }
 
@@ -81,12 +81,12 @@ mod files {
     use std::{fs, path::Path};
 
     impl Catalog {
-        /// Reads and checks the files of a folder, and finds for each locale the nearest language that
-        /// has words, else English.
+        /// Reads and checks the files of a folder, and selects for each locale the nearest language that has a
+        /// file, else English.
         ///
         /// # Errors
-        /// Sentences that name file and key: what is missing, unknown, or has other placeholders than
-        /// English.
+        /// Sentences that name file and key: missing or unknown keys, invalid values, and placeholders that
+        /// differ from English.
         pub fn read(config: &Config, folder: &Path) -> Result<Self, Vec<String>> {
             let (mut all, mut faults) = (Vec::new(), Vec::new());
             let entries = fs::read_dir(folder).map_err(|e| vec![format!("{}: {e}", folder.display())])?;
@@ -96,7 +96,7 @@ mod files {
             for file in files {
                 let text = fs::read_to_string(&file).map_err(|e| e.to_string());
                 match text.and_then(|text| toml::from_str::<Messages>(&text).map_err(|e| e.message().to_owned())) {
-                    Ok(words) => {
+                    Ok(messages) => {
                         let tag = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
                         if canonical_tag(&tag).as_deref() != Some(tag.as_str()) {
                             faults.push(format!(
@@ -104,50 +104,50 @@ mod files {
                                 file.display()
                             ));
                         }
-                        if !words.tag.is_empty() {
+                        if !messages.tag.is_empty() {
                             faults.push(format!(
                                 "{}: `tag`: found {:?}; allowed: the file's name alone says it",
                                 file.display(),
-                                words.tag
+                                messages.tag
                             ));
                         }
-                        all.push(Messages { tag, ..words });
+                        all.push(Messages { tag, ..messages });
                     }
                     Err(why) => {
                         faults.push(format!("{}: {why}; allowed: the keys of en.toml, each a string", file.display()))
                     }
                 }
             }
-            let Some(english) = all.iter().find(|words| words.tag == "en").cloned() else {
+            let Some(english) = all.iter().find(|messages| messages.tag == "en").cloned() else {
                 faults.push(format!("{}: en.toml is missing, or wrong", folder.display()));
                 return Err(faults);
             };
-            for words in &all {
+            for messages in &all {
                 faults.extend(
-                    words
+                    messages
                         .faults(&english)
                         .into_iter()
-                        .map(|fault| format!("{}/{}.toml: {fault}", folder.display(), words.tag)),
+                        .map(|fault| format!("{}/{}.toml: {fault}", folder.display(), messages.tag)),
                 );
             }
             if faults.is_empty() { Ok(Self::nearest(config, english, &all)) } else { Err(faults) }
         }
 
         fn nearest(config: &Config, english: Messages, all: &[Messages]) -> Self {
-            let tags: Vec<String> = all.iter().map(|words| words.tag.clone()).collect();
+            let tags: Vec<String> = all.iter().map(|messages| messages.tag.clone()).collect();
             let matcher = Matcher::read(&source::table(&tags, 0));
-            let mut spoken = Self { words: vec![english], ..Self::default() };
+            let mut catalog = Self { words: vec![english], ..Self::default() };
             for tag in &config.locales.supported {
-                let words = matcher.nearest(tag).and_then(|near| all.get(near.locale));
-                let place = words.map_or(0, |words| {
-                    spoken.words.iter().position(|known| known == words).unwrap_or_else(|| {
-                        spoken.words.push(words.clone());
-                        spoken.words.len() - 1
+                let messages = matcher.nearest(tag).and_then(|near| all.get(near.locale));
+                let place = messages.map_or(0, |messages| {
+                    catalog.words.iter().position(|known| known == messages).unwrap_or_else(|| {
+                        catalog.words.push(messages.clone());
+                        catalog.words.len() - 1
                     })
                 });
-                spoken.of.push(place);
+                catalog.of.push(place);
             }
-            spoken
+            catalog
         }
     }
 
@@ -161,7 +161,7 @@ mod files {
             if RIGHT_TO_LEFT.contains(&language) != (self.dir == "rtl") {
                 faults.push(format!("`dir`: found {:?}, in which {language} is not written", self.dir));
             }
-            let texts = |words: &Self| serde_json::to_value(words).unwrap_or_default();
+            let texts = |messages: &Self| serde_json::to_value(messages).unwrap_or_default();
             let (own, theirs) = (texts(self), texts(english));
             for (key, text) in own.as_object().into_iter().flatten().filter(|(key, _)| *key != "tag") {
                 let text = text.as_str().unwrap_or_default();
@@ -185,7 +185,7 @@ mod files {
         }
     }
 
-    /// Languages that are written from right to left.
+    /// Languages written from right to left.
     const RIGHT_TO_LEFT: [&str; 10] = ["ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"];
 
     fn placeholders(text: &str) -> BTreeSet<&str> {
@@ -203,22 +203,22 @@ mod files {
         }
 
         #[test]
-        fn each_locale_is_spoken_to_in_the_nearest_language_that_has_words() {
+        fn each_locale_gets_the_nearest_language_that_has_a_file() {
             let tags = ["en-GB", "de-AT", "zh-TW", "pt-PT", "es-419", "fa", "tlh", "nb"];
-            let spoken = Catalog::read(&config(&format!("{tags:?}").replace(['[', ']'], "")), Path::new("words"));
-            let spoken = spoken.expect("the shipped words");
-            let found: Vec<&str> = (0..tags.len()).map(|place| spoken.of(place).tag.as_str()).collect();
+            let catalog = Catalog::read(&config(&format!("{tags:?}").replace(['[', ']'], "")), Path::new("words"));
+            let catalog = catalog.expect("the shipped words");
+            let found: Vec<&str> = (0..tags.len()).map(|place| catalog.of(place).tag.as_str()).collect();
             assert_eq!(found, ["en", "de", "zh-Hant", "pt", "es", "fa", "en", "en"]);
-            assert_eq!((spoken.of(99).tag.as_str(), spoken.english().tag.as_str()), ("en", "en"));
-            assert_eq!(spoken.of(5).dir, "rtl");
+            assert_eq!((catalog.of(99).tag.as_str(), catalog.english().tag.as_str()), ("en", "en"));
+            assert_eq!(catalog.of(5).dir, "rtl");
         }
 
         #[test]
-        fn what_is_missing_unknown_or_has_other_placeholders_is_named() {
+        fn missing_and_unknown_keys_and_wrong_placeholders_are_reported() {
             let folder = std::env::temp_dir().join(format!("usher-words-{}", std::process::id()));
             fs::create_dir_all(&folder).expect("a folder");
             let english = fs::read_to_string("words/en.toml").expect("English");
-            for (text, said) in [
+            for (text, expected) in [
                 (english.replace("home = ", "hone = "), "unknown field `hone`"),
                 (english.replace("home = \"To the start page\"\n", ""), "missing field `home`"),
                 (english.replace("{seconds}", "{minutes}"), "`unavailable_text`: found the placeholders {\"minutes\"}"),
@@ -230,8 +230,8 @@ mod files {
             ] {
                 fs::write(folder.join("en.toml"), &english).expect("written");
                 fs::write(folder.join("xx.toml"), text).expect("written");
-                let faults = Catalog::read(&config("\"en\""), &folder).expect_err(said);
-                assert!(faults.iter().any(|fault| fault.contains("xx.toml") && fault.contains(said)), "{faults:?}");
+                let faults = Catalog::read(&config("\"en\""), &folder).expect_err(expected);
+                assert!(faults.iter().any(|fault| fault.contains("xx.toml") && fault.contains(expected)), "{faults:?}");
             }
             fs::remove_dir_all(&folder).expect("removed");
         }

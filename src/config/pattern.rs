@@ -1,4 +1,4 @@
-//! Which hosts and paths a route is for, and which of two patterns is the more specific.
+//! Which hosts and paths does a route match, and which of two patterns is more specific?
 
 use super::super::http::path;
 use std::cmp::Ordering;
@@ -6,16 +6,16 @@ use std::cmp::Ordering;
 /// A route's `host`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Host {
-    /// This one, in lower case.
+    /// This host, in lower case.
     Exact(String),
-    /// Any below it: `.example.com` for `*.example.com`.
+    /// Any subdomain: `.example.com` for `*.example.com`.
     Suffix(String),
-    /// Any.
+    /// Any host.
     Any,
 }
 
 impl Host {
-    /// Reads `www.example.com` or `*.example.com`.
+    /// Parses `www.example.com` or `*.example.com`.
     ///
     /// # Errors
     /// A sentence when it is neither.
@@ -38,7 +38,7 @@ impl Host {
         }
     }
 
-    /// Whether a request for `host` (no port, lower case) is meant.
+    /// Whether it matches `host` (without port, in lower case).
     #[must_use]
     pub fn matches(&self, host: &str) -> bool {
         match self {
@@ -48,7 +48,7 @@ impl Host {
         }
     }
 
-    /// `Less` = more specific: exact, then the longest suffix, then any.
+    /// `Less` = more specific: exact, then the longest suffix, then any host.
     #[must_use]
     pub fn specificity(&self, other: &Self) -> Ordering {
         let rank = |host: &Self| match host {
@@ -63,23 +63,23 @@ impl Host {
 /// One segment of a path pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Segment {
-    /// These very characters, in normal form.
+    /// Exactly this segment, in normal form.
     Literal(String),
-    /// Any one segment that is not empty, under this name.
+    /// Any one non-empty segment, captured under this name.
     Parameter(String),
 }
 
 /// A route's `path`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
-    /// From the left.
+    /// From left to right.
     pub segments: Vec<Segment>,
-    /// Whether anything may follow (`/*`).
+    /// Whether any segments may follow (`/*`).
     pub rest: bool,
 }
 
 impl Pattern {
-    /// Reads `/exact`, `/prefix/*` or `/users/{id}/posts`.
+    /// Parses `/exact`, `/prefix/*` or `/users/{id}/posts`.
     ///
     /// # Errors
     /// A sentence when it is none of them.
@@ -95,7 +95,7 @@ impl Pattern {
             None => (body, false),
         };
         let mut segments: Vec<Segment> = Vec::new();
-        // A final slash makes no other path: see `matches`.
+        // A trailing slash makes no difference: see `matches`.
         for part in body.strip_suffix('/').unwrap_or(body).split('/').filter(|_| !body.is_empty()) {
             let segment = match part.strip_prefix('{').map(|name| name.strip_suffix('}')) {
                 Some(Some(name)) if is_name(name) => Segment::Parameter(name.to_owned()),
@@ -121,8 +121,8 @@ impl Pattern {
         Ok(Self { segments, rest })
     }
 
-    /// The parameters of `path` (normal form) when it is meant, with or without a final slash: what
-    /// guards `/account` guards `/account/`.
+    /// The parameters of `path` (in normal form) when it matches. A trailing slash is ignored, so a route that
+    /// guards `/account` also guards `/account/`.
     #[must_use]
     pub fn matches<'p>(&self, path: &'p str) -> Option<Vec<(&str, &'p str)>> {
         let body = path.strip_prefix('/')?;
@@ -156,7 +156,7 @@ impl Pattern {
         ranks(self).cmp(&ranks(other))
     }
 
-    /// Whether both are for the same paths, whatever their parameters are called.
+    /// Whether both match the same paths, ignoring the names of parameters.
     #[must_use]
     pub fn same_paths(&self, other: &Self) -> bool {
         self.rest == other.rest
@@ -168,7 +168,7 @@ impl Pattern {
             })
     }
 
-    /// Whether a parameter of this name is captured.
+    /// Whether it captures a parameter of this name.
     #[must_use]
     pub fn captures(&self, name: &str) -> bool {
         self.segments.iter().any(|segment| matches!(segment, Segment::Parameter(known) if known == name))

@@ -1,7 +1,7 @@
-//! Which origins stand together, and on what terms are they asked?
+//! Which origins form a pool, and how are requests sent to them?
 
 use super::super::http::date::Millis;
-use super::raw::{Addressed, Algorithm, Down};
+use super::raw::{Algorithm, Down, HostMode};
 use super::setting::Setting;
 
 /// Checked `[[pool]]`.
@@ -9,56 +9,56 @@ use super::setting::Setting;
 pub struct Pool {
     /// Unique name.
     pub name: String,
-    /// Place in [`super::Config::regions`].
+    /// Index into [`super::Config::regions`].
     pub region: Option<usize>,
     /// At least one.
     pub origins: Vec<Origin>,
-    /// Path for the health page and the prober.
+    /// Path that the health page and health checks request.
     pub health: String,
-    /// What `Usher-Assertion` calls it.
+    /// The `aud` of `Usher-Assertion` for it.
     pub service: String,
-    /// Which address origins see.
-    pub host: Addressed,
-    /// Whether answers that name an origin's own address name the visitor's instead.
+    /// Which host name and `Origin` its origins receive.
+    pub host: HostMode,
+    /// Whether an origin's own address in a response is replaced by the visitor's.
     pub rewrite: bool,
-    /// How one of the origins is picked.
+    /// Algorithm that selects one of the origins.
     pub balance: Algorithm,
-    /// What is hashed, where hashing decides.
+    /// Input of the hash, for hashing algorithms.
     pub hash: HashBy,
-    /// Whether a visitor stays with an origin.
+    /// Whether a sticky session keeps a visitor on one origin.
     pub affinity: bool,
-    /// How far apart isolates tell one another of their origins.
+    /// Interval at which isolates exchange statistics about the origins.
     pub sync: Millis,
-    /// How long an origin that is back gets less than its share.
+    /// How long a recovered origin gets less than its share of requests.
     pub slow_start: Millis,
-    /// How the origins are asked how they are.
+    /// Active health checks.
     pub probe: Option<Probe>,
-    /// When an origin that fails is left alone.
+    /// When a failing origin is ejected (outlier ejection).
     pub ejection: Ejection,
-    /// What happens when no origin is fit.
+    /// What happens when no origin is healthy.
     pub down: Down,
-    /// Place in [`super::Config::pools`] of the pool that serves then.
+    /// Index into [`super::Config::pools`] of the pool that serves then.
     pub fallback: Option<usize>,
-    /// What is asked a second time.
+    /// Which requests are retried.
     pub retry: Retry,
-    /// How long one origin may take until its answer begins.
+    /// Timeout of one attempt until the response begins.
     pub first_byte: Option<Millis>,
-    /// How long nothing may come of an answer that has begun; 0 = for ever.
+    /// Idle timeout of a response body that has begun; 0 = none.
     pub idle: Millis,
-    /// Requests that an origin is given at one time.
+    /// Maximum number of concurrent requests per origin.
     pub max_in_flight: Option<u32>,
-    /// How replicas are read from.
+    /// Rules for reads from replicas.
     pub replicas: Replicas,
 }
 
 impl Pool {
-    /// Whether some of its origins are only read from.
+    /// Whether some of its origins are replicas.
     #[must_use]
     pub fn is_replicated(&self) -> bool {
         self.origins.iter().any(|origin| origin.replica)
     }
 
-    /// Whether its prober has anything to say: alone and unprobed an origin is asked whatever happens.
+    /// Whether the prober has data that selection uses: a single origin without health checks is always selected.
     #[must_use]
     pub fn is_watched(&self) -> bool {
         self.origins.len() > 1 || self.probe.is_some()
@@ -72,23 +72,23 @@ pub struct Origin {
     pub name: String,
     /// Base URL without a trailing slash, or `service:BINDING`.
     pub url: Setting,
-    /// Its share beside the others', 0 to 1000.
+    /// Its weight relative to the other origins, 0 to 1000.
     pub weight: u32,
-    /// Whether it is only read from.
+    /// Whether it is a replica, which gets reads only.
     pub replica: bool,
-    /// Place in [`super::Config::regions`].
+    /// Index into [`super::Config::regions`].
     pub region: Option<usize>,
 }
 
-/// What is hashed to find an origin.
+/// Input of the hash that selects an origin.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum HashBy {
-    /// The visitor's address; of IPv6 the first 64 bits, which are one household's.
+    /// The visitor's address; for IPv6 its first 64 bits, which are one subscriber's network.
     #[default]
     Ip,
-    /// Who is signed in.
+    /// The user who is signed in.
     User,
-    /// The path.
+    /// The request's path.
     Path,
     /// A cookie's value.
     Cookie(String),
@@ -99,61 +99,61 @@ pub enum HashBy {
 /// Checked `probe`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {
-    /// How far apart.
+    /// Interval between health checks.
     pub every: Millis,
-    /// How long an origin may take.
+    /// Timeout of one health check.
     pub timeout: Millis,
-    /// So many good ones and an origin is up.
+    /// Consecutive successes after which an origin is up.
     pub rise: u32,
-    /// So many bad ones and it is down.
+    /// Consecutive failures after which it is down.
     pub fall: u32,
-    /// Method.
+    /// Request method.
     pub method: String,
-    /// Fields that go along.
+    /// Request fields to send.
     pub headers: Vec<(String, String)>,
-    /// Ranges of good statuses, both ends included.
+    /// Ranges of statuses that count as healthy, both ends included.
     pub expect: Vec<(u16, u16)>,
-    /// What the body has to contain.
+    /// Text that the body must contain.
     pub body: Option<String>,
-    /// Location hints to ask from.
+    /// Cloudflare's location hints to check from.
     pub locations: Vec<String>,
-    /// From how many of them an origin has to be good.
+    /// Number of locations from which an origin must be healthy.
     pub quorum: usize,
 }
 
 /// Checked `ejection`.
 #[derive(Debug, Clone, Copy)]
 pub struct Ejection {
-    /// So many failures one after the other; 0 = never.
+    /// Consecutive failures that eject an origin; 0 = never.
     pub failures: u32,
-    /// For this long, times how often it was.
+    /// Duration of an ejection, multiplied by the number of ejections so far.
     pub base: Millis,
-    /// For this long at most.
+    /// Maximum duration of an ejection.
     pub max: Millis,
 }
 
 /// Checked `retry`.
 #[derive(Debug, Clone)]
 pub struct Retry {
-    /// Origins that one request is sent to.
+    /// Maximum number of origins that one request is sent to.
     pub attempts: u32,
-    /// Second attempts in a hundred requests.
+    /// Retry budget: retries per hundred requests.
     pub budget: u32,
-    /// Statuses that another origin is asked after.
+    /// Statuses that cause a retry at another origin.
     pub on: Vec<u16>,
-    /// Bytes of the largest request body that is held.
+    /// Largest request body that is buffered for a retry, in bytes.
     pub max_body: u64,
-    /// Whether slow ones are hedged.
+    /// Whether slow attempts are hedged.
     pub hedge: bool,
 }
 
 /// Checked `replicas`.
 #[derive(Debug, Clone, Copy)]
 pub struct Replicas {
-    /// So long after a write whoever wrote reads from the primary, without positions.
+    /// How long after a write its visitor reads from the primary, when the origins report no positions.
     pub window: Millis,
-    /// A replica further behind is not read from.
+    /// Maximum replica lag; a replica further behind gets no reads.
     pub max_lag: Millis,
-    /// How long a read may wait for a replica.
+    /// How long a read may wait for a replica to catch up.
     pub wait: Millis,
 }

@@ -1,10 +1,10 @@
-//! What is wrong with the file?
+//! What is wrong with the configuration file?
 
-/// Something in the file that cannot be accepted.
+/// One invalid value or key in the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{key}`: {sentence}")]
 pub struct Problem {
-    /// Where: `route[2].auth` (counted from 0, as the file lists them).
+    /// The key, such as `route[2].auth` (indices count from 0, in the order of the file).
     pub key: String,
     /// What was found and what is allowed.
     pub sentence: String,

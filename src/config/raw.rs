@@ -1,7 +1,7 @@
-//! What may stand in `usher.toml`, key by key, before anything is checked.
+//! Which keys may `usher.toml` contain? Every key as parsed, before it is checked.
 //!
-//! The same shape is read twice: from TOML when the crate is built, and from the JSON that the
-//! build embeds when an isolate starts.
+//! The same types are parsed twice: from TOML at build time, and from the JSON that the build embeds when an
+//! isolate starts.
 
 mod identity;
 mod plain;
@@ -11,7 +11,7 @@ mod shard;
 
 pub use identity::{ApiKey, Assertion, Authenticator, Cors, Fail, Issuer, Require};
 pub use plain::Plain;
-pub use pool::{Addressed, Algorithm, Down, Origin, Pool, Probe, Retry, Table};
+pub use pool::{Algorithm, Down, HostMode, Origin, Pool, Probe, Retry, Table};
 pub use route::{Auth, Cache, Pools, Redirect, Route, Shared};
 pub use shard::{Shard, ShardBy, Shards, Values};
 
@@ -28,7 +28,7 @@ pub struct Raw {
     pub ledger: Ledger,
     /// `[cache]`
     pub cache: Memory,
-    /// `[locale]`; without it nothing about language is touched.
+    /// `[locale]`; without it no locale is negotiated.
     pub locale: Option<Locale>,
     /// `[log]`
     pub log: Log,
@@ -48,29 +48,29 @@ pub struct Raw {
     pub route: Vec<Route>,
 }
 
-/// `[session]`: how sessions live and where they are kept.
+/// `[session]`: lifetimes, cookie and limits of sessions.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Session {
-    /// Name of the cookie; on https it is prefixed with `__Host-`.
+    /// Name of the cookie; on https the prefix `__Host-` is added.
     pub cookie: String,
     /// A session unused for this long is over.
     pub idle: String,
     /// A session is over this long after sign-in, used or not.
     pub absolute: String,
-    /// How long an isolate trusts a record it has read.
+    /// How long an isolate trusts a session record it has read.
     pub memo: String,
-    /// How many records an isolate remembers.
+    /// How many session records an isolate keeps in memory.
     pub memo_entries: usize,
-    /// How long the session store may take to answer.
+    /// Timeout of a session store request.
     pub deadline: String,
-    /// How long the token that a session had before its rights changed stands, for the session as it was.
+    /// How long a session's previous token stays valid after its rights change, with the rights from before.
     pub grace: String,
-    /// Path of the page a browser without a session is sent to.
+    /// Path of the page that a browser without a session is redirected to.
     pub sign_in: Option<String>,
-    /// How long a session lives, used or not, that was started with `remember`.
+    /// Lifetime of a session started with `remember`, used or not.
     pub remember: Option<String>,
-    /// Failed sign-ins of one account or address, in a quarter of an hour, before they have to wait.
+    /// Failed sign-ins of one account or address within 15 minutes before the next one has to wait.
     pub attempts: u32,
 }
 
@@ -91,15 +91,15 @@ impl Default for Session {
     }
 }
 
-/// `[ledger]`: how soon a purge or a sign-out holds everywhere.
+/// `[ledger]`: how soon a purge or a sign-out holds in every isolate.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ledger {
-    /// An isolate reads new pages at most this far apart.
+    /// Maximum interval at which an isolate reads new pages of the ledger.
     pub max_delay: String,
-    /// While the book cannot be read, the last view serves for this long.
+    /// How long an isolate uses its last view while the ledger cannot be read.
     pub max_outage: String,
-    /// How long the book may take to answer.
+    /// Timeout of a ledger request.
     pub deadline: String,
 }
 
@@ -109,13 +109,13 @@ impl Default for Ledger {
     }
 }
 
-/// `[cache]`: the first level, which is an isolate's own memory.
+/// `[cache]`: the first cache level, an isolate's own memory.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Memory {
-    /// Bytes of all answers that an isolate remembers; the least recently used leave first.
+    /// Total size of the responses in an isolate's memory; the least recently used are evicted first.
     pub memory: String,
-    /// Bytes of the largest answer that it remembers.
+    /// Size of the largest response kept in memory.
     pub memory_object: String,
 }
 
@@ -125,13 +125,13 @@ impl Default for Memory {
     }
 }
 
-/// `[locale]`: the languages spoken here and how one is chosen.
+/// `[locale]`: the supported locales and how one is negotiated.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Locale {
-    /// Language tags (BCP 47) that the site speaks.
+    /// Language tags (BCP 47) that the site supports.
     pub supported: Vec<String>,
-    /// The one spoken when nothing else decides; the first supported one when left out.
+    /// The locale used when nothing else decides; the first supported one when left out.
     pub default: Option<String>,
     /// Name of the query parameter that chooses a locale.
     pub query: String,
@@ -139,12 +139,12 @@ pub struct Locale {
     pub cookie: String,
     /// Whether `/de/about` means `/about` in German.
     pub prefix: bool,
-    /// Whether a browser asking for `/about` is redirected to `/de/about`.
+    /// Whether a browser that requests `/about` is redirected to `/de/about`.
     pub redirect: bool,
-    /// How a wish finds a locale.
+    /// How a requested tag is matched to a locale.
     #[serde(rename = "match")]
     pub matching: Match,
-    /// Country code (ISO 3166-1) to locale, when the header decides nothing.
+    /// Country code (ISO 3166-1) to locale, used when the `Accept-Language` field decides nothing.
     pub countries: BTreeMap<String, String>,
 }
 
@@ -167,14 +167,14 @@ impl Default for Locale {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Match {
-    /// The nearest by CLDR's distances: `es-MX` finds `es-419`, `zh-TW` finds `zh-Hant`.
+    /// The nearest locale by CLDR's distances: `es-MX` selects `es-419`, `zh-TW` selects `zh-Hant`.
     #[default]
     Cldr,
-    /// The tag, then ever shorter prefixes of it (RFC 4647 3.4).
+    /// Lookup: the tag, then ever shorter prefixes of it (RFC 4647 3.4).
     Lookup,
 }
 
-/// `[log]`: what is written about a request.
+/// `[log]`: what is logged about a request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
@@ -188,25 +188,25 @@ impl Default for Log {
     }
 }
 
-/// `[[region]]`: a place that origins stand in.
+/// `[[region]]`: a region in which origins are.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Region {
-    /// Unique name; the origin sees it as `X-Region`.
+    /// Unique name; forwarded to the origin as `X-Region`.
     pub name: String,
-    /// Degrees north, -90 to 90.
+    /// Latitude in degrees north, -90 to 90.
     #[serde(default)]
     pub latitude: Option<f64>,
-    /// Degrees east, -180 to 180.
+    /// Longitude in degrees east, -180 to 180.
     #[serde(default)]
     pub longitude: Option<f64>,
-    /// Countries (ISO 3166-1) served from here when coordinates are unknown.
+    /// Countries (ISO 3166-1) served from this region when coordinates are unknown.
     #[serde(default)]
     pub countries: Vec<String>,
-    /// Continents (AF AN AS EU NA OC SA) served from here when the country is in no list.
+    /// Continents (AF AN AS EU NA OC SA) served from this region when no region lists the country.
     #[serde(default)]
     pub continents: Vec<String>,
-    /// Serves everybody else; the first region when none says so.
+    /// Whether it serves all other visitors; the first region does when none has `default`.
     #[serde(default)]
     pub default: bool,
 }

@@ -1,4 +1,4 @@
-//! Which requests go where, and on what terms?
+//! Which requests does a route match, and how are they authenticated, forwarded and cached?
 
 use super::super::http::date::Millis;
 use super::identity::Cors;
@@ -11,67 +11,67 @@ use super::setting::Setting;
 pub struct Route {
     /// Unique name.
     pub name: String,
-    /// Hosts it is for.
+    /// Hosts it matches.
     pub host: Host,
-    /// Paths it is for.
+    /// Paths it matches.
     pub path: Pattern,
-    /// Methods it is for; all when empty.
+    /// Methods it matches; all when empty.
     pub methods: Vec<String>,
-    /// Whether it is asked who is asking.
+    /// Whether requests are authenticated.
     pub auth: Auth,
-    /// By which credentials, in this order.
+    /// Credentials that are accepted, tried in this order.
     pub by: Vec<Authenticator>,
-    /// Whose tokens are taken: places in [`Config::issuers`].
+    /// Issuers whose tokens are accepted: indices into [`super::Config::issuers`].
     pub issuers: Vec<usize>,
-    /// What whoever asks must have.
+    /// Roles, scopes and claims that the visitor must have.
     pub require: Require,
-    /// They proved who they are at most so long ago.
+    /// Maximum time since the visitor last authenticated.
     pub max_auth_age: Option<Millis>,
-    /// What happens while it cannot be found out who is asking.
+    /// What happens while authentication is unavailable.
     pub fail: Fail,
-    /// Whether the origin is handed the visitor's own token or key.
+    /// Whether the visitor's own token or API key is forwarded to the origin.
     pub forward_token: bool,
-    /// Other sites whose pages may make browsers send unsafe requests with a session.
+    /// Other sites whose pages may cause unsafe requests with a session cookie (CSRF exceptions).
     pub trusted_origins: Vec<String>,
-    /// Which other sites' scripts may read the answers.
+    /// Which other sites' scripts may read the responses.
     pub cors: Option<Cors>,
-    /// Whether its unsafe requests are attempts to sign in.
+    /// Whether its unsafe requests are sign-in attempts, which are throttled.
     pub throttle: bool,
     /// Where its requests go.
     pub target: Target,
-    /// The pools that its requests may go to, those of canary, shadow and fallback too: places in
+    /// Pools that may get its requests, with those of canary, shadow and fallback: indices into
     /// [`super::Config::pools`], each once.
     pub pools: Vec<usize>,
-    /// Who gets another pool.
+    /// The share of visitors that gets another pool.
     pub canary: Option<Canary>,
-    /// Which pool is shown a share of the safe requests: a place in [`Config::pools`], in a hundred.
+    /// Shadow: index into [`super::Config::pools`], and the percentage of safe requests copied to that pool.
     pub shadow: Option<(usize, u32)>,
-    /// Until the origin's answer begins.
+    /// How long the origin may take until its response begins.
     pub deadline: Millis,
-    /// Whether `Usher-Session` is honoured.
+    /// Whether the origin's `Usher-Session` field may start and end sessions.
     pub sessions: bool,
-    /// Whether the origin's answers may purge.
+    /// Whether the origin's responses may purge.
     pub purges: bool,
     /// Whether the locale is negotiated.
     pub localized: bool,
-    /// Whether the origin is asked for the path without its locale prefix.
+    /// Whether the path is forwarded without its locale prefix.
     pub strip_prefix: bool,
-    /// Whether answers may be stored.
+    /// Cache rules; `None` = responses are not stored.
     pub cache: Option<Cache>,
-    /// Tags of every stored answer.
+    /// Tags added to every stored response.
     pub tags: Vec<String>,
 }
 
 /// Checked `canary` of a route.
 #[derive(Debug, Clone)]
 pub struct Canary {
-    /// Place in [`Config::pools`].
+    /// Index into [`super::Config::pools`].
     pub pool: usize,
-    /// Visitors in a hundred, once it is resolved.
+    /// Percentage of visitors, once it is resolved.
     pub percent: Setting,
-    /// Failures in a hundred answers at which it is given up.
+    /// Percentage of failed responses at which the canary is aborted.
     pub abort_errors: Option<u32>,
-    /// It is given up when one answer in a hundred takes longer.
+    /// The canary is aborted when its 99th percentile latency exceeds this.
     pub abort_p99: Option<Millis>,
 }
 
@@ -80,18 +80,18 @@ pub struct Canary {
 pub enum Target {
     /// Files of the ASSETS binding.
     Static,
-    /// Places in [`Config::pools`].
+    /// Indices into [`super::Config::pools`].
     Pools(Vec<usize>),
-    /// A place in [`Config::shards`].
+    /// Index into [`super::Config::shards`].
     Shards(usize),
-    /// Elsewhere.
+    /// A redirect.
     Redirect {
         /// Path or URL with `{parameters}`.
         to: String,
         /// 301, 302, 303, 307 or 308.
         status: u16,
     },
-    /// A fixed answer.
+    /// A fixed response.
     Respond {
         /// 200 to 599.
         status: u16,
@@ -100,44 +100,44 @@ pub enum Target {
         /// Media type.
         media: String,
     },
-    /// What would have been forwarded.
+    /// Responds with the request that would have been forwarded.
     Echo,
-    /// Signing in with an issuer: its place in [`Config::issuers`].
+    /// Sign-in with an issuer: its index in [`super::Config::issuers`].
     SignIn(usize),
 }
 
 /// Checked `cache` of a route.
 #[derive(Debug, Clone)]
 pub struct Cache {
-    /// Lifetime of an answer that states none.
+    /// Lifetime of a response that states none.
     pub ttl: Option<Millis>,
-    /// Whether a lifetime may be guessed from `Last-Modified`.
+    /// Whether a lifetime may be derived from `Last-Modified` (heuristic freshness).
     pub heuristic: bool,
-    /// Longest lifetime of an answer with a status of 400 and above.
+    /// Maximum lifetime of a response with a status of 400 or above.
     pub negative: Millis,
-    /// Statuses that are stored although one client's request may have provoked them.
+    /// Statuses that are stored although a single visitor's malformed request may have caused them.
     pub statuses: Vec<u16>,
-    /// How long a stale answer serves while it is asked for anew.
+    /// How long a stale response is served while it is revalidated.
     pub stale_while_revalidate: Option<Millis>,
-    /// How long a stale answer serves while the origin fails.
+    /// How long a stale response is served while the origin fails.
     pub stale_if_error: Option<Millis>,
-    /// Bytes of the largest answer that is stored.
+    /// Largest response that is stored, in bytes.
     pub max_body: u64,
-    /// Who may be given an answer made for a signed-in visitor.
+    /// Which visitors may get a response stored for a signed-in visitor.
     pub shared: Option<Shared>,
-    /// Query parameters that make a different answer; all when `None`.
+    /// Query parameters that are part of the cache key; all when `None`.
     pub query: Option<Vec<String>>,
-    /// Query parameters that make no different answer; `utm_*` is a prefix.
+    /// Query parameters left out of the cache key; `utm_*` is a prefix.
     pub ignore: Vec<String>,
-    /// Whether the order of query parameters makes no different answer.
+    /// Whether query parameters are sorted in the cache key.
     pub sort: bool,
-    /// Whether a visitor's `Cache-Control` is obeyed.
+    /// Whether the request's `Cache-Control` is obeyed.
     pub request_directives: bool,
-    /// Whether the origin is asked through Cloudflare's Workers Cache.
+    /// Whether requests to the origin go through Cloudflare's Workers Cache.
     pub workers_cache: bool,
 }
 
-/// Query parameters that tell where a visitor came from, and nothing of what they want to see.
+/// Tracking parameters: they identify a visitor's source and do not change the response.
 pub const TRACKERS: [&str; 17] = [
     "utm_*",
     "gclid",

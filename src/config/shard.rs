@@ -1,26 +1,26 @@
-//! Which pool has which part of the data?
+//! Which pool holds which part of the data?
 
 use super::raw::{ShardBy, Values};
-use super::setting::{Bad, Setting, Unset};
+use super::setting::{Bad, Setting, SettingError};
 
 /// Checked `[[shards]]`.
 #[derive(Debug, Clone)]
 pub struct Shards {
     /// Unique name.
     pub name: String,
-    /// How a key finds its shard.
+    /// How a key is mapped to a shard.
     pub by: ShardBy,
-    /// What of a request is the key.
+    /// Which part of a request is the shard key.
     pub key: ShardKey,
-    /// How keys of a range are read.
+    /// Type of the keys of a range map.
     pub values: Values,
-    /// The map as it is.
+    /// The current map.
     pub map: Vec<Shard>,
-    /// Grows with each change of the map.
+    /// Version of the map; increases with each change.
     pub version: u64,
-    /// The map that data is being moved to; empty when there is no move.
+    /// The new map that data is being moved to; empty when there is no move.
     pub next: Vec<Shard>,
-    /// How far that move is.
+    /// Phase of that move.
     phase: Setting,
 }
 
@@ -31,36 +31,36 @@ impl Shards {
         Self { name, by: raw.by, key, values: raw.values, map, version, next, phase }
     }
 
-    /// How far the move is, if there is one.
+    /// Phase of the move, if there is one.
     #[must_use]
     pub fn phase(&self) -> Option<Phase> {
         (!self.next.is_empty()).then(|| Phase::parse(self.phase.text()).unwrap_or_default())
     }
 
-    pub(super) fn resolve(&mut self, var: impl Fn(&str) -> Option<String>) -> Result<(), Unset> {
+    pub(super) fn resolve(&mut self, var: impl Fn(&str) -> Option<String>) -> Result<(), SettingError> {
         self.phase.resolve(var, phase)
     }
 }
 
-/// How far a move is.
+/// Phase of a move from the old map to the new one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Phase {
-    /// The old map; an origin that says 421 sends to the new one.
+    /// The old map; a 421 response sends the request to the new one.
     #[default]
     Prepare,
-    /// The old map; what is not found there (404) is read by the new one.
+    /// The old map; a read that gets 404 is repeated by the new one.
     DualRead,
-    /// The new map; what is not found there (404) is read by the old one.
+    /// The new map; a read that gets 404 is repeated by the old one.
     Cut,
     /// The new map.
     Retire,
 }
 
 impl Phase {
-    /// Reads its word.
+    /// Parses a phase's name; `None` when it is not one.
     #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Some(match word {
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name {
             "prepare" => Self::Prepare,
             "dual_read" => Self::DualRead,
             "cut" => Self::Cut,
@@ -70,27 +70,27 @@ impl Phase {
     }
 }
 
-/// How far a move of shards is.
+/// Accepts the name of a [`Phase`].
 pub(super) fn phase(text: String) -> Result<String, Bad> {
-    if Phase::parse(&text).is_some() { Ok(text) } else { Err(Unset::NotAPhase) }
+    if Phase::parse(&text).is_some() { Ok(text) } else { Err(SettingError::NotAPhase) }
 }
 
-/// What of a request is its key.
+/// Which part of a request is its shard key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShardKey {
     /// A parameter of the route's path.
     Path(String),
     /// A query parameter.
     Query(String),
-    /// A field.
+    /// A header field.
     Header(String),
     /// A cookie.
     Cookie(String),
-    /// A claim of the token, or what the session keeps under this name.
+    /// A claim of the token, or the member of this name in the session's data.
     Claim(String),
-    /// Who is signed in.
+    /// The user who is signed in.
     User,
-    /// Where the visitor is.
+    /// The visitor's country and continent.
     Place,
 }
 
@@ -99,33 +99,33 @@ pub enum ShardKey {
 pub struct Shard {
     /// Unique in its map.
     pub name: String,
-    /// Place in [`super::Config::pools`].
+    /// Index into [`super::Config::pools`].
     pub pool: usize,
-    /// Its share of the slots.
+    /// Its share of the slots, relative to the other shards.
     pub weight: u32,
-    /// The first key it has.
+    /// Lower bound of its keys, included.
     pub from: Option<Bound>,
-    /// The first key it does not have.
+    /// Upper bound of its keys, excluded.
     pub to: Option<Bound>,
-    /// Countries it has.
+    /// Countries whose visitors it serves.
     pub countries: Vec<String>,
-    /// Continents it has.
+    /// Continents whose visitors it serves.
     pub continents: Vec<String>,
-    /// Whether it has everybody else.
+    /// Whether it serves visitors from anywhere else.
     pub default: bool,
 }
 
-/// A place in the order of keys.
+/// A key as an ordered value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Bound {
-    /// Of numbers, and of times: 20261124, 202611, 20264.
+    /// A number, or a day, month or quarter as one: 20261124, 202611, 20264.
     Number(i64),
-    /// Of texts.
+    /// A text, in byte order.
     Text(String),
 }
 
 impl Values {
-    /// A key's place in the order, if it is such a key.
+    /// Parses a key as this type; `None` when it is not one.
     #[must_use]
     pub fn read(self, text: &str) -> Option<Bound> {
         let number = |from: usize, to: usize| -> Option<i64> {

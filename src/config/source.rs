@@ -1,6 +1,6 @@
-//! Reads `usher.toml` where it is text: file, line, key, what was found, what is allowed.
+//! Reads `usher.toml` as text. Each problem names file, line, key, what was found and what is allowed.
 //!
-//! Exists natively only (the build script and the tests); in the wasm there is no TOML.
+//! Compiled natively only (build script and tests); the wasm module contains no TOML parser.
 
 mod mistake;
 
@@ -10,12 +10,12 @@ use std::fmt;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use toml::de::{DeTable, DeValue};
 
-/// Problems of one file, each with its line.
+/// The problems of one file, each with its line number.
 #[derive(Debug)]
 pub struct Faults {
-    /// The file's name, as given.
+    /// The file's name, as passed to [`read`].
     pub file: String,
-    /// Line (from 1) and problem.
+    /// Line number (from 1) and problem.
     pub found: Vec<(usize, Problem)>,
 }
 
@@ -33,7 +33,7 @@ impl std::error::Error for Faults {}
 /// Reads and checks a file's text.
 ///
 /// # Errors
-/// All problems of the first stage that found any: syntax, then keys and types, then meaning.
+/// All problems of the first stage that finds any: syntax, then keys and types, then the checks of [`Config::check`].
 pub fn read(text: &str, file: &str) -> Result<(Raw, Config), Faults> {
     let faults = |found| Faults { file: file.to_owned(), found };
     let raw = parse(text).map_err(|fault| faults(vec![fault]))?;
@@ -46,7 +46,7 @@ pub fn read(text: &str, file: &str) -> Result<(Raw, Config), Faults> {
     Ok((raw, config.with_languages(&table)))
 }
 
-/// The table of a configuration's languages; nothing where it is not used.
+/// The table for [`super::Matcher`]; empty for `match = "lookup"` or a single supported locale.
 #[must_use]
 pub fn languages(config: &Config) -> String {
     let locales = &config.locales;
@@ -57,7 +57,7 @@ pub fn languages(config: &Config) -> String {
     }
 }
 
-/// [`Languages::table`], remembered: it takes a while, and the same are asked for again.
+/// [`Languages::table`], memoized: it is slow, and callers repeat the same arguments.
 #[must_use]
 pub fn table(supported: &[String], default: usize) -> String {
     static LANGUAGES: LazyLock<Languages> = LazyLock::new(Languages::new);
@@ -84,7 +84,7 @@ fn parse(text: &str) -> Result<Raw, (usize, Problem)> {
     })
 }
 
-/// The line of `route[2].cache.ttl`, or of its nearest ancestor that is written.
+/// The line number of a key such as `route[2].cache.ttl`, or of its nearest ancestor in the file.
 fn line_of(text: &str, table: &DeTable<'_>, key: &str) -> usize {
     let mut start = 0;
     let mut here = Some(table);

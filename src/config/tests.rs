@@ -2,7 +2,7 @@ use super::source::read;
 use super::*;
 use proptest::prelude::*;
 
-const LEAST: &str = "[[route]]\nname = \"all\"\npath = \"/*\"\necho = true\n";
+const MINIMAL: &str = "[[route]]\nname = \"all\"\npath = \"/*\"\necho = true\n";
 
 fn faults(text: &str) -> String {
     match read(text, "usher.toml") {
@@ -12,8 +12,8 @@ fn faults(text: &str) -> String {
 }
 
 #[test]
-fn the_least_file_is_one_route() {
-    let config = read(LEAST, "usher.toml").map(|(_, config)| config);
+fn the_minimal_file_is_one_route() {
+    let config = read(MINIMAL, "usher.toml").map(|(_, config)| config);
     let config = config.expect("the least file");
     assert_eq!(config.locales.supported, ["en"]);
     assert_eq!(config.session.idle, 12 * 3_600_000);
@@ -30,8 +30,8 @@ fn the_embedded_form_reads_back_as_the_same_configuration() {
 }
 
 #[test]
-fn a_fault_names_file_line_key_what_was_found_and_what_is_allowed() {
-    for (text, said) in [
+fn an_error_names_file_line_key_what_was_found_and_what_is_allowed() {
+    for (text, expected) in [
         (
             "[session]\nidle = \"12h\"\ncookies = \"x\"\n",
             "usher.toml:3: `session.cookies`: found an unknown key \"cookies\"; allowed: \"cookie\", \"idle\", \"absolute\", \"memo\", \"memo_entries\", \"deadline\", \"grace\", \"sign_in\", \"remember\", \"attempts\" (did you mean \"cookie\"?)\n",
@@ -57,13 +57,13 @@ fn a_fault_names_file_line_key_what_was_found_and_what_is_allowed() {
             "usher.toml:1: `route[0]`: found no target; allowed: exactly one of `static`, `pool`, `shards`, `redirect`, `respond`, `echo`, `sign_in`\n",
         ),
     ] {
-        assert_eq!(faults(text), said);
+        assert_eq!(faults(text), expected);
     }
     assert!(faults("a = = 1").starts_with("usher.toml:1: `(syntax)`: "));
 }
 
 #[test]
-fn meaningless_values_are_refused() {
+fn invalid_values_are_refused() {
     for (text, key) in [
         ("[session]\nidle = \"8d\"\n", "session.idle"),
         ("[session]\nidle = \"5s\"\n", "session.idle"),
@@ -123,13 +123,13 @@ fn meaningless_values_are_refused() {
         ),
         ("[[route]]\nname = \"a\"\npath = \"/a\"\nrespond = { status = 101 }\n", "route[0].respond.status"),
     ] {
-        let said = faults(&format!("{text}{LEAST}"));
-        assert!(said.contains(&format!("`{key}`: ")), "{text}\n{said}");
+        let found = faults(&format!("{text}{MINIMAL}"));
+        assert!(found.contains(&format!("`{key}`: ")), "{text}\n{found}");
     }
 }
 
 #[test]
-fn two_routes_that_claim_the_same_requests_are_refused() {
+fn two_routes_that_match_the_same_requests_are_refused() {
     let route = |name: &str, rest: &str| format!("[[route]]\nname = \"{name}\"\necho = true\n{rest}\n");
     let clash = |a: &str, b: &str| faults(&(route("a", a) + &route("b", b))).contains("`route[1].path`");
     assert!(clash("path = \"/x\"", "path = \"/x\""));
@@ -144,8 +144,8 @@ fn two_routes_that_claim_the_same_requests_are_refused() {
 }
 
 #[test]
-fn a_var_is_read_where_the_worker_runs_and_a_missing_one_is_named() {
-    let text = format!("[[pool]]\nname = \"p\"\norigins = [\"${{ORIGIN_URL}}\"]\n{LEAST}");
+fn vars_are_resolved_at_run_time_and_a_missing_one_is_named() {
+    let text = format!("[[pool]]\nname = \"p\"\norigins = [\"${{ORIGIN_URL}}\"]\n{MINIMAL}");
     let config = || read(&text, "usher.toml").expect("reads").1;
     let found =
         config().resolved(|name| (name == "ORIGIN_URL").then(|| "http://127.0.0.1:1/base/".into())).expect("set");
@@ -177,12 +177,12 @@ fn language_tags_have_one_canonical_case() {
 
 proptest! {
     #[test]
-    fn no_bytes_can_panic_the_reader(text in "\\PC{0,200}") {
+    fn no_text_panics_the_parser(text in "\\PC{0,200}") {
         let _ = read(&text, "usher.toml");
     }
 
     #[test]
-    fn no_value_can_panic_the_check(path in "[/a-z{}*%;.]{0,20}", host in "[*.a-z-]{0,12}", span in "[0-9]{0,22}[a-z]{0,2}", tag in "[A-Za-z0-9-]{0,20}") {
+    fn no_value_panics_the_check(path in "[/a-z{}*%;.]{0,20}", host in "[*.a-z-]{0,12}", span in "[0-9]{0,22}[a-z]{0,2}", tag in "[A-Za-z0-9-]{0,20}") {
         let mut raw = raw::Raw::default();
         raw.locale.get_or_insert_default().supported.push(tag);
         raw.route.push(raw::Route { name: "a".into(), path: path.clone(), host: Some(host), echo: true, deadline: Some(span), ..raw::Route::default() });
@@ -192,14 +192,14 @@ proptest! {
 }
 
 #[test]
-fn the_configuration_refuses_what_would_confuse() {
+fn ambiguous_issuer_settings_are_refused() {
     let faults = |rest: &str| {
         let text = format!(
             "[[issuer]]\nname = \"a\"\niss = \"https://i\"\naudience = [\"us\"]\n{rest}\n[[route]]\nname = \"r\"\npath = \"/*\"\necho = true\n"
         );
         source::read(&text, "t.toml").err().map(|faults| faults.to_string()).unwrap_or_default()
     };
-    for (rest, said) in [
+    for (rest, expected) in [
         (
             "algorithms = [\"HS256\", \"RS256\"]\nkeys = \"${K}\"",
             "t.toml:5: `issuer[0].algorithms`: found HS* beside others",
@@ -214,7 +214,7 @@ fn the_configuration_refuses_what_would_confuse() {
         ("algorithms = [\"RS256\"]\nask = [\"email\"]", "\"openid\" among them"),
     ] {
         let found = faults(rest);
-        assert!(found.contains(said), "{rest}: {found}");
+        assert!(found.contains(expected), "{rest}: {found}");
         assert!(!found.contains("hunter2"), "{found}");
     }
     let two = "algorithms = [\"RS256\"]\n[[issuer]]\nname = \"b\"\niss = \"https://j\"\naudience = [\"us\"]\nalgorithms = [\"RS256\"]";
@@ -222,10 +222,10 @@ fn the_configuration_refuses_what_would_confuse() {
 }
 
 #[test]
-fn a_value_of_the_wrong_kind_is_told_what_is_allowed_there() {
+fn an_error_about_a_wrong_type_states_what_is_allowed() {
     let route = |rest: &str| format!("[[route]]\nname = \"a\"\npath = \"/\"\nstatic = true\n{rest}\n");
     let pool = |rest: &str| format!("[[pool]]\nname = \"p\"\n{rest}\n");
-    for (text, said) in [
+    for (text, expected) in [
         (
             route("cache = { ttl = 300 }"),
             "`route[0].cache.ttl`: found 300; allowed: a duration with its unit (ms, s, m, h, d), such as \"5m\"",
@@ -258,20 +258,20 @@ fn a_value_of_the_wrong_kind_is_told_what_is_allowed_there() {
         ),
         ("locale = \"en\"\n".into(), "found \"en\"; allowed: a table"),
     ] {
-        let found = faults(&format!("{text}{LEAST}"));
-        assert!(found.contains(said), "{text}\n{found}");
+        let found = faults(&format!("{text}{MINIMAL}"));
+        assert!(found.contains(expected), "{text}\n{found}");
         assert_eq!(found.lines().count(), 1, "{found}");
     }
 }
 
 #[test]
-fn numbers_are_taken_where_they_are_plain() {
+fn numbers_are_accepted_without_quotes() {
     let text = "[[pool]]\nname = \"p\"\norigins = [\"http://x\", \"http://y\"]\nprobe = { expect = [200, \"300-399\"] }\n[[pool]]\nname = \"q\"\norigins = [\"http://z\"]\n[[shards]]\nname = \"s\"\nby = \"range\"\nkey = \"user\"\nvalues = \"number\"\nmap = [{ name = \"a\", pool = \"p\", to = 100 }, { name = \"b\", pool = \"q\", from = 100 }]\n[[route]]\nname = \"a\"\npath = \"/a\"\npool = \"p\"\ncanary = { pool = \"q\", percent = 10 }\n";
     assert_eq!(faults(text), "");
 }
 
 #[test]
-fn one_mistake_gives_one_message_and_two_give_two() {
+fn each_mistake_gives_exactly_one_error() {
     let pool = "[[pool]]\nname = \"p\"\norigins = [\"http://x\"]\n";
     let route = "[[route]]\nname = \"a\"\npath = \"/a\"\npool = \"p\"\n";
     let shards = |to: &str| {
@@ -296,27 +296,30 @@ fn one_mistake_gives_one_message_and_two_give_two() {
         (shards("2024-02-29"), vec![]),
         (shards("2026-04-31"), vec!["shards[0].map[0].to", "shards[0].map[1].from"]),
     ] {
-        let found = faults(&format!("{text}{LEAST}"));
+        let found = faults(&format!("{text}{MINIMAL}"));
         let named: Vec<&str> = found.lines().filter_map(|line| line.split('`').nth(1)).collect();
         assert_eq!(named, keys, "{found}");
     }
 }
 
 #[test]
-fn private_and_former_language_tags_are_taken() {
+fn private_use_and_grandfathered_language_tags_are_accepted() {
     let (_, config) = read(
-        &format!("[locale]\nsupported = [\"en\", \"X-Pirate\", \"en-x-dev\", \"i-klingon\", \"es-419\"]\n{LEAST}"),
+        &format!("[locale]\nsupported = [\"en\", \"X-Pirate\", \"en-x-dev\", \"i-klingon\", \"es-419\"]\n{MINIMAL}"),
         "usher.toml",
     )
     .expect("tags");
     assert_eq!(config.locales.supported, ["en", "x-pirate", "en-x-dev", "i-klingon", "es-419"]);
     let chosen = |tag: &str| {
-        let wishes = crate::locale::Wishes { header: Some(tag), ..crate::locale::Wishes::default() };
+        let wishes = crate::locale::Inputs { header: Some(tag), ..crate::locale::Inputs::default() };
         crate::locale::choose(&config.locales, &wishes).locale
     };
-    let wished = ["x-pirate", "en-x-dev", "EN-X-DEV", "en-x-other", "tlh", "i-klingon", "es-MX", "en-GB", "x-other"];
-    assert_eq!(wished.map(chosen), [1, 2, 2, 0, 3, 3, 4, 0, 0]);
+    let requested = ["x-pirate", "en-x-dev", "EN-X-DEV", "en-x-other", "tlh", "i-klingon", "es-MX", "en-GB", "x-other"];
+    assert_eq!(requested.map(chosen), [1, 2, 2, 0, 3, 3, 4, 0, 0]);
     for bad in ["x", "i", "x-", "e", "1a"] {
-        assert!(faults(&format!("[locale]\nsupported = [{bad:?}]\n{LEAST}")).contains("locale.supported[0]"), "{bad}");
+        assert!(
+            faults(&format!("[locale]\nsupported = [{bad:?}]\n{MINIMAL}")).contains("locale.supported[0]"),
+            "{bad}"
+        );
     }
 }

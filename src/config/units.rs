@@ -1,6 +1,6 @@
-//! Durations and sizes as people write them: `250ms`, `5s`, `10m`, `12h`, `7d`; `64KiB`, `25MiB`.
+//! Parses durations and sizes: `250ms`, `5s`, `10m`, `12h`, `7d`; `64KiB`, `25MiB`.
 
-/// Milliseconds of a duration, or `None` when it is not one (or longer than 366 days).
+/// Parses a duration into milliseconds; `None` when it is not one or longer than 366 days.
 #[must_use]
 pub fn duration(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -17,7 +17,7 @@ pub fn duration(text: &str) -> Option<u64> {
     count.parse::<u64>().ok()?.checked_mul(scale).filter(|&ms| ms <= longest)
 }
 
-/// Bytes of a size as people write it: `512B`, `64KiB`, `25MiB`; at most 1 GiB.
+/// Parses a size (`512B`, `64KiB`, `25MiB`) into bytes; `None` when it is not one or above 1 GiB.
 #[must_use]
 pub fn size(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -31,7 +31,7 @@ pub fn size(text: &str) -> Option<u64> {
     count.parse::<u64>().ok()?.checked_mul(scale).filter(|&bytes| bytes <= 1 << 30)
 }
 
-/// The name nearest to `found` among `known`, when it is near enough to be a slip of the finger.
+/// The name among `known` nearest to `found`, when it is near enough to be a typo (a third of its length in edits).
 #[must_use]
 pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_name_is_a_slip_of_the_finger_away() {
+    fn the_nearest_name_is_found_for_a_typo_only() {
         let known = ["deadline", "methods", "auth"];
         assert_eq!(nearest("dedline", known), Some("deadline"));
         assert_eq!(nearest("method", known), Some("methods"));
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn distances_are_levenshteins() {
+    fn distance_is_levenshtein_distance() {
         for (a, b, d) in [("", "", 0), ("kitten", "sitting", 3), ("", "abc", 3), ("flaw", "lawn", 2)] {
             assert_eq!(distance(a, b), d, "{a} {b}");
             assert_eq!(distance(b, a), d, "{b} {a}");

@@ -1,6 +1,6 @@
 //! Is this the URL of an origin?
 
-/// An origin's base URL without its trailing slash, when it is one.
+/// An origin's base URL without trailing slashes; `None` when the text is not one.
 #[must_use]
 pub fn base_url(text: &str) -> Option<String> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
@@ -9,7 +9,7 @@ pub fn base_url(text: &str) -> Option<String> {
     (plain && !authority.is_empty() && !authority.starts_with(':')).then(|| text.trim_end_matches('/').to_owned())
 }
 
-/// What an origin is asked by: a base URL, or `service:BINDING` for a Worker that is bound.
+/// An origin's address: a base URL, or `service:BINDING` for a bound Worker; `None` when the text is neither.
 #[must_use]
 pub fn origin_url(text: &str) -> Option<String> {
     match text.strip_prefix("service:") {
@@ -21,7 +21,7 @@ pub fn origin_url(text: &str) -> Option<String> {
     }
 }
 
-/// Whether a URL's answer can be believed: it comes by https, or from this very machine.
+/// Whether a response from a URL can be trusted: https, or http on this machine (localhost, 127.0.0.1).
 #[must_use]
 pub fn is_secure(text: &str) -> bool {
     let local = text.strip_prefix("http://").is_some_and(|rest| {

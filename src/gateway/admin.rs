@@ -17,7 +17,7 @@ use super::cache::Cache;
 use super::context::Context;
 use super::identity::Identities;
 use super::ledger::Ledger;
-use super::observer::Observer;
+use super::observe::Observer;
 use super::origin::Origins;
 use super::record::Record;
 use crate::error::Error;
@@ -29,7 +29,7 @@ use receipt::receipt;
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// What the pages need.
+/// The parts of the gateway that the pages use.
 pub(super) struct Admin {
     pub(super) identities: Rc<Identities>,
     pub(super) ledger: Rc<Ledger>,
@@ -39,7 +39,7 @@ pub(super) struct Admin {
     pub(super) health: Cell<Option<Checked>>,
 }
 
-/// Whether all dependencies were well, and when (milliseconds since 1970).
+/// Whether all dependencies were healthy, and when (milliseconds since 1970).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Checked {
     ok: bool,
@@ -97,7 +97,7 @@ impl Admin {
         }
     }
 
-    /// Purges; the receipt says when it holds where.
+    /// Purges; the receipt states when the purge holds in every isolate.
     async fn purge<P: Platform>(&self, ctx: &Context<'_, P>, body: &str) -> Result<Generated, Error> {
         let (order, moment) = self.cache.purge(ctx, body).await?;
         Ok(Generated::json(200, &receipt(ctx, moment, &order.subjects, order.soft)))

@@ -1,4 +1,4 @@
-//! Answers from the store where that is good enough, else asks the route's target and stores what may be stored.
+//! Serves from the store where possible; otherwise forwards to the route's target, and stores what may be stored.
 
 mod fetch;
 mod invalidate;
@@ -28,17 +28,17 @@ use request::Request;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
-/// What an isolate knows of stored responses, beside the store itself.
+/// An isolate's cache: what it knows of stored responses, besides the store itself.
 pub(super) struct Cache {
     origins: Rc<Origins>,
     ledger: Rc<Ledger>,
-    /// Tells this build's static files from another's.
+    /// Distinguishes this build's static files from those of other builds.
     edition: String,
     /// Resources whose responses could not be shared a moment ago.
     uncacheable: RefCell<Marks>,
-    /// Resources whose origin could not be reached a moment ago.
+    /// Resources whose origin was unreachable a moment ago.
     failing: RefCell<Marks>,
-    /// When variants were served last.
+    /// When variants were last used.
     uses: RefCell<Uses>,
 }
 
@@ -73,7 +73,7 @@ impl Cache {
             _ if ctx.canary => "canary",
             _ => shard.as_deref().unwrap_or("-"),
         };
-        // An origin learns whether the path named the locale; its links may do so too.
+        // The origin gets the information whether the path named the locale, and its links may depend on it.
         let from_origin = matches!(place.route.target, Target::Pools(_) | Target::Shards(_));
         let named = place.prefix.is_some() && from_origin;
         let tag = place.kept_prefix().or(ctx.language());
@@ -82,7 +82,8 @@ impl Cache {
         let key = Key::new(&ctx.head.url, &place.path, policy, edition, &partition);
         let fields = &ctx.head.fields;
         let wanted = if policy.request_directives { Wanted::of(fields) } else { Wanted::default() };
-        // Credentials for the gateway say no more than the partition does; what the origin gets may say anything.
+        // Credentials for the gateway determine no more than the partition; a response may depend on those that the
+        // origin gets in any way.
         let authorized = !consumed_credentials(ctx);
         let part = ctx.head.method == "GET" && fields.get("range").is_some();
         let unshared = wanted.no_store || authorized || !from_origin;
@@ -103,7 +104,7 @@ impl Cache {
         self.look_up(ctx, record, &request).await
     }
 
-    /// Goes past the cache; a change that succeeds invalidates what is stored.
+    /// Bypasses the cache; an unsafe request that succeeds invalidates stored responses.
     async fn bypass<'a, P: Platform>(
         &self,
         ctx: &Context<'a, P>,

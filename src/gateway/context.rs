@@ -8,7 +8,7 @@ use crate::http::head::Head;
 use crate::http::trace::Trace;
 use crate::http::visitor::Visitor;
 use crate::identity::{Absence, Identity};
-use crate::locale::{self, Choice, Wishes};
+use crate::locale::{self, Choice, Inputs};
 use crate::origin::steer;
 use crate::platform::Platform;
 use crate::route::Place;
@@ -99,7 +99,7 @@ impl<'a, P: Platform> Context<'a, P> {
 
     /// The locale, by everything that may decide it: `prefix` is the one in the path, `session` the user's own.
     pub(super) fn negotiate(&self, prefix: Option<usize>, session: Option<&str>) -> Choice {
-        let wishes = Wishes {
+        let wishes = Inputs {
             path: prefix,
             query: self.head.url.parameter(&self.config.locales.query),
             cookie: cookie::find(self.head.fields.get("cookie"), &self.config.locales.cookie).one(),

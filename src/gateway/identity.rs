@@ -1,7 +1,8 @@
-//! Finds out who is asking: by session, token or API key, in the order of the route's `by`.
+//! Establishes the identity of a request: by session, token or API key, in the order of the route's `by`.
 //!
-//! Each authenticator says that its credential was not sent, that it does not hold, or whose it is. What was not sent
-//! lets the next one try; what does not hold ends the search. All that were sent must name the same user.
+//! Each authenticator reports that its credential was not sent, that it is not valid, or the user it names. A missing
+//! credential lets the next authenticator try; an invalid one ends the search. All that were sent must name the same
+//! user.
 
 mod api_key;
 mod assertion;
@@ -17,7 +18,7 @@ pub(super) use assertion::sign;
 
 use super::context::Context;
 use super::ledger::Ledger;
-use super::observer::Observer;
+use super::observe::Observer;
 use super::record::Record;
 use crate::config::{Auth, Authenticator, Config, Millis, Route};
 use crate::identity::assertion::Signer;
@@ -30,29 +31,29 @@ use key_rings::KeyRings;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-/// Verified tokens that are remembered at most: each may have 16 KiB.
+/// Maximum number of verified tokens in memory: each may have 16 KiB.
 const TOKENS: usize = 1_024;
 
-/// What an isolate knows of those who ask.
+/// The identities, keys and failed sign-ins that an isolate knows.
 pub(super) struct Identities {
     ledger: Rc<Ledger>,
     observer: Rc<Observer>,
-    /// Sessions and API keys.
+    /// Records of sessions and API keys.
     memo: RefCell<Memo<sessions::Record>>,
-    /// Tokens whose signatures held, each until it expires.
+    /// Tokens whose signatures are valid, each until it expires.
     verified: RefCell<Memo<VerifiedToken>>,
     key_rings: KeyRings,
     /// Failed sign-ins.
     failures: RefCell<Failures>,
     /// The minute, and how many unknown sessions were ended in it.
     unknown_ended: Cell<(Millis, u32)>,
-    /// Signs assertions, where there are keys for it.
+    /// Signs assertions, if there are keys for it.
     signer: Option<Signer>,
 }
 
 impl Identities {
     /// # Errors
-    /// Whose keys cannot be used, and why.
+    /// The issuer whose keys cannot be used, and why.
     pub(super) fn new(
         config: &Config,
         signer: Option<Signer>,
@@ -72,7 +73,7 @@ impl Identities {
         })
     }
 
-    /// Who is asking, as far as the route wants to know.
+    /// The identity of a request, if the route asks for one.
     pub(super) async fn identify<P: Platform>(
         &self,
         ctx: &Context<'_, P>,
@@ -108,7 +109,7 @@ impl Identities {
         identity
     }
 
-    /// Whether another site's page made a browser send a request that a session allows, or that starts one.
+    /// Whether another site's page made a browser send a request that uses a session, or that may start one.
     pub(super) fn is_cross_site<P: Platform>(&self, ctx: &Context<'_, P>, route: &Route) -> bool {
         let by_session = route.auth != Auth::None && route.by.contains(&Authenticator::Session);
         let concerned = || route.sessions || sent_token(ctx) != Err(Absence::NoCookie);

@@ -60,7 +60,7 @@ impl Ledger {
                 return Ok(());
             }
         }
-        let usable = self.view().outlasts(platform.now(), &self.bounds);
+        let usable = self.view().usable_in_outage(platform.now(), &self.bounds);
         if !paused {
             let consequence = if usable {
                 "its last view serves for now"

@@ -2,6 +2,7 @@
 
 mod address;
 mod affinity;
+mod ask;
 mod attempt;
 mod canary;
 mod hedge;
@@ -9,7 +10,6 @@ mod in_flight;
 mod outgoing;
 mod replica;
 mod request;
-mod response;
 mod select;
 mod shadow;
 mod shard;
@@ -17,13 +17,13 @@ mod static_files;
 mod sync;
 
 pub(super) use address::{VisitorAddress, to_origin, to_visitor};
+pub(super) use ask::unreached;
 pub(super) use attempt::Finished;
 pub(super) use request::{Answer, Request, consumed_credentials, echo, fields};
-pub(super) use response::unreached;
 
 use super::context::Context;
 use super::identity::Identities;
-use super::observer::Observer;
+use super::observe::Observer;
 use super::record::Record;
 use crate::config::{Config, Target};
 use crate::error::Error;
@@ -44,19 +44,19 @@ use std::rc::Rc;
 /// Users whose last writes are remembered at one time.
 const WRITERS: usize = 10_000;
 
-/// What an isolate knows of origins.
+/// The state of origins in this isolate.
 pub(super) struct Origins {
     identities: Rc<Identities>,
     observer: Rc<Observer>,
     /// By the places of [`Config::pools`].
     pools: Vec<RefCell<PoolState>>,
-    /// How busy shards are, by the places of [`Config::shards`].
+    /// The load of shards, by the places of [`Config::shards`].
     heats: Vec<RefCell<Heat>>,
-    /// Of routes with a canary, by the places of [`Config::routes`].
+    /// The analyses of canaries, by the places of [`Config::routes`].
     analyses: Vec<RefCell<Analysis>>,
     /// The last writes of users, by pool and user: for clients that keep no cookies.
     writers: RefCell<Memo<Written>>,
-    /// The name of this isolate towards probers.
+    /// The name that this isolate uses with probers.
     isolate: Cell<Option<u64>>,
     /// The key of signed cookies.
     cookie_key: String,
@@ -113,17 +113,17 @@ impl Origins {
         self.identities.assertion(ctx, place, request, Some(shared))
     }
 
-    /// What is known of a pool.
+    /// The state of a pool.
     pub(super) fn pool(&self, place: usize) -> Option<&RefCell<PoolState>> {
         self.pools.get(place)
     }
 
-    /// How busy shards are, by the places of [`Config::shards`].
+    /// The load of shards, by the places of [`Config::shards`].
     pub(super) fn heats(&self) -> &[RefCell<Heat>] {
         &self.heats
     }
 
-    /// How canaries do, by the places of [`Config::routes`].
+    /// The analyses of canaries, by the places of [`Config::routes`].
     pub(super) fn analyses(&self) -> &[RefCell<Analysis>] {
         &self.analyses
     }

@@ -1,45 +1,44 @@
-//! Whose address does a message name: the visitor's, or the origin's own?
+//! Which address does a field contain: the visitor's, or the origin's own?
 //!
-//! The platform sets `Host` to the origin's, so what an origin says of itself (`Location`, `Link`, ...)
-//! names an address that visitors must not be led to. Whatever names the base URL of the origin that
-//! answered names the visitor's scheme, host and prefix instead, as nginx's `proxy_redirect default` does.
-//! The other way, a pool may want the visitor's own `Origin` and `Referer` spelled as the origin's, so that
-//! they agree with the `Host` that it sees.
+//! The platform sets `Host` to the origin's host, so the origin's own URLs (`Location`, `Link`, ...) contain an
+//! address that visitors must not be sent to. The base URL of the origin that responded is replaced with the
+//! visitor's scheme, host and prefix, as nginx's `proxy_redirect default` does. In the other direction, a pool may
+//! want the visitor's own `Origin` and `Referer` rewritten to the origin's address, so that they agree with the
+//! `Host` that the origin receives.
 
 use crate::http::head::{Edits, Fields, Url};
 
-/// Where Workers that are bound seem to be: see `reach` in `src/cloudflare/host.js`.
+/// The address of a Worker behind a service binding: see `src/cloudflare/fetch.js`.
 const BOUND: &str = "https://service.invalid";
 
-/// The address of an origin and that of its visitor.
+/// The addresses of an origin and of the visitor.
 #[derive(Debug, Clone, Copy)]
 pub struct Addresses<'a> {
-    /// The origin's: scheme, host with its port, and the path of its base URL without a final slash.
+    /// The origin's: scheme, host with its port, and the path of its base URL without a trailing slash.
     scheme: &'a str,
     authority: &'a str,
     base: &'a str,
-    /// The visitor's: `https://www.example.com`.
+    /// The visitor's scheme and authority: `https`, `www.example.com`.
     visitor: (&'a str, &'a str),
-    /// The locale prefix that was taken off the path, `/ja`, or nothing.
+    /// The locale prefix removed from the path, such as `/ja`; or empty.
     prefix: &'a str,
 }
 
 impl<'a> Addresses<'a> {
-    /// Of an origin by its base URL (or `service:BINDING`), and of a visitor by what was asked for.
+    /// The addresses of an origin, by its base URL (or `service:BINDING`), and of a visitor, by the requested URL.
     #[must_use]
-    pub fn new(origin: &'a str, asked: &Url<'a>, prefix: &'a str) -> Option<Self> {
+    pub fn new(origin: &'a str, requested: &Url<'a>, prefix: &'a str) -> Option<Self> {
         let (whole, base) = match origin.strip_prefix("service:") {
             Some(rest) => (BOUND, rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or_default()),
             None => (origin, Url::parse(origin)?.path),
         };
         let Url { scheme, authority, .. } = Url::parse(whole)?;
         let base = base.trim_end_matches('/');
-        Some(Self { scheme, authority, base, visitor: (asked.scheme, asked.authority), prefix })
+        Some(Self { scheme, authority, base, visitor: (requested.scheme, requested.authority), prefix })
     }
 
-    /// The changes that make an answer name the visitor's address: the fields that become different, those
-    /// of several lines with all of them. `is_localized` tells whether a path of this host may have a
-    /// locale prefix.
+    /// The response fields that change when the origin's address is replaced with the visitor's, each with all of
+    /// its lines. `is_localized` returns whether a path of this host may have a locale prefix.
     #[must_use]
     pub fn to_visitor(&self, fields: &Fields<'_>, is_localized: &dyn Fn(&str) -> bool) -> Vec<(String, Vec<String>)> {
         let mut changed: Vec<(String, Vec<String>)> = Vec::new();
@@ -72,8 +71,8 @@ impl<'a> Addresses<'a> {
         changed
     }
 
-    /// Spells the visitor's own `Origin` and `Referer` as the origin's. What is from elsewhere stays
-    /// foreign: a page that claims to be the origin's own comes from nobody.
+    /// Rewrites the visitor's own `Origin` and `Referer` to the origin's address. Other values are kept, except those
+    /// that claim the origin's address already: such an `Origin` becomes `null`, such a `Referer` is removed.
     pub fn to_origin(&self, origin: Option<&str>, referer: Option<&str>, edits: &mut Edits) {
         let own = |scheme: &str, authority: &str| (scheme, authority) == self.visitor;
         if let Some(sent) = origin {
@@ -98,12 +97,13 @@ impl<'a> Addresses<'a> {
         }
     }
 
-    /// Whether an address is the origin's. Behind another proxy it may not know its scheme.
+    /// Whether an address is the origin's. The scheme is ignored: behind another proxy an origin may not know its own.
     fn is_origin(&self, scheme: &str, authority: &str) -> bool {
         bare(scheme, authority).eq_ignore_ascii_case(bare(self.scheme, self.authority))
     }
 
-    /// A whole URL of the origin's as the visitor's: without its base, and that with which locale prefix.
+    /// An absolute URL of the origin, rewritten to the visitor's address: without the base path, and with the locale
+    /// prefix where the path has one.
     fn url(&self, text: &str, is_localized: &dyn Fn(&str) -> bool) -> Option<String> {
         let (scheme, rest) = text.split_once("//")?;
         let (kind, socket) = match scheme.to_ascii_lowercase().as_str() {
@@ -129,14 +129,14 @@ impl<'a> Addresses<'a> {
         Some(format!("{visitor}://{host}{}{path}", self.prefix_before(path, is_localized)))
     }
 
-    /// The origin of the base URL (RFC 6454), which has no path, as the visitor's.
+    /// The web origin of the base URL (RFC 6454: without a path), rewritten to the visitor's.
     fn origin(&self, text: &str) -> Option<String> {
         let bare = text.split_once("://").is_some_and(|(_, rest)| !rest.contains('/'));
         let new = self.url(&format!("{text}{}", self.base), &|_| false).filter(|_| bare)?;
         Some(new.trim_end_matches('/').to_owned())
     }
 
-    /// What stands below the path of the base URL.
+    /// The part of a path after the path of the base URL; `None` when the path is not below it.
     fn below_base<'t>(&self, path: &'t str) -> Option<&'t str> {
         let rest = path.strip_prefix(self.base).filter(|_| !self.base.is_empty())?;
         match rest {
@@ -146,7 +146,7 @@ impl<'a> Addresses<'a> {
         }
     }
 
-    /// The prefix that a path of the origin's has for the visitor.
+    /// The locale prefix to put before a path of the origin for the visitor; empty when it has or needs none.
     fn prefix_before(&self, path: &str, is_localized: &dyn Fn(&str) -> bool) -> &'a str {
         let bare = path.split(['?', '#']).next().unwrap_or_default();
         let has = bare.strip_prefix(self.prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
@@ -157,7 +157,7 @@ impl<'a> Addresses<'a> {
         }
     }
 
-    /// A whole URL, or a path on the origin; other references lead where they led.
+    /// Rewrites an absolute URL, or an absolute path on the origin; other references are unchanged.
     fn reference(&self, value: &str, is_localized: &dyn Fn(&str) -> bool) -> Option<String> {
         let text = value.trim();
         if !text.starts_with('/') || text.starts_with("//") {
@@ -166,14 +166,14 @@ impl<'a> Addresses<'a> {
         let path = self.below_base(text).unwrap_or(text);
         let new = format!("{}{path}", self.prefix_before(path, is_localized));
         if new.starts_with("//") || new.starts_with("/\\") {
-            // What was a path here would be another host without the base.
+            // Without the base, a path on the origin would be parsed as another host.
             let (scheme, host) = self.visitor;
             return (path != text).then(|| format!("{scheme}://{host}{new}"));
         }
         (new != text).then_some(new)
     }
 
-    /// `5; url=http://...`, whose `url=` may be missing (HTML 4.2.5.3, "shared declarative refresh steps").
+    /// Rewrites `5; url=http://...`; `url=` may be missing (HTML 4.2.5.3, "shared declarative refresh steps").
     fn refresh(&self, value: &str, is_localized: &dyn Fn(&str) -> bool) -> Option<String> {
         let (time, rest) = value.split_once([';', ','])?;
         let rest = rest.trim();
@@ -183,7 +183,7 @@ impl<'a> Addresses<'a> {
         Some(format!("{time}; url={}", self.reference(bare, is_localized)?))
     }
 
-    /// Every `<...>` (RFC 8288 3).
+    /// Rewrites every `<...>` of `Link` (RFC 8288 3).
     fn link(&self, value: &str, is_localized: &dyn Fn(&str) -> bool) -> Option<String> {
         let mut out = String::with_capacity(value.len());
         let (mut rest, mut changed) = (value, false);
@@ -202,22 +202,22 @@ impl<'a> Addresses<'a> {
         changed.then_some(out)
     }
 
-    /// Whole URLs among other things.
+    /// Rewrites absolute URLs inside a value with other content.
     fn within(&self, value: &str) -> Option<String> {
         let ends = |c: char| c.is_ascii_whitespace() || ",;\"'<>()".contains(c);
         let mut out = String::with_capacity(value.len());
         let mut changed = false;
         for piece in value.split_inclusive(ends) {
-            let word = piece.trim_end_matches(ends);
-            let new = self.url(word, &|_| false).or_else(|| self.origin(word)).filter(|_| word.contains("://"));
+            let token = piece.trim_end_matches(ends);
+            let new = self.url(token, &|_| false).or_else(|| self.origin(token)).filter(|_| token.contains("://"));
             changed |= new.is_some();
-            out.push_str(new.as_deref().unwrap_or(word));
-            out.push_str(piece.get(word.len()..).unwrap_or_default());
+            out.push_str(new.as_deref().unwrap_or(token));
+            out.push_str(piece.get(token.len()..).unwrap_or_default());
         }
         changed.then_some(out)
     }
 
-    /// A cookie for the origin's own host is one for the visitor's; its path is without the base.
+    /// Rewrites `Set-Cookie`: removes a `Domain` of the origin's own host, and the base from `Path`.
     fn cookie(&self, line: &str) -> Option<String> {
         let host = |authority: &'a str| authority.split(':').next().unwrap_or_default();
         let (own, visitor) = (host(self.authority), host(self.visitor.1));
@@ -248,7 +248,7 @@ impl<'a> Addresses<'a> {
     }
 }
 
-/// An authority without the port that its scheme has anyway.
+/// An authority without the default port of its scheme.
 fn bare<'t>(scheme: &str, authority: &'t str) -> &'t str {
     let port = if scheme == "https" { ":443" } else { ":80" };
     authority.strip_suffix(port).unwrap_or(authority)

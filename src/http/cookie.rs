@@ -1,23 +1,23 @@
 //! Which cookies does a request carry? (RFC 6265bis 4.2.1, 5.8.3)
 //!
-//! One reader for every cookie that means something to Usher. Pairs are separated by `;` and by nothing
-//! else: a sibling host may set a cookie whose value holds a comma and the name of another cookie. Two
-//! `Cookie` lines arrive joined by a comma; what stands behind it belongs to the value before it, so
-//! such a request carries no cookie of Usher's that can be believed.
+//! Every cookie that Usher uses is read here. Only `;` separates pairs: a sibling host may set a cookie whose
+//! value contains a comma and the name of another cookie. The runtime joins two `Cookie` lines with a comma;
+//! the text after the comma is parsed as part of the value before it, so a cookie of Usher's on the second
+//! line is not accepted.
 
-/// What was found under one name.
+/// The cookies found under one name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found<'a> {
-    /// No cookie has the name.
+    /// No cookie has this name.
     None,
-    /// One has: its value.
+    /// Exactly one cookie has this name: its value.
     One(&'a str),
-    /// Several have: nobody can say which was meant.
+    /// Several cookies have this name: which one is meant is ambiguous.
     Several,
 }
 
 impl<'a> Found<'a> {
-    /// The value, where exactly one cookie has the name.
+    /// The value, when exactly one cookie has the name.
     #[must_use]
     pub fn one(self) -> Option<&'a str> {
         match self {
@@ -27,7 +27,7 @@ impl<'a> Found<'a> {
     }
 }
 
-/// The pairs of a `Cookie` field in the order they came: name and value, without white space around.
+/// The name-value pairs of a `Cookie` field in the order received, without surrounding white space.
 pub fn pairs(field: Option<&str>) -> impl Iterator<Item = (&str, &str)> {
     field.unwrap_or_default().split(';').filter_map(pair)
 }
@@ -37,10 +37,10 @@ fn pair(text: &str) -> Option<(&str, &str)> {
     Some((name.trim_matches(WHITE), value.trim_matches(WHITE)))
 }
 
-/// What may stand around a pair (RFC 6265bis 5.6).
+/// White space that is trimmed around a name or value (RFC 6265bis 5.6).
 const WHITE: [char; 2] = [' ', '\t'];
 
-/// The cookie of this very name.
+/// The cookie with this name; names are case-sensitive.
 #[must_use]
 pub fn find<'a>(field: Option<&'a str>, name: &str) -> Found<'a> {
     let mut all = pairs(field).filter(|(known, _)| *known == name).map(|(_, value)| value);
@@ -51,21 +51,18 @@ pub fn find<'a>(field: Option<&'a str>, name: &str) -> Found<'a> {
     }
 }
 
-/// A `Cookie` field without the pairs that `is_ours` names, every other byte as it came; `None` when no
-/// pair is left. `is_secret` tells, of a name and value behind a comma, that they must not leave the
-/// gateway: a second `Cookie` line may have carried them.
+/// A `Cookie` field without the pairs for which `is_ours` is true, every other byte unchanged; `None` when no
+/// pair is left. A pair after a comma may come from a second `Cookie` line: it is removed when `is_secret` is
+/// true for its name and value.
 #[must_use]
 pub fn without(field: &str, is_ours: impl Fn(&str) -> bool, is_secret: impl Fn(&str, &str) -> bool) -> Option<String> {
     let mut kept: Vec<String> = Vec::new();
     for member in field.split(';') {
         let mut pieces: Vec<&str> = Vec::new();
         for piece in member.split(',') {
-            let goes = pair(piece).is_some_and(
-                |(name, value)| {
-                    if pieces.is_empty() { is_ours(name) } else { is_secret(name, value) }
-                },
-            );
-            if !goes {
+            let removed = pair(piece)
+                .is_some_and(|(name, value)| if pieces.is_empty() { is_ours(name) } else { is_secret(name, value) });
+            if !removed {
                 pieces.push(piece);
             }
         }
@@ -97,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn one_pair_is_taken_out_and_every_other_byte_stays() {
+    fn without_removes_one_pair_and_keeps_every_other_byte() {
         for (field, left) in [
             ("s=1", None),
             ("s=1; ", None),
@@ -116,7 +113,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_holds_none_of_ours_is_left_byte_for_byte(field in "[a-r]{1,3}=[ -~é]{0,9}(; ?[a-r]{1,3}=[ -:<-~é]{0,9}){0,4}") {
+        fn a_field_without_usher_cookies_is_unchanged(field in "[a-r]{1,3}=[ -~é]{0,9}(; ?[a-r]{1,3}=[ -:<-~é]{0,9}){0,4}") {
             prop_assert_eq!(without(&field, |name| name == "s", |name, _| name == "s"), Some(field));
         }
     }

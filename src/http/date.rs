@@ -1,15 +1,15 @@
-//! Which moment does a date name? (RFC 9110 5.6.7, RFC 9111 4.2)
+//! Which time does an HTTP date mean? (RFC 9110 5.6.7, RFC 9111 4.2)
 //!
-//! Names of days, months and zones are read in any case, and a day of the week for what it is called,
-//! whether or not the date falls on it.
+//! Names of days, months and zones are case-insensitive. The day of the week must be a valid name, but need not
+//! match the date.
 
-/// Milliseconds.
+/// A duration, or a time since 1970, in milliseconds.
 pub type Millis = u64;
 
 const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
-/// Milliseconds since 1970 of a date in one of the three forms; `None` for what is none, or before 1970.
+/// Milliseconds since 1970 of a date in one of the three forms; `None` when it is malformed or before 1970.
 #[must_use]
 pub fn date(text: &str) -> Option<Millis> {
     let text = text.trim_matches([' ', '\t']);
@@ -62,7 +62,7 @@ fn is_day(text: &str, short: bool) -> bool {
     DAYS.iter().any(known)
 }
 
-/// Another zone makes a date invalid.
+/// Only GMT is valid; any other zone makes the date invalid.
 fn is_gmt(zone: &str) -> bool {
     zone.eq_ignore_ascii_case("GMT")
 }
@@ -80,7 +80,7 @@ fn length(year: u64, month: u64) -> u64 {
     }
 }
 
-/// Days from 1970 to a date of the Gregorian calendar.
+/// Days from 1970-01-01 to a date of the Gregorian calendar; `None` before 1970.
 fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     let before = year.checked_sub(1970)?;
     let leaps = |year: u64| year / 4 - year / 100 + year / 400;
@@ -94,7 +94,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_date_is_read_in_each_form_and_in_any_case() {
+    fn a_date_is_parsed_in_each_form_and_in_any_case() {
         for text in [
             "Sun, 06 Nov 1994 08:49:37 GMT",
             "sun, 06 nov 1994 08:49:37 gmt",
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date_is_none() {
+    fn an_invalid_date_is_none() {
         for text in [
             "",
             "0",
@@ -143,9 +143,9 @@ mod tests {
     }
 
     proptest! {
-        /// What another implementation writes is read back, for five hundred years.
+        /// Dates formatted by another implementation (`httpdate`) are parsed, for 500 years.
         #[test]
-        fn every_second_is_read_as_it_was_written(seconds in 0u64..16_000_000_000) {
+        fn every_formatted_second_is_parsed_back(seconds in 0u64..16_000_000_000) {
             let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
             prop_assert_eq!(date(&httpdate::fmt_http_date(at)), Some(seconds * 1_000));
         }

@@ -1,19 +1,18 @@
-//! What does the request, or an answer, say before its body?
+//! What does the head of a request or response contain: everything before its body?
 //!
-//! The rim hands a head over as one packed string, so that the boundary is crossed once. It is
-//! read here without copying; what is to change is handed back as [`Edits`], one packed string
-//! again.
+//! JavaScript passes a head to the wasm as one packed string, so that the boundary is crossed once. It is
+//! parsed here without copying; changes are returned as [`Edits`], also one packed string.
 //!
 //! A packed request is lines: URL, method, `1` or `0` for a body, then `name:value` for each field
-//! (names in lower case), an empty line, and what the edge knows: country, continent, latitude,
-//! longitude, data centre, protocol. A packed answer is its status, then the fields.
+//! (names in lower case), an empty line, and the edge's data: country, continent, latitude,
+//! longitude, data centre, protocol. A packed response is its status, then the fields.
 
-/// Field lines in the order they came.
+/// Field lines in the order received.
 #[derive(Debug, Clone, Default)]
 pub struct Fields<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Fields<'a> {
-    /// The value of a field; several lines of one name arrive joined by `, `.
+    /// The value of a field; the runtime joins several lines of one name with `, `.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&'a str> {
         self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
@@ -24,7 +23,7 @@ impl<'a> Fields<'a> {
         self.0.iter().copied()
     }
 
-    fn take(lines: &mut std::str::Split<'a, char>) -> Self {
+    fn parse_lines(lines: &mut std::str::Split<'a, char>) -> Self {
         let mut fields = Vec::with_capacity(24);
         for line in lines.take_while(|line| !line.is_empty()) {
             if let Some(field) = line.split_once(':') {
@@ -35,12 +34,12 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A URL that the runtime has already parsed and serialised (WHATWG URL), in slices.
+/// The slices of a URL that the runtime has already parsed and serialised (WHATWG URL).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Url<'a> {
     /// `https` or `http`.
     pub scheme: &'a str,
-    /// Host with its port, when there is one.
+    /// Host, with the port if there is one.
     pub authority: &'a str,
     /// Begins with `/`.
     pub path: &'a str,
@@ -49,7 +48,7 @@ pub struct Url<'a> {
 }
 
 impl<'a> Url<'a> {
-    /// Slices a serialised http(s) URL; `None` when it is not one.
+    /// Slices a serialised http(s) URL; `None` for another scheme, user information or an empty host.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"))?;
@@ -64,7 +63,7 @@ impl<'a> Url<'a> {
         (!authority.is_empty() && !authority.contains('@')).then_some(Self { scheme, authority, path, query })
     }
 
-    /// The host without its port, and without final dots, which name the same host.
+    /// The host without its port and without trailing dots: with or without them it is the same host.
     #[must_use]
     pub fn host(&self) -> &'a str {
         let host = match self.authority.rsplit_once(':') {
@@ -74,13 +73,13 @@ impl<'a> Url<'a> {
         host.trim_end_matches('.')
     }
 
-    /// The query with its `?`, or nothing.
+    /// The query with its `?`; empty without a query.
     #[must_use]
     pub fn search(&self) -> String {
         self.query.map(|query| format!("?{query}")).unwrap_or_default()
     }
 
-    /// The parameters of the query, as written.
+    /// The parameters of the query, not percent-decoded.
     pub fn parameters(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
         self.query
             .unwrap_or_default()
@@ -89,54 +88,54 @@ impl<'a> Url<'a> {
             .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
     }
 
-    /// The first value of a parameter, as written.
+    /// The first value of a parameter, not percent-decoded.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&'a str> {
         self.parameters().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 }
 
-/// What the edge knows of the visitor; empty where it does not.
+/// Cloudflare's data on the visitor (`request.cf`); a value is empty when it is unknown.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Edge<'a> {
     /// ISO 3166-1 code.
     pub country: &'a str,
-    /// Two letters.
+    /// Two-letter code.
     pub continent: &'a str,
     /// Decimal degrees.
     pub latitude: &'a str,
     /// Decimal degrees.
     pub longitude: &'a str,
-    /// Data centre.
+    /// IATA code of the data centre.
     pub colo: &'a str,
-    /// `HTTP/2`, say.
+    /// The visitor's protocol, for example `HTTP/2`.
     pub protocol: &'a str,
 }
 
-/// A request's head.
+/// The head of a request.
 #[derive(Debug, Clone)]
 pub struct Head<'a> {
-    /// What is asked for.
+    /// The requested URL.
     pub url: Url<'a>,
-    /// As sent; methods are case-sensitive.
+    /// The method as sent; methods are case-sensitive.
     pub method: &'a str,
     /// Whether a body follows.
     pub has_body: bool,
-    /// What was said.
+    /// The fields.
     pub fields: Fields<'a>,
-    /// What the edge knows.
+    /// Cloudflare's data on the visitor.
     pub edge: Edge<'a>,
 }
 
 impl<'a> Head<'a> {
-    /// Reads a packed request; `None` when its URL is none.
+    /// Parses a packed request; `None` when its URL is invalid or its lines end early.
     #[must_use]
     pub fn parse(packed: &'a str) -> Option<Self> {
         let mut lines = packed.split('\n');
         let url = Url::parse(lines.next()?)?;
         let method = lines.next()?;
         let has_body = lines.next()? == "1";
-        let fields = Fields::take(&mut lines);
+        let fields = Fields::parse_lines(&mut lines);
         let mut next = || lines.next().unwrap_or_default();
         let edge = Edge {
             country: next(),
@@ -149,31 +148,31 @@ impl<'a> Head<'a> {
         Some(Self { url, method, has_body, fields, edge })
     }
 
-    /// Whether the method promises not to change anything (RFC 9110 9.2.1).
+    /// Whether the method is safe (RFC 9110 9.2.1).
     #[must_use]
     pub fn is_safe(&self) -> bool {
         matches!(self.method, "GET" | "HEAD" | "OPTIONS" | "TRACE")
     }
 
-    /// Whether asking twice is as good as once (RFC 9110 9.2.2).
+    /// Whether the method is idempotent, so that the request may be sent again (RFC 9110 9.2.2).
     #[must_use]
     pub fn is_idempotent(&self) -> bool {
         self.is_safe() || matches!(self.method, "PUT" | "DELETE")
     }
 
-    /// Whether a web socket is asked for (RFC 6455 4.1).
+    /// Whether this is a WebSocket handshake (RFC 6455 4.1).
     #[must_use]
     pub fn is_websocket(&self) -> bool {
         self.fields.get("upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
     }
 }
 
-/// Reads a packed answer: status and fields. A broken one is a 502.
+/// Parses a packed response: status and fields. A malformed status becomes 502.
 #[must_use]
-pub fn answer(packed: &str) -> (u16, Fields<'_>) {
+pub fn response(packed: &str) -> (u16, Fields<'_>) {
     let mut lines = packed.split('\n');
     let status = lines.next().and_then(|status| status.parse().ok()).unwrap_or(502);
-    (status, Fields::take(&mut lines))
+    (status, Fields::parse_lines(&mut lines))
 }
 
 /// Changes to the fields of a message, packed: lines of `-name`, `=name:value`, `+name:value`.
@@ -187,39 +186,40 @@ impl Edits {
         Self(String::with_capacity(768))
     }
 
-    /// Takes a field away.
+    /// Removes a field.
     pub fn remove(&mut self, name: &str) {
         self.0.push('-');
         self.0.push_str(name);
         self.0.push('\n');
     }
 
-    /// Gives a field this one value.
+    /// Sets a field to one value; characters other than printable ASCII are percent-encoded.
     pub fn set(&mut self, name: &str, value: &str) {
         self.put('=', name, value, |c| (' '..='~').contains(&c));
     }
 
-    /// Gives a field this one value as it is: what is not ASCII stays so, as UTF-8.
+    /// Sets a field to one value and keeps non-ASCII characters, as UTF-8; control characters are percent-encoded.
     pub fn set_text(&mut self, name: &str, value: &str) {
         self.put('=', name, value, |c| !c.is_control());
     }
 
-    /// Adds a line to a field, as [`Edits::set_text`] does.
+    /// Adds a line to a field, encoded like [`Edits::set_text`].
     pub fn append_text(&mut self, name: &str, value: &str) {
         self.put('+', name, value, |c| !c.is_control());
     }
 
-    /// Adds a line to a field.
+    /// Adds a line to a field, encoded like [`Edits::set`].
     pub fn append(&mut self, name: &str, value: &str) {
         self.put('+', name, value, |c| (' '..='~').contains(&c));
     }
 
-    /// Makes these changes as well, after those there are.
+    /// Appends other changes after the existing ones.
     pub fn extend(&mut self, others: &Self) {
         self.0.push_str(&others.0);
     }
 
-    /// A value can never begin a line of its own: whatever is not `plain` is percent-encoded as UTF-8.
+    /// Writes one line. Characters that are not `plain` are percent-encoded as UTF-8, so that a value cannot start a
+    /// new line.
     fn put(&mut self, mark: char, name: &str, value: &str, plain: impl Fn(char) -> bool) {
         self.0.push(mark);
         self.0.push_str(name);
@@ -244,7 +244,7 @@ impl Edits {
         &self.0
     }
 
-    /// What the fields are once the changes are made.
+    /// The fields after the changes are applied.
     #[must_use]
     pub fn applied(&self, fields: &Fields<'_>) -> Vec<(String, String)> {
         let mut out: Vec<(String, String)> = fields.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
@@ -280,7 +280,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_packed_request_is_read_in_place() {
+    fn a_packed_request_is_parsed_in_place() {
         let packed =
             "https://a.example:8443/x/y?q=1&r\nPOST\n1\naccept:*/*\nx-odd:a:b\n\nJP\nAS\n35.6\n139.7\nNRT\nHTTP/2\n";
         let head = Head::parse(packed).expect("a head");
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_sliced_where_the_runtime_put_its_marks() {
+    fn a_serialised_url_is_sliced_at_its_delimiters() {
         for (text, parts) in [
             ("http://localhost/", Some(("localhost", "/", None))),
             ("http://[::1]:87/a", Some(("[::1]", "/a", None))),
@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn edits_remove_set_and_append() {
-        let (_, fields) = answer("200\na:1\nb:2\nc:3\n");
+        let (_, fields) = response("200\na:1\nb:2\nc:3\n");
         let mut edits = Edits::new();
         edits.remove("a");
         edits.set("b", "9");
@@ -328,9 +328,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_can_panic_the_reader(packed in "\\PC{0,120}|(https?://[a-z:/?#@]{0,20}\n){0,6}") {
+        fn no_input_can_panic_the_parser(packed in "\\PC{0,120}|(https?://[a-z:/?#@]{0,20}\n){0,6}") {
             let _ = Head::parse(&packed);
-            let _ = answer(&packed);
+            let _ = response(&packed);
         }
 
         #[test]

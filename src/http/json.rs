@@ -1,14 +1,14 @@
-//! JSON in which nothing can be said twice: two readers of a repeated name may believe different
-//! values (RFC 7515 4, RFC 7519 4).
+//! How is JSON parsed so that a repeated member name is an error? Two parsers of a repeated name may use
+//! different values (RFC 7515 4, RFC 7519 4).
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::fmt;
 
-/// A JSON object whose names, and those of every object in it, are different ones.
+/// Parses a JSON object in which no object, at any depth, repeats a member name.
 ///
 /// # Errors
-/// It is no UTF-8, no JSON, no object, or repeats a name.
+/// The text is not UTF-8, not JSON, not an object, or repeats a name.
 pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
     match serde_json::from_slice::<Strict>(bytes)?.0 {
         Value::Object(members) => Ok(members),
@@ -83,7 +83,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_name_is_said_once_at_every_depth() {
+    fn a_repeated_name_is_an_error_at_every_depth() {
         for (text, good) in [
             (r#"{"a":1,"b":[{"a":1},{"a":2}]}"#, true),
             (r#"{"a":1,"a":1}"#, false),
@@ -108,7 +108,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_it_reads_is_what_serde_json_reads(text in r#"\{("[a-c]":(1|-2\.5|"x"|null|true|\[1,\{\}\]),?){0,3}\}|\PC{0,30}"#) {
+        fn a_parsed_object_equals_that_of_serde_json(text in r#"\{("[a-c]":(1|-2\.5|"x"|null|true|\[1,\{\}\]),?){0,3}\}|\PC{0,30}"#) {
             if let Ok(read) = object(text.as_bytes()) {
                 prop_assert_eq!(serde_json::from_str::<Value>(&text).ok(), Some(Value::Object(read)));
             }

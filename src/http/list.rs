@@ -1,7 +1,7 @@
-//! The members of a list field.
+//! What are the members of a list field?
 
-/// The members of a list field (RFC 9110 5.6.1), trimmed, without the empty ones. Commas inside
-/// quoted strings do not separate.
+/// The members of a list field (RFC 9110 5.6.1), trimmed, without empty members. Commas inside quoted strings do
+/// not separate.
 pub fn members(value: &str) -> impl Iterator<Item = &str> {
     let mut quoted = false;
     let mut escaped = false;
@@ -32,7 +32,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_can_panic_the_reader(value in "\\PC{0,120}") {
+        fn no_input_can_panic_the_parser(value in "\\PC{0,120}") {
             let _ = members(&value).count();
         }
     }

@@ -1,34 +1,33 @@
-//! Which path is this, as every reader of it agrees? (RFC 3986 6.2.2, 5.2.4)
+//! What is the normal form of a path, and is it ambiguous? (RFC 3986 6.2.2, 5.2.4)
 //!
-//! A gateway that authorises by path and an origin that serves by path must read the same one.
-//! [`normal`] is the form that is matched, keyed and forwarded; [`otherwise`] is how a more
-//! generous reader might see it, so that a path which two readers would send to different routes
-//! can be refused.
+//! The gateway authorises by path and the origin serves by path, so both must parse the same path. [`normal`]
+//! is the form that is matched, keyed and forwarded. [`otherwise`] is how a more lenient parser might interpret
+//! it; a path whose two forms belong to different routes is refused.
 
 use std::borrow::Cow;
 
-/// Why a path is refused outright.
+/// Why a path is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Bad {
     /// `%` without two hexadecimal digits.
     #[error("the path has a '%' that is not followed by two hexadecimal digits")]
     Encoding,
-    /// A control character, plain or encoded.
+    /// A control character, literal or percent-encoded.
     #[error("the path has a control character")]
     Control,
-    /// A segment `.` or `..`, in any spelling.
+    /// A segment `.` or `..`, literal or percent-encoded.
     #[error("the path has a segment '.' or '..': send it resolved")]
     Dots,
-    /// No leading slash.
+    /// The path does not begin with a slash.
     #[error("the path does not begin with '/'")]
     Relative,
 }
 
-/// The path with unreserved characters decoded and the digits of the rest in upper case.
+/// The path with unreserved characters decoded, and the hexadecimal digits of other encodings in upper case.
 ///
 /// # Errors
-/// A path that is relative, has a stray `%`, or has a control character or a dot segment in any
-/// spelling.
+/// A path that is relative, has a stray `%`, or has a control character or a dot segment, literal or
+/// percent-encoded.
 pub fn normal(path: &str) -> Result<Cow<'_, str>, Bad> {
     if !path.starts_with('/') {
         return Err(Bad::Relative);
@@ -58,13 +57,13 @@ pub fn normal(path: &str) -> Result<Cow<'_, str>, Bad> {
     if has_dots(&out) { Err(Bad::Dots) } else { Ok(Cow::Owned(out)) }
 }
 
-/// Whether whoever fetches this path would resolve it into another.
+/// Whether a URL parser would resolve this path into another one.
 fn has_dots(path: &str) -> bool {
     path.contains("/.") && path.split('/').any(|segment| matches!(segment, "." | ".."))
 }
 
-/// How an origin that decodes twice, merges slashes, drops `;parameters` and resolves dots would
-/// read a normal path; `None` when it could only be read one way.
+/// How an origin that decodes twice, merges slashes, drops `;parameters` and resolves dot segments would
+/// interpret a normal path; `None` when the result is the same path.
 #[must_use]
 pub fn otherwise(path: &str) -> Option<String> {
     let odd = path.contains(['%', ';', '\\']) || path.contains("//") || path.contains("/.");
@@ -87,7 +86,7 @@ pub fn otherwise(path: &str) -> Option<String> {
     (read != path).then_some(read)
 }
 
-/// Percent-decoded text; bytes that are not UTF-8 become U+FFFD, a stray `%` stays.
+/// Percent-decodes text; bytes that are not UTF-8 become U+FFFD, a stray `%` is kept.
 #[must_use]
 pub fn decode(text: &str) -> String {
     let mut pieces = text.split('%');
@@ -113,7 +112,7 @@ fn byte(digits: &str) -> Option<u8> {
     if hex { u8::from_str_radix(digits, 16).ok() } else { None }
 }
 
-/// Text that may stand in a query or a path segment: everything but unreserved characters encoded.
+/// Percent-encodes text for a query or a path segment: everything except unreserved characters.
 #[must_use]
 pub fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -126,8 +125,8 @@ pub fn encode(text: &str) -> String {
     out
 }
 
-/// Whether `target` is a path on this very host, safe to send a browser to: it begins with one
-/// slash, and no reader could take it for another authority.
+/// Whether `target` is a path on the current host, so that a redirect to it cannot leave the host: it begins with
+/// one slash, and no URL parser can interpret it as another authority.
 #[must_use]
 pub fn is_local(target: &str) -> bool {
     let mut bytes = target.bytes();
@@ -142,7 +141,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_normal_path_decodes_what_needs_no_encoding() {
+    fn normal_decodes_unreserved_characters() {
         for (raw, normalised) in [
             ("/", Ok("/")),
             ("/a/b", Ok("/a/b")),
@@ -169,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_generous_reader_sees_through_every_disguise() {
+    fn otherwise_resolves_encodings_slashes_parameters_and_dots() {
         for (path, read) in [
             ("/a/b", None),
             ("/a/b.html", None),

@@ -1,21 +1,21 @@
-//! Signed cookies: what Usher lets a browser remember, so that isolates need not share it.
+//! Signed cookies: how does Usher keep state in the browser, so that isolates need not share it?
 //!
-//! They are hints: a value whose code does not verify counts as not sent.
+//! They are advisory: a value whose HMAC does not verify counts as not sent.
 
 use ct_codecs::{Base64UrlSafeNoPadding, Decoder, Encoder};
 use subtle::ConstantTimeEq;
 
 /// The shortest `COOKIE_KEY`, in characters.
 pub const SHORTEST_KEY: usize = 32;
-/// Bytes of the HMAC that are kept: 128 bits.
+/// Bytes of the truncated HMAC: 128 bits.
 const CODE: usize = 16;
 
 /// What a signed cookie is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// The origin of a pool that the visitor stays with (sticky session).
+    /// The origin of a pool that serves the visitor's sticky session.
     Affinity,
-    /// The visitor's last write to a pool.
+    /// The time of the visitor's last write to a pool.
     LastWrite,
     /// The number, 0 to 99, that decides whether the visitor gets a route's canary.
     CanaryDraw,
@@ -33,14 +33,14 @@ impl Purpose {
     }
 }
 
-/// The cookie's name without `__Host-`: the session cookie's name, the purpose, and the pool or route `of`
-/// which it is.
+/// The cookie's name without `__Host-`: the session cookie's name, the purpose, and the name of the pool or route
+/// (`of`).
 #[must_use]
 pub fn name(cookie: &str, purpose: Purpose, of: &str) -> String {
     format!("{cookie}-{}-{of}", purpose.infix())
 }
 
-/// Whether a cookie's name is one that [`name`] makes, on http or https.
+/// Whether [`name`] makes this cookie name, on http or https (`__Host-`).
 #[must_use]
 pub fn is_ours(name: &str, cookie: &str) -> bool {
     let bare = name.strip_prefix("__Host-").unwrap_or(name);
@@ -59,7 +59,7 @@ pub fn sign(key: &str, purpose: Purpose, of: &str, text: &str) -> String {
     format!("{encoded}.{code}")
 }
 
-/// The text of a cookie's value; `None` when [`sign`] did not make it for this purpose, pool and key.
+/// The text of a cookie's value; `None` when [`sign`] did not make it for this purpose, pool or route, and key.
 #[must_use]
 pub fn verify(key: &str, purpose: Purpose, of: &str, value: &str) -> Option<String> {
     let (encoded, sent) = value.split_once('.')?;
@@ -81,7 +81,7 @@ mod tests {
     const KEY: &str = "0123456789abcdef0123456789abcdef";
 
     #[test]
-    fn a_value_is_of_one_purpose_one_pool_and_one_key() {
+    fn a_value_verifies_for_one_purpose_one_pool_and_one_key() {
         let value = sign(KEY, Purpose::Affinity, "app", "one");
         assert_eq!(verify(KEY, Purpose::Affinity, "app", &value).as_deref(), Some("one"));
         assert_eq!(verify(KEY, Purpose::LastWrite, "app", &value), None);
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn ours_are_told_from_others() {
+    fn only_signed_cookie_names_are_ours() {
         assert!(is_ours("usher-at-app", "usher") && is_ours("__Host-usher-wrote-app", "usher"));
         assert!(!is_ours("usher", "usher") && !is_ours("usher-in-x", "usher") && !is_ours("other-at-app", "usher"));
     }

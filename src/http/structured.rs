@@ -1,7 +1,7 @@
-//! What does a structured field say? (RFC 9651: dictionaries, and lists of strings)
+//! What does a structured field contain? (RFC 9651: dictionaries, and lists of strings)
 //!
-//! Strict on purpose: a field that is not well-formed is ignored whole, as RFC 9213 2.2 and RFC 9875
-//! 2 ask. Dates and display strings are newer than both and count as malformed.
+//! Strict on purpose: a malformed field is ignored as a whole, as RFC 9213 2.2 and RFC 9875 2 require. Dates and
+//! display strings are newer than both and count as malformed.
 
 /// A bare item (RFC 9651 3.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,17 +10,16 @@ pub enum Item {
     Integer(i64),
     /// `"text"`, unescaped.
     Text(String),
-    /// `?1` or `?0`, or a key that stands alone.
+    /// `?1` or `?0`, or a key without a value.
     Flag(bool),
-    /// Anything else that is well-formed: decimals, tokens, bytes, inner lists.
+    /// Any other well-formed item: decimal, token, byte sequence, inner list.
     Other,
 }
 
-/// The members of a dictionary in order; of a key that stands twice the last counts. `None` when it
-/// is malformed.
+/// The members of a dictionary in order; the last value of a repeated key counts. `None` when it is malformed.
 #[must_use]
 pub fn dictionary(text: &str) -> Option<Vec<(&str, Item)>> {
-    let mut rest = Rest(text.trim_matches(' '));
+    let mut rest = Parser(text.trim_matches(' '));
     let mut members: Vec<(&str, Item)> = Vec::new();
     while !rest.0.is_empty() {
         let key = rest.key()?;
@@ -33,10 +32,10 @@ pub fn dictionary(text: &str) -> Option<Vec<(&str, Item)>> {
     Some(members)
 }
 
-/// The strings of a list; members of other types are passed over. `None` when it is malformed.
+/// The strings of a list; members of other types are skipped. `None` when it is malformed.
 #[must_use]
 pub fn strings(text: &str) -> Option<Vec<String>> {
-    let mut rest = Rest(text.trim_matches(' '));
+    let mut rest = Parser(text.trim_matches(' '));
     let mut found = Vec::new();
     while !rest.0.is_empty() {
         if let Item::Text(text) = rest.member()? {
@@ -48,9 +47,9 @@ pub fn strings(text: &str) -> Option<Vec<String>> {
     Some(found)
 }
 
-struct Rest<'a>(&'a str);
+struct Parser<'a>(&'a str);
 
-impl<'a> Rest<'a> {
+impl<'a> Parser<'a> {
     fn eat(&mut self, mark: &str) -> bool {
         match self.0.strip_prefix(mark) {
             Some(rest) => {
@@ -61,8 +60,8 @@ impl<'a> Rest<'a> {
         }
     }
 
-    /// The longest start whose bytes are all `good`.
-    fn while_(&mut self, good: impl Fn(u8) -> bool) -> &'a str {
+    /// Takes the longest prefix whose bytes are all `good`.
+    fn take_while(&mut self, good: impl Fn(u8) -> bool) -> &'a str {
         let end = self.0.bytes().position(|b| !good(b)).unwrap_or(self.0.len());
         let (start, rest) = self.0.split_at_checked(end).unwrap_or((self.0, ""));
         self.0 = rest;
@@ -71,7 +70,7 @@ impl<'a> Rest<'a> {
 
     fn key(&mut self) -> Option<&'a str> {
         let first = self.0.bytes().next()?;
-        let key = self.while_(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.*".contains(&b));
+        let key = self.take_while(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.*".contains(&b));
         (first.is_ascii_lowercase() || first == b'*').then_some(key)
     }
 
@@ -80,7 +79,7 @@ impl<'a> Rest<'a> {
             return self.item();
         }
         loop {
-            self.while_(|b| b == b' ');
+            self.take_while(|b| b == b' ');
             if self.eat(")") {
                 return Some(Item::Other);
             }
@@ -102,11 +101,11 @@ impl<'a> Rest<'a> {
             }
             b':' => {
                 self.eat(":");
-                self.while_(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));
+                self.take_while(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));
                 self.eat(":").then_some(Item::Other)
             }
             b'*' | b'A'..=b'Z' | b'a'..=b'z' => {
-                self.while_(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/".contains(&b));
+                self.take_while(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/".contains(&b));
                 Some(Item::Other)
             }
             _ => None,
@@ -115,9 +114,9 @@ impl<'a> Rest<'a> {
 
     fn number(&mut self) -> Option<Item> {
         let negative = self.eat("-");
-        let whole = self.while_(|b| b.is_ascii_digit());
+        let whole = self.take_while(|b| b.is_ascii_digit());
         if self.eat(".") {
-            let fraction = self.while_(|b| b.is_ascii_digit());
+            let fraction = self.take_while(|b| b.is_ascii_digit());
             let good = (1..=12).contains(&whole.len()) && (1..=3).contains(&fraction.len());
             return good.then_some(Item::Other);
         }
@@ -129,7 +128,7 @@ impl<'a> Rest<'a> {
         self.eat("\"");
         let mut text = String::new();
         loop {
-            text.push_str(self.while_(|b| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\'));
+            text.push_str(self.take_while(|b| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\'));
             if self.eat("\"") {
                 return Some(Item::Text(text));
             } else if self.eat("\\\"") {
@@ -144,7 +143,7 @@ impl<'a> Rest<'a> {
 
     fn parameters(&mut self) -> Option<()> {
         while self.eat(";") {
-            self.while_(|b| b == b' ');
+            self.take_while(|b| b == b' ');
             self.key()?;
             if self.eat("=") {
                 self.item()?;
@@ -153,16 +152,16 @@ impl<'a> Rest<'a> {
         Some(())
     }
 
-    /// A comma with something behind it, or the end.
+    /// Takes a comma that is followed by another member, or accepts the end.
     fn separator(&mut self) -> Option<()> {
-        self.while_(|b| b == b' ' || b == b'\t');
+        self.take_while(|b| b == b' ' || b == b'\t');
         if self.0.is_empty() {
             return Some(());
         }
         if !self.eat(",") {
             return None;
         }
-        self.while_(|b| b == b' ' || b == b'\t');
+        self.take_while(|b| b == b' ' || b == b'\t');
         (!self.0.is_empty()).then_some(())
     }
 }
@@ -173,7 +172,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_dictionary_is_read_whole_or_not_at_all() {
+    fn a_dictionary_is_parsed_as_a_whole_or_ignored() {
         use Item::{Flag, Integer, Other, Text};
         for (text, found) in [
             ("", Some(vec![])),
@@ -199,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_gives_its_strings() {
+    fn a_list_yields_its_strings() {
         for (text, found) in [
             ("\"a\", \"b\";x=1", Some(vec!["a".to_owned(), "b".to_owned()])),
             ("\"a\", b, 3", Some(vec!["a".to_owned()])),

@@ -1,20 +1,20 @@
 //! Which trace is this request part of? (W3C Trace Context, level 1)
 
-/// A trace, and our place in it.
+/// A trace, and Usher's span in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace<'a> {
-    /// 32 hexadecimal digits, of the client's choice or new.
+    /// The trace id: 32 hexadecimal digits, from the client or new.
     id: std::borrow::Cow<'a, str>,
-    /// 16 hexadecimal digits: this hop.
+    /// The id of Usher's span: 16 hexadecimal digits.
     span: String,
-    /// Two hexadecimal digits.
+    /// The flags: two hexadecimal digits.
     flags: &'a str,
-    /// What the systems before us noted of it (`tracestate`), when the client began it.
+    /// The `tracestate` of the systems before Usher, when the client's trace is continued.
     state: Option<String>,
 }
 
 impl<'a> Trace<'a> {
-    /// Continues the client's trace, or starts one when there is none to continue (3.2.2.2 and 4.3).
+    /// Continues the client's trace, or starts a new one when `traceparent` is missing or invalid (3.2.2.2 and 4.3).
     #[must_use]
     pub fn of(traceparent: Option<&'a str>, tracestate: Option<&str>, random: &[u8; 24]) -> Self {
         let (id, span) = random.split_at_checked(16).unwrap_or_default();
@@ -44,7 +44,7 @@ impl<'a> Trace<'a> {
     }
 }
 
-/// Trace id and flags of a valid `traceparent`; versions above 00 may carry more behind them.
+/// Trace id and flags of a valid `traceparent`; versions above 00 may have more parts after them.
 fn parse(text: &str) -> Option<(&str, &str)> {
     let mut parts = text.trim_matches([' ', '\t']).splitn(5, '-');
     let (version, id, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
@@ -54,7 +54,7 @@ fn parse(text: &str) -> Option<(&str, &str)> {
     let more = parts.next().is_some();
     let zero = |text: &str| text.bytes().all(|b| b == b'0');
     let good = lengths && version != "ff" && !(version == "00" && more) && !zero(id) && !zero(parent);
-    // Only the sampled bit is defined (3.2.2.5.1); the others are not passed on.
+    // Only the sampled bit is defined (3.2.2.5.1); the others are not forwarded.
     let sampled = flags
         .bytes()
         .next_back()
@@ -62,16 +62,15 @@ fn parse(text: &str) -> Option<(&str, &str)> {
     good.then_some((id, if sampled { "01" } else { "00" }))
 }
 
-/// Members of a `tracestate` at most (3.3.1.1).
+/// Most members of a `tracestate` (3.3.1.1).
 const MOST_MEMBERS: usize = 32;
-/// Characters that everybody passes on (3.3.1.5).
+/// Most characters of a `tracestate`: the number that every vendor should propagate (3.3.1.5).
 const LONGEST_STATE: usize = 512;
-/// Longer members leave first when there are more (3.3.1.5).
+/// Members longer than this many characters are removed first from a `tracestate` that is too long (3.3.1.5).
 const LONG_MEMBER: usize = 128;
 
-/// A valid `tracestate` as it is passed on; `None` where it cannot be understood, for then nothing of it
-/// is (3.3, 4.3). Of one that is too long the long members leave first, then those on the right, which
-/// are the oldest.
+/// The `tracestate` to forward; `None` when it is invalid, for then none of it is forwarded (3.3, 4.3). When it is
+/// too long, the long members are removed first, then those on the right, which are the oldest.
 fn state(text: &str) -> Option<String> {
     let mut members: Vec<&str> = Vec::new();
     for member in text.split(',').map(|member| member.trim_matches([' ', '\t'])).filter(|member| !member.is_empty()) {
@@ -92,7 +91,7 @@ fn state(text: &str) -> Option<String> {
     (!members.is_empty()).then(|| members.join(","))
 }
 
-/// `vendor`, or `tenant@vendor` (3.3.1.3.1).
+/// Whether a key is `vendor` or `tenant@vendor` (3.3.1.3.1).
 fn is_key(key: &str) -> bool {
     let of = |text: &str, most: usize, digit: bool| {
         let first = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || (digit && b.is_ascii_digit()));
@@ -105,14 +104,14 @@ fn is_key(key: &str) -> bool {
     }
 }
 
-/// Printable ASCII without `,` and `=`, not ending with a space (3.3.1.3.2).
+/// Whether a value is printable ASCII without `,` and `=`, and does not end with a space (3.3.1.3.2).
 fn is_value(value: &str) -> bool {
     (1..=256).contains(&value.len())
         && !value.ends_with(' ')
         && value.bytes().all(|b| (0x20..0x7f).contains(&b) && b != b',' && b != b'=')
 }
 
-/// Lower-case hexadecimal.
+/// Bytes as lower-case hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -138,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_starts_a_new_one() {
+    fn an_invalid_traceparent_starts_a_new_trace() {
         let zeros = "0".repeat(32);
         for sent in [
             String::new(),
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_is_passed_on_only_where_its_grammar_holds() {
+    fn only_a_valid_tracestate_is_forwarded() {
         let all = format!("a={}", (0x20..0x7f).map(char::from).filter(|c| !",=".contains(*c)).collect::<String>());
         let (keys, tenants) = (format!("{}=1", "z".repeat(256)), format!("{}@{}=1", "t".repeat(241), "v".repeat(14)));
         for good in ["foo=1", "foo=1,bar=2", "0a-_*/@b1=x", "a= x", &all, &keys, &tenants] {
@@ -198,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_has_at_most_32_members_and_of_a_long_one_the_right_ones_leave() {
+    fn a_tracestate_has_at_most_32_members_and_a_long_one_is_cut_from_the_right() {
         let members = |count: usize| (1..=count).map(|n| format!("bar{n:02}={n:02}")).collect::<Vec<_>>().join(",");
         assert_eq!(state(&members(32)), Some(members(32)));
         assert_eq!(state(&members(33)), None);
@@ -218,16 +217,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_field_is_always_well_formed(sent in "\\PC{0,60}|00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", random: [u8; 24]) {
+        fn the_traceparent_is_always_well_formed(sent in "\\PC{0,60}|00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", random: [u8; 24]) {
             let field = Trace::of(Some(&sent), None, &random).field();
             prop_assert_eq!(field.len(), 55);
         }
 
         #[test]
-        fn what_is_passed_on_of_a_state_is_a_state(sent in "([a-z0-9@_ -]{1,9}=?[ -~]{0,160},?){0,40}") {
-            if let Some(passed) = state(&sent) {
-                prop_assert!(passed.len() <= LONGEST_STATE && passed.split(',').count() <= MOST_MEMBERS);
-                prop_assert_eq!(state(&passed), Some(passed));
+        fn a_forwarded_tracestate_is_valid(sent in "([a-z0-9@_ -]{1,9}=?[ -~]{0,160},?){0,40}") {
+            if let Some(forwarded) = state(&sent) {
+                prop_assert!(forwarded.len() <= LONGEST_STATE && forwarded.split(',').count() <= MOST_MEMBERS);
+                prop_assert_eq!(state(&forwarded), Some(forwarded));
             }
         }
     }

@@ -1,9 +1,9 @@
-//! Who stands at the door, as far as the network can tell?
+//! What does the network report about the visitor: address, place, data centre?
 
 use super::head::Head;
 use std::net::IpAddr;
 
-/// A place in millionths of a degree.
+/// A location in millionths of a degree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Coordinates {
     /// North is positive.
@@ -12,23 +12,23 @@ pub struct Coordinates {
     pub longitude: i32,
 }
 
-/// What the network knows of whoever is asking. Only well-formed facts get in.
+/// What the network reports about a visitor. A malformed value counts as unknown.
 #[derive(Debug, Clone, Copy)]
 pub struct Visitor<'a> {
-    /// Address, as Cloudflare saw it.
+    /// The client address that Cloudflare reports (`CF-Connecting-IP`).
     pub ip: Option<&'a str>,
-    /// ISO 3166-1 code.
+    /// ISO 3166-1 code of the country.
     pub country: Option<&'a str>,
     /// AF, AN, AS, EU, NA, OC or SA.
     pub continent: Option<&'a str>,
-    /// Where, roughly.
+    /// Approximate location.
     pub coordinates: Option<Coordinates>,
-    /// The data centre that answers.
+    /// IATA code of the data centre that handles the request.
     pub colo: Option<&'a str>,
 }
 
 impl<'a> Visitor<'a> {
-    /// Reads the head.
+    /// The visitor of a request, from its head.
     #[must_use]
     pub fn of(head: &Head<'a>) -> Self {
         let letters = |text: &'a str, count: usize| {
@@ -50,25 +50,25 @@ impl<'a> Visitor<'a> {
 }
 
 impl Visitor<'_> {
-    /// The address, or the part of it that stays: of IPv6 the first 64 bits, within which households
-    /// change their address as they like.
+    /// The stable part of the address: all of IPv4, the first 64 bits of IPv6, because clients change the rest at
+    /// will.
     #[must_use]
     pub fn network(&self) -> Option<String> {
         network(self.ip?)
     }
 }
 
-/// See [`Visitor::network`]; `None` when it is no address.
+/// See [`Visitor::network`]; `None` when `ip` is not an address.
 #[must_use]
 pub fn network(ip: &str) -> Option<String> {
-    // `::ffff:192.0.2.1` is that address of IPv4 (RFC 4291 2.5.5.2).
+    // `::ffff:192.0.2.1` is the IPv4 address 192.0.2.1 (RFC 4291 2.5.5.2).
     match ip.parse::<IpAddr>().ok()?.to_canonical() {
         IpAddr::V4(ip) => Some(ip.to_string()),
         IpAddr::V6(ip) => Some(format!("{:x}::/64", u128::from(ip) >> 64)),
     }
 }
 
-/// Decimal degrees as millionths, without a float in sight (floats cost 20 KB of wasm).
+/// Decimal degrees as millionths, without floats, which cost 20 KB of wasm; `None` when malformed or above `most`.
 fn millionths(text: &str, most: i32) -> Option<i32> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => (-1, digits),
@@ -94,7 +94,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn degrees_are_read_as_millionths() {
+    fn degrees_are_parsed_as_millionths() {
         for (text, found) in [
             ("50.11552", Some(50_115_520)),
             ("-77.4874", Some(-77_487_400)),
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn only_well_formed_facts_get_in() {
+    fn malformed_values_are_unknown() {
         let head = "http://a/\nGET\n0\ncf-connecting-ip:1.2.3.4, 5.6.7.8\n\nJp\nASIA\n91\n0\nnrt\n";
         let head = Head::parse(head).expect("a head");
         let visitor = Visitor::of(&head);
@@ -123,7 +123,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_can_panic_the_reader(text in "[-0-9.]{0,16}|\\PC{0,8}") {
+        fn no_text_can_panic_the_parser(text in "[-0-9.]{0,16}|\\PC{0,8}") {
             let _ = millionths(&text, 180);
         }
     }

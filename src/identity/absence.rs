@@ -1,36 +1,36 @@
-//! Why does nobody say who is asking?
+//! Why does a request have no identity?
 
 use super::jwt;
 
-/// Why there is no session.
+/// Why a request has no identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Absence {
-    /// The route does not ask.
+    /// The route does not ask for an identity (`auth = "none"`).
     NotAsked,
-    /// Nothing was brought that says who is asking.
+    /// No credential was sent.
     NoCookie,
-    /// The cookie's value is not shaped like a token.
+    /// The cookie's value does not have the form of a token.
     Malformed,
-    /// The cookie came more than once.
+    /// The cookie was sent more than once.
     Duplicated,
-    /// The store does not know it.
+    /// The store has no such session.
     Unknown,
-    /// Too old, or unused too long.
+    /// The absolute or the idle time is over.
     Expired,
     /// Ended by a stamp.
     Revoked,
-    /// A token was brought that does not hold.
+    /// The bearer token is not valid.
     Token(jwt::Fault),
-    /// An API key was brought that does not hold.
+    /// The API key is not valid.
     Key,
-    /// Two were brought, of different users.
+    /// Two credentials of different users were sent.
     Conflict,
-    /// The store, the ledger or an issuer cannot be asked.
+    /// The store, the ledger or an issuer cannot be reached.
     Down,
 }
 
 impl Absence {
-    /// One word for the log.
+    /// Its name in the log.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
-//! What does Usher assert to an origin about who is asking?
+//! What does Usher assert to an origin about a request's user?
 //!
-//! `Usher-Assertion` is a JWT for one request: who asks, of which service, with which method and path.
-//! An origin that verifies it with the published keys need not trust the network between.
+//! `Usher-Assertion` is a JWT for one request: its user, service, method and path. An origin that verifies it with the
+//! published keys need not trust the network in between.
 
 use crate::config::Millis;
 use crate::http::json;
@@ -10,14 +10,13 @@ use crate::identity::jwt::{self, encode};
 use crate::identity::session::{Record, digest};
 use serde_json::{Value, json};
 
-/// How long an assertion holds, in seconds.
+/// How long an assertion is valid, in seconds.
 const LIFETIME: u64 = 60;
-/// Keys at most.
+/// Maximum number of keys.
 const MOST: usize = 8;
 
-/// The keys that assertions are signed with, from the secret `SIGNING_KEYS`: a JWK Set of private keys.
-/// Each may say from when on it signs (`usher_from`, seconds since 1970), so that its public half is
-/// known to the origins before it is needed.
+/// The keys that sign assertions, from the secret `SIGNING_KEYS`: a JWK Set of private keys. A key may state when it
+/// begins to sign (`usher_from`, seconds since 1970), so that origins know its public half before it is used.
 #[derive(Clone)]
 pub struct Signer(Vec<Signing>);
 
@@ -36,12 +35,12 @@ struct Signing {
     public: Value,
 }
 
-/// What is to be signed, and with what.
+/// An assertion that is not signed yet.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Unsigned {
     /// The private key as JWK.
     pub key: String,
-    /// Header and claims of the JWT.
+    /// The signing input: header and claims of the JWT.
     pub text: String,
 }
 
@@ -51,12 +50,12 @@ impl std::fmt::Debug for Unsigned {
     }
 }
 
-/// What an assertion is about.
+/// The facts of a request that an assertion states.
 #[derive(Debug)]
 pub struct Facts<'a> {
     /// `iss`.
     pub issuer: &'a str,
-    /// `aud`: the services that may be asked.
+    /// `aud`: the services of the route's pools.
     pub services: Vec<&'a str>,
     /// The request's method.
     pub method: &'a str,
@@ -64,9 +63,9 @@ pub struct Facts<'a> {
     pub path: &'a str,
     /// The request's id.
     pub request_id: &'a str,
-    /// Who is asking.
+    /// The user's record.
     pub record: Option<&'a Record>,
-    /// Among whom the answer is shared, when it passes the cache.
+    /// The visitors who share the response, if it may be stored.
     pub shared: Option<&'a Partition>,
 }
 
@@ -74,7 +73,7 @@ impl Signer {
     /// Reads the secret.
     ///
     /// # Errors
-    /// What is wrong with it; nothing of it is repeated.
+    /// What is wrong with it, without any part of the secret.
     pub fn read(text: &str) -> Result<Self, String> {
         let set = json::object(text.as_bytes())
             .map_err(|_| "it is no JSON object: `npm run key -- new` makes one".to_owned())?;
@@ -92,7 +91,8 @@ impl Signer {
         json!({ "keys": self.0.iter().map(|key| &key.public).collect::<Vec<_>>() })
     }
 
-    /// What is to be signed at `now`, with the newest key that signs already.
+    /// The assertion to sign at `now` (milliseconds since 1970), with the newest key that has begun to sign, else with
+    /// the one that begins first.
     #[must_use]
     pub fn unsigned(&self, facts: &Facts<'_>, now: Millis) -> Option<Unsigned> {
         let now = now / 1_000;
@@ -109,26 +109,26 @@ impl Signer {
         });
         let mut services = facts.services.clone();
         services.dedup();
-        let mut say = |name: &str, value: Value| {
+        let mut set_claim = |name: &str, value: Value| {
             if let Some(claims) = claims.as_object_mut() {
                 claims.insert(name.to_owned(), value);
             }
         };
         match services.as_slice() {
-            [one] => say("aud", json!(one)),
-            all => say("aud", json!(all)),
+            [one] => set_claim("aud", json!(one)),
+            all => set_claim("aud", json!(all)),
         }
         if let Some(record) = facts.record {
             let personal = matches!(facts.shared, None | Some(Partition::User { .. }));
             if personal {
-                say("sub", json!(record.user));
-                say("scope", json!(record.scopes.join(" ")));
-                if let Some(proven) = record.authenticated {
-                    say("auth_time", json!(proven / 1_000));
+                set_claim("sub", json!(record.user));
+                set_claim("scope", json!(record.scopes.join(" ")));
+                if let Some(authenticated) = record.authenticated {
+                    set_claim("auth_time", json!(authenticated / 1_000));
                 }
             }
             if personal || matches!(facts.shared, Some(Partition::Roles(_))) {
-                say("roles", json!(record.roles));
+                set_claim("roles", json!(record.roles));
             }
         }
         let text = format!("{}.{}", encode(header.to_string().as_bytes()), encode(claims.to_string().as_bytes()));
@@ -190,19 +190,19 @@ mod tests {
         }
     }
 
-    fn parts(oath: &Unsigned) -> (Value, Value) {
-        let (header, claims) = oath.text.split_once('.').expect("two parts");
+    fn parts(unsigned: &Unsigned) -> (Value, Value) {
+        let (header, claims) = unsigned.text.split_once('.').expect("two parts");
         let read = |part: &str| serde_json::from_slice(&jwt::decode(part).expect("base64url")).expect("JSON");
         (read(header), read(claims))
     }
 
     #[test]
-    fn the_newest_key_signs_from_when_on_it_says_and_all_are_published() {
+    fn the_newest_key_that_has_begun_signs_and_all_are_published() {
         let signer =
             Signer::read(&json!({"keys": [key("a", 0), key("b", 100), key("c", 200)]}).to_string()).expect("keys");
         for (now, kid) in [(0, "a"), (99_999, "a"), (100_000, "b"), (200_000, "c")] {
-            let oath = signer.unsigned(&facts(None, None), now).expect("an oath");
-            assert_eq!(parts(&oath).0["kid"], kid, "{now}");
+            let unsigned = signer.unsigned(&facts(None, None), now).expect("an oath");
+            assert_eq!(parts(&unsigned).0["kid"], kid, "{now}");
         }
         let published = signer.published().to_string();
         assert!(["a", "b", "c"].iter().all(|kid| published.contains(&format!("\"kid\":\"{kid}\""))), "{published}");
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn it_says_who_asks_for_what_and_no_more_than_the_origin_is_told() {
+    fn it_states_the_request_and_no_more_of_the_user_than_the_partition_allows() {
         let signer = Signer::read(&json!({"keys": [key("a", 0)]}).to_string()).expect("keys");
         let record =
             Record { user: "7".into(), roles: vec!["admin".into()], scopes: vec!["read".into()], ..Record::default() };
@@ -230,10 +230,10 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_cannot_sign_are_named_without_being_told() {
+    fn an_error_names_the_unusable_key_and_does_not_reveal_it() {
         let mut odd = key("a", 0);
         odd["d"] = json!("short");
-        for (text, said) in [
+        for (text, expected) in [
             ("x".to_owned(), "no JSON"),
             ("{}".into(), "\"keys\" is missing"),
             (json!({"keys": []}).to_string(), "0 keys"),
@@ -241,8 +241,8 @@ mod tests {
             (json!({"keys": [key("a", 0), odd]}).to_string(), "keys[1]: \"d\""),
             (json!({"keys": [{"kty": "RSA", "kid": "a"}]}).to_string(), "neither"),
         ] {
-            let why = Signer::read(&text).expect_err(said);
-            assert!(why.contains(said) && !why.contains("short"), "{why}");
+            let why = Signer::read(&text).expect_err(expected);
+            assert!(why.contains(expected) && !why.contains("short"), "{why}");
         }
     }
 }

@@ -1,15 +1,15 @@
-//! May another site's page make a browser ask this, and may its scripts read the answer?
+//! May another site's page make a browser send this request (CSRF), and may its scripts read the response (CORS)?
 //!
-//! A browser sends its cookies along whoever makes it ask. Who did is told by `Sec-Fetch-Site` (Fetch
-//! Metadata) and `Origin` (RFC 6454 7), which pages cannot forge; programs that are no browsers send
-//! neither, and have no cookies but their own.
+//! A browser sends its cookies whichever page causes the request. `Sec-Fetch-Site` (Fetch Metadata) and `Origin`
+//! (RFC 6454 7) state which site caused it, and pages cannot forge them; clients that are no browsers send neither,
+//! and have no cookies but their own.
 
 use crate::config::{Cors, Route};
 use crate::http::head::{Edits, Head};
 use crate::http::list::members;
 
-/// Whether a request may be answered with the rights of the session that came along: safe ones may, and
-/// those from this very site, or from one that the route trusts.
+/// Whether a request may use its session: a safe one may, and one from this site or from an origin that the route
+/// trusts. A WebSocket handshake does not count as safe.
 #[must_use]
 pub fn is_trusted(route: &Route, head: &Head<'_>) -> bool {
     if head.is_safe() && !head.is_websocket() {
@@ -20,7 +20,7 @@ pub fn is_trusted(route: &Route, head: &Head<'_>) -> bool {
     comes_from(head, &trusted)
 }
 
-/// The same for Usher's own pages, which trust nobody else.
+/// The same for Usher's own pages, which trust no other origin and treat no method as safe.
 #[must_use]
 pub fn is_trusted_here(head: &Head<'_>) -> bool {
     comes_from(head, &[])
@@ -29,21 +29,21 @@ pub fn is_trusted_here(head: &Head<'_>) -> bool {
 fn comes_from(head: &Head<'_>, trusted: &[&String]) -> bool {
     let own = |origin: &str| origin == format!("{}://{}", head.url.scheme, head.url.authority);
     match (head.fields.get("sec-fetch-site"), head.fields.get("origin")) {
-        // A page that sends no referrers says `Origin: null` even to its own site.
+        // A page without referrers sends `Origin: null` even to its own site.
         (Some("same-origin" | "none"), _) | (None, None) => true,
         (_, Some(origin)) => own(origin) || trusted.iter().any(|known| *known == origin),
         (Some(_), None) => false,
     }
 }
 
-/// Whether this is a browser's question whether it may ask (Fetch 3.3.2); the method it means to use.
+/// The method that a CORS preflight request asks for (Fetch 3.3.2); `None` when this is no preflight.
 #[must_use]
 pub fn preflight<'a>(head: &Head<'a>) -> Option<&'a str> {
-    let asks = head.method == "OPTIONS" && head.fields.get("origin").is_some();
-    head.fields.get("access-control-request-method").filter(|_| asks)
+    let is_preflight = head.method == "OPTIONS" && head.fields.get("origin").is_some();
+    head.fields.get("access-control-request-method").filter(|_| is_preflight)
 }
 
-/// What a preflight is answered with; nothing is allowed where it is not listed.
+/// The fields of the response to a preflight; only what is configured is allowed.
 #[must_use]
 pub fn preflight_answer(cors: &Cors, head: &Head<'_>) -> Edits {
     let mut edits = Edits::new();
@@ -65,7 +65,7 @@ pub fn preflight_answer(cors: &Cors, head: &Head<'_>) -> Edits {
     edits
 }
 
-/// Says on an answer who may read it, in place of whatever the origin says.
+/// Sets the CORS fields of a response, in place of the origin's.
 pub fn readable(cors: &Cors, head: &Head<'_>, edits: &mut Edits) {
     for name in ["access-control-allow-origin", "access-control-allow-credentials", "access-control-expose-headers"] {
         edits.remove(name);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn only_this_site_and_those_it_trusts_may_make_a_browser_change_something() {
+    fn only_this_site_and_trusted_origins_may_send_unsafe_requests() {
         let route = route(
             "trusted_origins = [\"https://app.example\"]\ncors = { origins = [\"https://spa.example\"], credentials = true }",
         );
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_preflight_is_allowed_what_is_listed_and_nothing_else() {
+    fn a_preflight_allows_only_what_is_configured() {
         let route = route(
             "methods = [\"GET\", \"PUT\"]\ncors = { origins = [\"https://spa.example\"], headers = [\"X-A\", \"content-type\"], credentials = true, max_age = \"1h\" }",
         );
@@ -186,18 +186,18 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_says_who_may_read_it_whatever_the_origin_says() {
+    fn the_cors_fields_of_the_origin_are_replaced() {
         let of = |route: &Route, origin: &str| {
             let packed = packed("GET", &format!("origin:{origin}"));
             let head = Head::parse(&packed).expect("a head");
             let mut edits = Edits::new();
             readable(route.cors.as_ref().expect("cors"), &head, &mut edits);
-            let said = crate::http::head::answer(
+            let sent = crate::http::head::response(
                 "200\naccess-control-allow-origin:*\naccess-control-allow-credentials:true\n",
             )
             .1;
             let field =
-                |name: &str| edits.applied(&said).into_iter().find(|(known, _)| known == name).map(|(_, value)| value);
+                |name: &str| edits.applied(&sent).into_iter().find(|(known, _)| known == name).map(|(_, value)| value);
             (field("access-control-allow-origin"), field("access-control-allow-credentials"), field("vary"))
         };
         let text = |text: &str| Some(text.to_owned());

@@ -1,15 +1,14 @@
-//! Is this token what its issuer signed, for us, and still good? (RFC 7515, 7519, 8725)
+//! Is this token signed by its issuer, made for this audience, and still valid? (RFC 7515, 7519, 8725)
 //!
-//! Three steps, cheapest first: [`Token::read`] takes the token apart, [`Token::admitted`] holds what
-//! it claims against what the operator expects of its issuer, and a signature by one of
-//! [`Keys::candidates`] must hold: with a shared secret by [`mac_holds`], with a public key by the
-//! platform, which is many times quicker at it. Nothing that the token itself says (`jku`, `jwk`,
-//! `x5u`, `x5c`) chooses the key.
+//! Three steps, cheapest first: [`Token::read`] parses the token, [`Token::admitted`] compares its claims with what
+//! the operator configured for its issuer, and the signature must verify with one of [`Keys::candidates`]: a shared
+//! secret by [`mac_holds`], a public key by the platform, which is many times faster. The header's `jku`, `jwk`,
+//! `x5u` and `x5c` never choose the key.
 
 mod claims;
 mod key;
 
-pub use claims::{Claims, SKEW_MS, find, words};
+pub use claims::{Claims, SKEW_MS, find, string_values};
 pub use key::{Key, Keys, MOST_BYTES};
 
 use crate::config::{Algorithm, Issuer, Setting};
@@ -21,44 +20,44 @@ use jwt_simple::algorithms::{HS256Key, HS384Key, HS512Key, MACLike};
 use serde_json::Value;
 use subtle::ConstantTimeEq;
 
-/// Bytes of a token at most; looked at before anything is decoded.
+/// Maximum bytes of a token; checked before anything is decoded.
 pub const LONGEST: usize = 16 << 10;
 
-/// Why a token is not believed.
+/// Why a token is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Longer than [`LONGEST`].
     TooLong,
-    /// Not three parts of base64url, header and claims JSON objects that say nothing twice.
+    /// Not three parts of base64url whose header and claims are JSON objects without duplicate names.
     Malformed,
-    /// Its algorithm is unknown, or its issuer's tokens are not signed so; `none` is one of these.
+    /// Its algorithm is unknown (`none` counts as unknown), or not one that its issuer is configured with.
     Algorithm,
-    /// It demands that an extension be understood (`crit`), and none is.
+    /// It requires an extension (`crit`), and none is supported.
     Critical,
-    /// Its `typ` is not what this issuer's tokens have.
+    /// Its `typ` is not the one configured for this issuer.
     Type,
-    /// Nobody whose tokens are taken here.
+    /// Its issuer is not accepted here.
     Issuer,
-    /// It is for somebody else.
+    /// It is for another audience.
     Audience,
-    /// A claim has the wrong shape, or one without which nobody is known is missing.
+    /// A claim has the wrong type, or a claim that is needed to know the user is missing.
     Claims,
-    /// It is over.
+    /// It has expired (`exp`).
     Expired,
-    /// It is not valid yet.
+    /// It is not valid yet (`nbf`, `iat` or `auth_time` is in the future).
     Early,
-    /// It names a key that its issuer does not have.
+    /// Its `kid` names a key that its issuer does not have.
     Key,
-    /// No key of its issuer is for that algorithm.
+    /// Its issuer has no key for that algorithm.
     KeyType,
-    /// It was signed by somebody else, or changed since.
+    /// The signature does not verify: another key signed it, or it was changed.
     Signature,
     /// Ended by a stamp.
     Revoked,
 }
 
 impl Fault {
-    /// A word for the log.
+    /// Its name in the log.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -80,26 +79,26 @@ impl Fault {
     }
 }
 
-/// A token taken apart; nothing of it is proven yet.
+/// A parsed token; nothing of it is verified yet.
 #[derive(Debug, Clone)]
 pub struct Token<'a> {
-    /// How it says it is signed.
+    /// The algorithm that its header states (`alg`).
     pub algorithm: Algorithm,
-    /// Which key it says.
+    /// The key that its header names.
     pub kid: Option<String>,
     typ: Option<String>,
     claims: Claims,
-    /// What is signed: header and claims as they came.
+    /// The signing input: header and claims as received.
     pub signed: &'a str,
     /// The signature.
     pub signature: Vec<u8>,
 }
 
 impl<'a> Token<'a> {
-    /// Takes a token apart.
+    /// Parses a token.
     ///
     /// # Errors
-    /// It is too long, or not one, or demands what is not known here.
+    /// It is too long, malformed, or requires an algorithm or extension that is not supported.
     pub fn read(text: &'a str) -> Result<Self, Fault> {
         if text.len() > LONGEST {
             return Err(Fault::TooLong);
@@ -115,8 +114,8 @@ impl<'a> Token<'a> {
             Some(Value::String(text)) => Ok(Some(text.clone())),
             Some(_) => Err(Fault::Malformed),
         };
-        // No extension is understood, so whatever is critical is refused (RFC 7515 4.1.11); RFC 7797's
-        // signed text is another than ours even where it is not called critical.
+        // No extension is supported, so every critical one is refused (RFC 7515 4.1.11). `b64` (RFC 7797) changes the
+        // signing input even where it is not listed as critical.
         if header.contains_key("crit") || header.get("b64").is_some_and(|b64| *b64 != Value::Bool(true)) {
             return Err(Fault::Critical);
         }
@@ -127,10 +126,10 @@ impl<'a> Token<'a> {
         Ok(Self { algorithm, kid: text("kid")?, typ: text("typ")?, claims, signed, signature })
     }
 
-    /// The issuer that it names, among those that are taken here.
+    /// The issuer that it names, and its index, among the accepted `issuers`.
     ///
     /// # Errors
-    /// [`Fault::Issuer`].
+    /// [`Fault::Issuer`]: none is named, or not one of these. [`Fault::Claims`]: `iss` is no string.
     pub fn issuer<'i>(
         &self,
         mut issuers: impl Iterator<Item = (usize, &'i Issuer)>,
@@ -139,17 +138,17 @@ impl<'a> Token<'a> {
         issuers.find(|(_, issuer)| issuer.iss.text() == named).ok_or(Fault::Issuer)
     }
 
-    /// Its claims, when they are what the operator expects of this issuer, for one of `audience`, and
-    /// good at `now` (milliseconds since 1970). The signature is another matter.
+    /// Its claims, if they match the issuer's configuration and one of `audience`, and are valid at `now`
+    /// (milliseconds since 1970). Does not verify the signature.
     ///
     /// # Errors
-    /// The first expectation that it does not meet.
+    /// The first check that fails.
     pub fn admitted(&self, issuer: &Issuer, audience: &[Setting], now: u64) -> Result<&Claims, Fault> {
         if !issuer.algorithms.contains(&self.algorithm) {
             return Err(Fault::Algorithm);
         }
         if let Some(wanted) = &issuer.typ {
-            // RFC 7515 4.1.9: "application/" may be left out, and case does not matter.
+            // RFC 7515 4.1.9: "application/" may be omitted, and case does not matter.
             let bare = |typ: &str| typ.to_ascii_lowercase().trim_start_matches("application/").to_owned();
             if self.typ.as_deref().map(bare) != Some(bare(wanted)) {
                 return Err(Fault::Type);
@@ -160,8 +159,11 @@ impl<'a> Token<'a> {
     }
 }
 
-/// The bearer token of a request (RFC 6750 2.1), if one was sent. Two `Authorization` lines may arrive
-/// joined by a comma, and then nobody can say which was meant.
+/// The bearer token of a request (RFC 6750 2.1), if one was sent.
+///
+/// # Errors
+/// [`Fault::Malformed`]: several credentials. Two `Authorization` lines may arrive joined by a comma, and then it is
+/// ambiguous which one counts.
 #[must_use]
 pub fn bearer<'a>(fields: &Fields<'a>) -> Option<Result<&'a str, Fault>> {
     let value = fields.get("authorization")?;
@@ -177,7 +179,7 @@ pub fn bearer<'a>(fields: &Fields<'a>) -> Option<Result<&'a str, Fault>> {
     }
 }
 
-/// Base64url without padding, and with no bits left over (RFC 7515 2).
+/// Decodes base64url without padding (RFC 7515 2); unused bits must be zero.
 #[must_use]
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     BASE64::decode_to_vec(text, None).ok().filter(|bytes| encode(bytes) == text)
@@ -189,16 +191,16 @@ pub fn encode(bytes: &[u8]) -> String {
     BASE64::encode_to_string(bytes).unwrap_or_default()
 }
 
-/// Whether a tag was made with this secret (HS256, HS384, HS512), compared in constant time.
+/// Whether an HMAC tag was made with this secret (HS256, HS384, HS512); compared in constant time.
 #[must_use]
 pub fn mac_holds(algorithm: Algorithm, secret: &[u8], signed: &str, tag: &[u8]) -> bool {
-    let right = match algorithm {
+    let expected = match algorithm {
         Algorithm::HS256 => HS256Key::from_bytes(secret).authentication_tag(signed.as_bytes()),
         Algorithm::HS384 => HS384Key::from_bytes(secret).authentication_tag(signed.as_bytes()),
         Algorithm::HS512 => HS512Key::from_bytes(secret).authentication_tag(signed.as_bytes()),
         _ => return false,
     };
-    bool::from(right.ct_eq(tag))
+    bool::from(expected.ct_eq(tag))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! How does a visitor sign in with an OpenID provider? (OpenID Connect Core 1.0, authorization code with
 //! PKCE, RFC 7636)
 //!
-//! What must be remembered between leaving and coming back is in a cookie of this browser alone, so a
-//! `state` that another browser brings is nobody's.
+//! The state of a pending sign-in is in a cookie of the browser that began it, so a callback from another browser with
+//! the same `state` is refused.
 
 use crate::config::is_secure;
 use crate::config::{Client, Issuer, Millis, Setting};
@@ -15,38 +15,39 @@ use ct_codecs::{Base64, Encoder};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-/// How long a visitor may take at the provider, in milliseconds.
+/// How long a sign-in at the provider may take, in milliseconds.
 const PATIENCE: Millis = 600_000;
-/// Bytes of a cookie's name and value that browsers keep (RFC 6265bis 5.7).
+/// Maximum bytes of a cookie's name and value that browsers keep (RFC 6265bis 5.7).
 const LARGEST_COOKIE: usize = 4_096;
-/// Sign-ins that one browser may have begun at one time.
+/// Maximum number of pending sign-ins of one browser.
 const MOST_PENDING: usize = 4;
-/// Bytes of all their cookies together: many servers take no more than 8 KiB of a request's fields.
+/// Maximum bytes of all their cookies together: many servers accept no more than 8 KiB of a request's fields.
 const ROOM: usize = 6_144;
 
-/// What a provider says of itself (OpenID Connect Discovery 1.0, 3).
+/// A provider's discovery document (OpenID Connect Discovery 1.0, 3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provider {
-    /// Where visitors sign in, if they can.
+    /// The page where visitors sign in, if there is one.
     pub authorization_endpoint: Option<String>,
-    /// Where a code becomes tokens.
+    /// Where a code is exchanged for tokens, if there is such an endpoint.
     pub token_endpoint: Option<String>,
-    /// Whether the client's secret goes into the form (`client_secret_post`), for want of the other way.
+    /// Whether the client's secret is sent in the form (`client_secret_post`), because the provider does not support
+    /// `client_secret_basic`.
     pub secret_in_form: bool,
-    /// Where its keys are.
+    /// The URL of its key set.
     pub jwks_uri: String,
-    /// Whether every answer says who it is from (RFC 9207).
-    pub says_iss: bool,
+    /// Whether every authorization response has the parameter `iss` (RFC 9207).
+    pub sends_iss: bool,
 }
 
 impl Provider {
-    /// Reads a discovery document, which must be this issuer's very own.
+    /// Reads a discovery document, whose `issuer` must be exactly `iss`.
     ///
     /// # Errors
     /// What is wrong with it.
     pub fn read(text: &str, iss: &str) -> Result<Self, String> {
-        let said = json::object(text.as_bytes()).map_err(|why| format!("it is no discovery document: {why}"))?;
-        let text = |name: &str| said.get(name).and_then(serde_json::Value::as_str);
+        let document = json::object(text.as_bytes()).map_err(|why| format!("it is no discovery document: {why}"))?;
+        let text = |name: &str| document.get(name).and_then(serde_json::Value::as_str);
         if text("issuer") != Some(iss) {
             return Err(format!(
                 "its \"issuer\" is {:?}, and not {iss:?} to the letter",
@@ -57,36 +58,36 @@ impl Provider {
             let url = text(name).filter(|url| is_secure(url));
             url.map(str::to_owned).ok_or_else(|| format!("its \"{name}\" is missing, or no https:// URL"))
         };
-        let optional = |name: &str| said.contains_key(name).then(|| url(name)).transpose();
-        let methods = said.get("token_endpoint_auth_methods_supported").and_then(serde_json::Value::as_array);
-        let takes = |method: &str| methods.is_some_and(|all| all.iter().any(|known| known == method));
+        let optional = |name: &str| document.contains_key(name).then(|| url(name)).transpose();
+        let methods = document.get("token_endpoint_auth_methods_supported").and_then(serde_json::Value::as_array);
+        let supports = |method: &str| methods.is_some_and(|all| all.iter().any(|known| known == method));
         Ok(Self {
             authorization_endpoint: optional("authorization_endpoint")?,
             token_endpoint: optional("token_endpoint")?,
-            secret_in_form: takes("client_secret_post") && !takes("client_secret_basic"),
+            secret_in_form: supports("client_secret_post") && !supports("client_secret_basic"),
             jwks_uri: url("jwks_uri")?,
-            says_iss: said.get("authorization_response_iss_parameter_supported")
+            sends_iss: document.get("authorization_response_iss_parameter_supported")
                 == Some(&serde_json::Value::Bool(true)),
         })
     }
 }
 
-/// A visitor who is at the provider.
+/// A pending sign-in: the visitor is at the provider.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
-    /// Whom they are to come back from: the issuer's name.
+    /// The name of the issuer that the callback must be from.
     pub issuer: String,
-    /// Comes back with them.
+    /// The `state` that the callback must have.
     pub state: String,
-    /// Comes back in the token.
+    /// The `nonce` that the ID token must have.
     pub nonce: String,
-    /// Proves that the code is redeemed by whoever asked for it (RFC 7636 4.1).
+    /// The PKCE code verifier: proves that the client that requested the code redeems it (RFC 7636 4.1).
     pub verifier: String,
-    /// Where they go then: a path on this host.
+    /// Where the visitor is redirected after the sign-in: a path on this host.
     pub back: String,
-    /// At most so many seconds ago they may have proven who they are.
+    /// The maximum age of the user's authentication at the provider, in seconds.
     pub max_age: Option<u64>,
-    /// Too late after this moment (milliseconds since 1970).
+    /// When the pending sign-in expires (milliseconds since 1970).
     pub until: Millis,
 }
 
@@ -97,7 +98,7 @@ impl std::fmt::Debug for Pending {
 }
 
 impl Pending {
-    /// A visitor leaves for the provider at `now`.
+    /// Begins a sign-in at `now`. A `back` that is no local path becomes `/`.
     #[must_use]
     pub fn new(random: &[u8; 96], issuer: &str, back: &str, max_age: Option<u64>, now: Millis) -> Self {
         let mut parts = random.chunks_exact(32).map(encode);
@@ -114,17 +115,17 @@ impl Pending {
         }
     }
 
-    /// The cookie's bare name: one for each `state`, so that two tabs do not disturb each other.
+    /// The cookie's bare name: one for each `state`, so that sign-ins in two tabs do not interfere.
     #[must_use]
     pub fn cookie_name(cookie: &str, state: &str) -> String {
-        let which: String = state.chars().take(8).filter(char::is_ascii_alphanumeric).collect();
-        format!("{cookie}-in-{which}")
+        let suffix: String = state.chars().take(8).filter(char::is_ascii_alphanumeric).collect();
+        format!("{cookie}-in-{suffix}")
     }
 
-    /// The cookie's value, beside a full name of so many bytes. Browsers drop a cookie of more than 4,096
-    /// bytes (RFC 6265bis 5.7): rather than lose the sign-in, a long way back is given up.
+    /// The cookie's value; `name` is the length of its full name in bytes. Browsers drop a cookie of more than 4,096
+    /// bytes (RFC 6265bis 5.7), so a return path that is too long is replaced by `/`.
     #[must_use]
-    pub fn sealed(&self, name: usize) -> String {
+    pub fn cookie_value(&self, name: usize) -> String {
         let text = |pending: &Self| encode(serde_json::to_string(pending).unwrap_or_default().as_bytes());
         match text(self) {
             long if name + long.len() > LARGEST_COOKIE => text(&Self { back: "/".into(), ..self.clone() }),
@@ -132,29 +133,29 @@ impl Pending {
         }
     }
 
-    /// The full names of those among a request's cookies that abandoned sign-ins left, and that have to go
-    /// so that one more of `bytes` bytes does not make the field too long: the oldest.
+    /// The full names of the oldest abandoned sign-ins' cookies in a request, which have to be removed so that a new
+    /// one of `bytes` bytes does not make the `Cookie` field too long.
     #[must_use]
     pub fn abandoned<'c>(cookies: Option<&'c str>, (cookie, is_https): (&str, bool), bytes: usize) -> Vec<&'c str> {
-        // On https a name without the prefix is none of ours: a sibling host may have set it.
+        // On https a cookie without the prefix may have been set by a sibling host.
         let is_ours = |name: &str| session::is_of_sign_in(name, cookie) && name.starts_with("__Host-") == is_https;
         let of_sign_in = cookie::pairs(cookies).filter(|(name, _)| is_ours(name));
-        let began = |value: &str| {
+        let until = |value: &str| {
             let pending = jwt::decode(value).and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok());
             pending.map_or(0, |pending| pending.until)
         };
-        let mut all: Vec<_> = of_sign_in.map(|(name, value)| (began(value), name, name.len() + value.len())).collect();
-        all.sort_by_key(|(began, ..)| std::cmp::Reverse(*began));
+        let mut all: Vec<_> = of_sign_in.map(|(name, value)| (until(value), name, name.len() + value.len())).collect();
+        all.sort_by_key(|(until, ..)| std::cmp::Reverse(*until));
         let (mut count, mut bytes) = (1, bytes);
-        let goes = |(_, _, size): &(Millis, &'c str, usize)| {
+        let surplus = |(_, _, size): &(Millis, &'c str, usize)| {
             (count, bytes) = (count + 1, bytes + size);
             count > MOST_PENDING || bytes > ROOM
         };
-        all.into_iter().filter(goes).map(|(_, name, _)| name).collect()
+        all.into_iter().filter(surplus).map(|(_, name, _)| name).collect()
     }
 
-    /// The visitor who left for this issuer with this cookie and comes back with this `state`. A cookie
-    /// can be invented, so where it leads is looked at once more.
+    /// The pending sign-in at this issuer that this cookie and `state` belong to; `None` when they do not match or the
+    /// sign-in has expired. A cookie can be forged, so its return path is checked again.
     #[must_use]
     pub fn back(cookie: Option<&str>, issuer: &str, state: &str, now: Millis) -> Option<Self> {
         let pending: Self = serde_json::from_slice(&jwt::decode(cookie?)?).ok()?;
@@ -165,7 +166,7 @@ impl Pending {
         (same && state.len() == 43 && now < pending.until).then_some(pending)
     }
 
-    /// Where the visitor is sent.
+    /// The authorization URL that the visitor is redirected to.
     #[must_use]
     pub fn location(&self, provider: &Provider, client: &Client, redirect_uri: &str, locale: Option<&str>) -> String {
         let challenge = digest(&self.verifier);
@@ -184,11 +185,11 @@ impl Pending {
         parameters.extend(max_age.as_deref().map(|seconds| ("max_age", seconds)));
         parameters.extend(locale.map(|locale| ("ui_locales", locale)));
         let page = provider.authorization_endpoint.as_deref().unwrap_or_default();
-        let mark = if page.contains('?') { '&' } else { '?' };
-        format!("{page}{mark}{}", form(&parameters))
+        let separator = if page.contains('?') { '&' } else { '?' };
+        format!("{page}{separator}{}", form(&parameters))
     }
 
-    /// What the code is redeemed with: the form, and the value of `Authorization` (RFC 6749 2.3.1).
+    /// The token request that redeems a code: the form, and the value of `Authorization` (RFC 6749 2.3.1).
     #[must_use]
     pub fn redeem(
         &self,
@@ -216,12 +217,12 @@ impl Pending {
         (form(&parameters), authorization)
     }
 
-    /// Whether an ID token answers this very question (OpenID Connect Core 3.1.3.7): what every token
-    /// must claim is checked elsewhere.
+    /// Whether an ID token belongs to this sign-in (OpenID Connect Core 3.1.3.7). [`jwt::Token::admitted`] checks the
+    /// claims that every token must have.
     ///
     /// # Errors
-    /// Which of its claims does not.
-    pub fn answered(&self, claims: &Claims, client: &Client, now: Millis) -> Result<(), &'static str> {
+    /// The claim that does not match.
+    pub fn check_id_token(&self, claims: &Claims, client: &Client, now: Millis) -> Result<(), &'static str> {
         let text = |name: &str| claims.text(name).ok().flatten();
         let nonce = text("nonce").unwrap_or_default();
         if !bool::from(nonce.as_bytes().ct_eq(self.nonce.as_bytes())) {
@@ -232,14 +233,14 @@ impl Pending {
         if party.map_or(several, |party| party != client.id.text()) {
             return Err("the ID token was made for another client");
         }
-        // It is required (2), and without it nobody knows which of the provider's stamps it outlives.
+        // It is required (2), and without it the token cannot be compared with stamps.
         if claims.moment("iat").ok().flatten().is_none() {
             return Err("the ID token does not say when it was made");
         }
         if let Some(most) = self.max_age {
-            let proven =
+            let authenticated =
                 claims.moment("auth_time").ok().flatten().ok_or("the ID token does not say when they signed in")?;
-            if now as f64 / 1_000.0 - proven > most as f64 + jwt::SKEW_MS as f64 / 1_000.0 {
+            if now as f64 / 1_000.0 - authenticated > most as f64 + jwt::SKEW_MS as f64 / 1_000.0 {
                 return Err("it is too long ago that they signed in");
             }
         }
@@ -247,9 +248,9 @@ impl Pending {
     }
 }
 
-/// What is kept of an ID token's claims in the session: not what was for the exchange alone.
+/// The claims of an ID token that the session keeps: all but those that matter for the exchange only.
 #[must_use]
-pub fn kept(claims: Claims) -> serde_json::Value {
+pub fn session_data(claims: Claims) -> serde_json::Value {
     let mut all = claims.all();
     for name in ["nonce", "at_hash", "c_hash", "s_hash", "exp", "iat", "nbf", "jti", "sid"] {
         all.remove(name);
@@ -257,19 +258,20 @@ pub fn kept(claims: Claims) -> serde_json::Value {
     serde_json::Value::Object(all)
 }
 
-/// The ID token in a token endpoint's answer (OpenID Connect Core 3.1.3.3).
+/// The ID token in a token endpoint's response (OpenID Connect Core 3.1.3.3).
 #[must_use]
 pub fn id_token(text: &str) -> Option<String> {
     json::object(text.as_bytes()).ok()?.get("id_token")?.as_str().map(str::to_owned)
 }
 
-/// Whether an answer says another issuer than the one that was asked (RFC 9207 2.4).
+/// Whether an authorization response's `iss` is not the issuer of the request, or is missing although the provider
+/// always sends it (RFC 9207 2.4): a mix-up attack.
 #[must_use]
-pub fn is_mixed_up(said: Option<&str>, provider: &Provider, issuer: &Issuer) -> bool {
-    said.map_or(provider.says_iss, |iss| iss != issuer.iss.text())
+pub fn is_mixed_up(iss: Option<&str>, provider: &Provider, issuer: &Issuer) -> bool {
+    iss.map_or(provider.sends_iss, |iss| iss != issuer.iss.text())
 }
 
-/// `application/x-www-form-urlencoded`.
+/// Encodes parameters as `application/x-www-form-urlencoded`.
 fn form(parameters: &[(&str, &str)]) -> String {
     let pairs = parameters.iter().map(|(name, value)| format!("{name}={}", path::encode(value)));
     pairs.collect::<Vec<_>>().join("&")

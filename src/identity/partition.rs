@@ -1,25 +1,25 @@
-//! Among whom may an answer be shared?
+//! Which visitors may share a stored response?
 
 use crate::http::path;
 
-/// Among whom a stored answer is shared.
+/// The visitors who share a stored response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Partition {
-    /// Everybody; the origin is told of nobody.
+    /// Everybody; the origin receives no identity.
     Public,
-    /// Visitors with these roles, sorted; the origin is told the roles only.
+    /// Visitors with exactly these roles, sorted; the origin receives the roles only.
     Roles(Vec<String>),
     /// This user, with these roles, sorted.
     User {
-        /// Who.
+        /// The user's id.
         user: String,
-        /// What they may do.
+        /// The user's roles.
         roles: Vec<String>,
     },
 }
 
 impl Partition {
-    /// The partition of everybody who has exactly these roles.
+    /// The partition of all visitors who have exactly these roles.
     #[must_use]
     pub fn roles(roles: &[String]) -> Self {
         Self::Roles(sorted(roles))

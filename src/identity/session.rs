@@ -1,12 +1,12 @@
-//! Which session does a request carry, is it alive, and what starts or ends one?
+//! Which session does a request carry, is it valid, and what starts or ends one?
 //!
-//! A token is 256 random bits in a cookie. The store knows only its hash, so that a dump of the
-//! store signs nobody in.
+//! A token is 256 random bits in a cookie. The store contains only its hash, so that a dump of the store does not let
+//! anybody sign in.
 
 mod instruction;
 mod list;
 
-pub use instruction::{Change, Draft, Instruction, is_word};
+pub use instruction::{Change, Draft, Instruction, is_list_value};
 pub use list::{Device, ListEntry};
 
 use super::absence::Absence;
@@ -37,7 +37,7 @@ impl Token {
         Self(encode(random))
     }
 
-    /// The token a visitor sent, when it is shaped like one.
+    /// The token that a visitor sent; `None` when the text does not have the form of a token.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let shaped =
@@ -45,60 +45,60 @@ impl Token {
         shaped.then(|| Self(text.to_owned()))
     }
 
-    /// The secret itself, for the cookie.
+    /// The secret, for the cookie.
     #[must_use]
     pub fn secret(&self) -> &str {
         &self.0
     }
 
-    /// The name it is stored under: the SHA-256 of its text, in base64url.
+    /// The key that its record is stored under: the SHA-256 of its text, in base64url.
     #[must_use]
     pub fn key(&self) -> String {
         digest(&self.0)
     }
 }
 
-/// The SHA-256 of a text, in base64url: what secrets are known by.
+/// The SHA-256 of a text, in base64url; identifies a secret without containing it.
 #[must_use]
 pub fn digest(text: &str) -> String {
     encode(&hmac_sha256::Hash::hash(text.as_bytes()))
 }
 
-/// Who is asking, as stored of a session or an API key, or as a token claims.
+/// A user's record, as stored for a session or an API key, or as read from a token's claims.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// Who is signed in.
+    /// The user's id.
     pub user: String,
-    /// What they are.
+    /// The user's roles.
     #[serde(default)]
     pub roles: Vec<String>,
-    /// What they may do.
+    /// The user's scopes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<String>,
-    /// The language they chose.
+    /// The locale that the user chose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
-    /// Moment of the ledger's clock from which on stamps count (milliseconds since 1970); of a token
-    /// when its issuer says that it was made.
+    /// The ledger's moment when it was made (milliseconds since 1970): later stamps end it. Of a token its `iat`, less
+    /// the clock skew.
     pub created: ledger::Moment,
-    /// When the session began (milliseconds since 1970), where it got another token since.
+    /// When the session began (milliseconds since 1970), if it has got a new token since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<Millis>,
-    /// When they proved who they are (milliseconds since 1970).
+    /// When the user authenticated last (milliseconds since 1970).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authenticated: Option<Millis>,
-    /// Whether it lives as long as `remember` says.
+    /// Whether it lives as long as `remember` of `[session]` configures.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub remember: bool,
-    /// Over at this moment unless used again (milliseconds since 1970).
+    /// When it expires unless used again (milliseconds since 1970).
     pub expires: Millis,
-    /// Whatever the origin keeps here; of a token its claims.
+    /// Data that the origin stores in the session; of a token its claims.
     #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
     pub data: serde_json::Value,
 }
 
 impl Record {
-    /// Whether this session is alive at `now`.
+    /// Whether this session is valid at `now`.
     ///
     /// # Errors
     /// It has expired, or a stamp ended it.
@@ -106,12 +106,12 @@ impl Record {
         if now >= self.expires || now >= self.end(bounds) {
             return Err(Absence::Expired);
         }
-        // It goes on under another key; what was on its way may come in still.
+        // After a change of rights the old key stays valid for `grace`, for requests under way.
         let over = view.successor(key).is_some_and(|(_, since)| view.moment(now) >= since.saturating_add(bounds.grace));
         if over || self.is_revoked(key, view) { Err(Absence::Revoked) } else { Ok(()) }
     }
 
-    /// Whether a stamp on it, on what it goes on as, on its user or on everyone speaks against it.
+    /// Whether a stamp on it, on one of its successors, on its user or on everyone revokes it.
     #[must_use]
     pub fn is_revoked(&self, key: &str, view: &View) -> bool {
         let subjects =
@@ -120,19 +120,19 @@ impl Record {
         view.validity(self.created, subjects.iter().chain(&later).map(String::as_str)) != Validity::Valid
     }
 
-    /// Roles and scopes together: whoever has the same may be told the same.
+    /// Roles and scopes together: visitors who have the same ones may share a stored response.
     #[must_use]
     pub fn rights(&self) -> Vec<String> {
         let scopes = self.scopes.iter().map(|scope| format!("scope {scope}"));
         self.roles.iter().cloned().chain(scopes).collect()
     }
 
-    /// The moment it is over, used or not.
+    /// Its absolute end, used or not (milliseconds since 1970).
     fn end(&self, bounds: &config::Session) -> Millis {
         self.started.unwrap_or(self.created).saturating_add(self.bounds(bounds).1)
     }
 
-    /// Idle and absolute time.
+    /// Idle and absolute time, in milliseconds.
     fn bounds(&self, bounds: &config::Session) -> (Millis, Millis) {
         match bounds.remember.filter(|_| self.remember) {
             Some(remember) => (remember, remember),
@@ -140,15 +140,15 @@ impl Record {
         }
     }
 
-    /// The same, used at `now`.
+    /// The same record, with its expiry after a use at `now`.
     #[must_use]
     pub fn used(mut self, now: Millis, bounds: &config::Session) -> Self {
         self.expires = now.saturating_add(self.bounds(bounds).0).min(self.end(bounds));
         self
     }
 
-    /// The record to write back after a use at `now`: only when it would live a tenth of the idle
-    /// time longer, for the store takes one write a second, or to its very end.
+    /// The record to write back after a use at `now`; `None` unless its expiry moves by a tenth of the idle time or to
+    /// the absolute end, because the store accepts one write a second.
     #[must_use]
     pub fn renewed(&self, now: Millis, bounds: &config::Session) -> Option<Self> {
         let (idle, end) = (self.bounds(bounds).0, self.end(bounds));
@@ -157,15 +157,15 @@ impl Record {
         longer.then(|| Self { expires, ..self.clone() })
     }
 
-    /// Seconds the store should keep it (it takes no less than 60).
+    /// How long the store keeps it, in seconds (the store accepts no less than 60).
     #[must_use]
     pub fn time_to_live(&self, now: Millis) -> u64 {
         (self.expires.saturating_sub(now) / 1_000).max(60)
     }
 }
 
-/// The cookie's full name: `__Host-` makes a browser refuse it from another host or path
-/// (RFC 6265bis 4.1.3.2), but needs https.
+/// The cookie's full name: `__Host-` makes a browser refuse it from another host or path (RFC 6265bis 4.1.3.2), but
+/// requires https.
 #[must_use]
 pub fn cookie_name(name: &str, https: bool) -> String {
     if https { format!("__Host-{name}") } else { name.to_owned() }
@@ -174,7 +174,7 @@ pub fn cookie_name(name: &str, https: bool) -> String {
 /// Finds the session's token in a `Cookie` field.
 ///
 /// # Errors
-/// Why there is none to use.
+/// Why there is no usable token.
 pub fn token(cookies: Option<&str>, name: &str) -> Result<Token, Absence> {
     match cookie::find(cookies, name) {
         Found::None => Err(Absence::NoCookie),
@@ -183,7 +183,7 @@ pub fn token(cookies: Option<&str>, name: &str) -> Result<Token, Absence> {
     }
 }
 
-/// Whether this is the cookie of a visitor who is at an identity provider, on http or https.
+/// Whether this is the cookie of a pending sign-in at an identity provider, on http or https.
 #[must_use]
 pub fn is_of_sign_in(found: &str, cookie: &str) -> bool {
     let bare = found.strip_prefix("__Host-").unwrap_or(found);
@@ -195,26 +195,26 @@ pub fn is_of_sign_in(found: &str, cookie: &str) -> bool {
 pub fn without_token(cookies: &str, name: &str) -> Option<String> {
     let host = cookie_name(name, true);
     let token = |found: &str| found == name || found == host;
-    let hinted = |found: &str| is_of_sign_in(found, name) || signed_cookie::is_ours(found, name);
-    let secret = |found: &str, value: &str| value.len() >= TOKEN_LENGTH && (token(found) || hinted(found));
-    cookie::without(cookies, |found| token(found) || hinted(found), secret)
+    let other = |found: &str| is_of_sign_in(found, name) || signed_cookie::is_ours(found, name);
+    let secret = |found: &str, value: &str| value.len() >= TOKEN_LENGTH && (token(found) || other(found));
+    cookie::without(cookies, |found| token(found) || other(found), secret)
 }
 
-/// A `Set-Cookie` value that hands a session's token to the browser at `now`, which keeps it no longer
-/// than the session can live.
+/// A `Set-Cookie` value that gives a session's token to the browser at `now`; its `Max-Age` is no longer than the
+/// session can live.
 #[must_use]
 pub fn set_cookie(token: &Token, record: &Record, now: Millis, bounds: &config::Session, https: bool) -> String {
     let left = record.end(bounds).saturating_sub(now).min(record.bounds(bounds).1);
     attributes(&bounds.cookie, token.secret(), left / 1_000, https)
 }
 
-/// A `Set-Cookie` value that takes it away.
+/// A `Set-Cookie` value that removes the session cookie.
 #[must_use]
 pub fn clear_cookie(bounds: &config::Session, https: bool) -> String {
     attributes(&bounds.cookie, "", 0, https)
 }
 
-/// A `Set-Cookie` value for a cookie of Usher's own, by its bare name; gone after 0 seconds.
+/// A `Set-Cookie` value for one of Usher's own cookies, by its bare name; 0 seconds remove it.
 #[must_use]
 pub fn attributes(name: &str, value: &str, seconds: u64, https: bool) -> String {
     let name = cookie_name(name, https);

@@ -59,9 +59,9 @@ fn accept_language_is_looked_up_by_weight_then_order() {
 }
 
 #[test]
-fn the_strongest_wish_that_names_a_supported_locale_decides() {
+fn the_input_of_highest_precedence_with_a_supported_locale_decides() {
     let locales = locales(&["en", "de", "ja"]);
-    let all = Wishes {
+    let all = Inputs {
         path: Some(1),
         query: Some("ja"),
         cookie: Some("en"),
@@ -69,21 +69,21 @@ fn the_strongest_wish_that_names_a_supported_locale_decides() {
         header: Some("ja"),
         country: Some("JP"),
     };
-    let decide = |wishes: Wishes<'_>| {
+    let decide = |wishes: Inputs<'_>| {
         let choice = choose(&locales, &wishes);
         (choice.locale, choice.reason)
     };
     assert_eq!(decide(all), (1, Reason::Path));
-    assert_eq!(decide(Wishes { path: None, ..all }), (2, Reason::Query));
-    assert_eq!(decide(Wishes { path: None, query: Some("xx"), ..all }), (0, Reason::Cookie));
-    assert_eq!(decide(Wishes { path: None, query: None, cookie: None, ..all }), (1, Reason::Session));
-    assert_eq!(decide(Wishes { header: Some("ja-JP"), ..Wishes::default() }), (2, Reason::Header));
-    assert_eq!(decide(Wishes { header: Some("xx"), country: Some("JP"), ..Wishes::default() }), (2, Reason::Country));
-    assert_eq!(decide(Wishes { country: Some("ZZ"), ..Wishes::default() }), (0, Reason::Default));
+    assert_eq!(decide(Inputs { path: None, ..all }), (2, Reason::Query));
+    assert_eq!(decide(Inputs { path: None, query: Some("xx"), ..all }), (0, Reason::Cookie));
+    assert_eq!(decide(Inputs { path: None, query: None, cookie: None, ..all }), (1, Reason::Session));
+    assert_eq!(decide(Inputs { header: Some("ja-JP"), ..Inputs::default() }), (2, Reason::Header));
+    assert_eq!(decide(Inputs { header: Some("xx"), country: Some("JP"), ..Inputs::default() }), (2, Reason::Country));
+    assert_eq!(decide(Inputs { country: Some("ZZ"), ..Inputs::default() }), (0, Reason::Default));
 }
 
 #[test]
-fn a_page_names_its_other_languages_and_a_switch_stays_on_it() {
+fn a_page_links_its_alternates_and_a_switch_stays_on_it() {
     let text = "[locale]\nsupported = [\"en\", \"ja\"]\n[[route]]\nname = \"a\"\npath = \"/*\"\necho = true\n";
     let (_, config) = crate::config::source::read(text, "test.toml").expect("a configuration");
     let url = Url { scheme: "https", authority: "a.example", path: "/ja/about", query: Some("x") };
@@ -128,9 +128,9 @@ fn weights_are_thousandths() {
 
 proptest! {
     #[test]
-    fn whatever_is_sent_the_answer_is_supported_and_never_one_refused(header in "((en|de|fr|ja|\\*|zh-Hant|[a-z]{1,9}|é)(-[A-Z]{2})?(;q=(0|1|0\\.[0-9]{0,4}|x))?[, ]{0,2}){0,12}") {
+    fn the_negotiated_locale_is_supported_and_not_refused(header in "((en|de|fr|ja|\\*|zh-Hant|[a-z]{1,9}|é)(-[A-Z]{2})?(;q=(0|1|0\\.[0-9]{0,4}|x))?[, ]{0,2}){0,12}") {
         let locales = locales(&["en", "de", "fr", "ja"]);
-        let choice = choose(&locales, &Wishes { header: Some(&header), ..Wishes::default() });
+        let choice = choose(&locales, &Inputs { header: Some(&header), ..Inputs::default() });
         prop_assert!(choice.locale < 4);
         let alone = members(&header).filter_map(range).filter(|r| r.tag != "*").count() == members(&header).count();
         if let (true, Some(found)) = (alone, negotiate(&locales, &header)) {
@@ -142,9 +142,9 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_can_panic(header in "\\PC{0,80}", tag in "\\PC{0,50}") {
+    fn no_input_can_panic(header in "\\PC{0,80}", tag in "\\PC{0,50}") {
         let locales = locales(&["en", "zh-Hant"]);
-        let wishes = Wishes { header: Some(&header), query: Some(&tag), cookie: Some(&header), ..Wishes::default() };
+        let wishes = Inputs { header: Some(&header), query: Some(&tag), cookie: Some(&header), ..Inputs::default() };
         prop_assert!(choose(&locales, &wishes).locale < 2);
     }
 }

@@ -1,15 +1,15 @@
-//! Which origin of a pool?
+//! Which origin of a pool does the balance algorithm pick?
 //!
-//! Pure functions of the origins as one isolate sees them ([`View`]), where its turn stands
-//! ([`Turns`]), a key and dice. What is not to be picked has no share. Isolates share nothing by
-//! themselves, so each algorithm has a scope:
+//! Pure functions of the origins as one isolate sees them ([`View`]), the isolate's position in its sequence
+//! ([`Turns`]), a hash key and random bits. An origin with a share of 0 is not picked. Isolates share no memory, so
+//! each algorithm has a scope:
 //!
 //! | algorithm | scope |
 //! |---|---|
-//! | round robin, weighted | the isolate's own turn, begun at a random place |
-//! | least connections, least response time, random two | the isolate's own requests; what all tell one another shifts the odds, slowly |
-//! | resource based | what origins tell the isolate |
-//! | hash | everywhere the same |
+//! | round robin, weighted | the isolate's own sequence, which starts at a random place |
+//! | least connections, least response time, random two | the isolate's own requests; reports slowly shift the bias |
+//! | resource based | the loads that origins report to the isolate |
+//! | hash | the same in all isolates |
 
 pub mod orca;
 pub mod random;
@@ -21,70 +21,69 @@ pub use view::{View, WHOLE};
 
 use crate::config::Balance;
 
-/// Origins drawn at most before they are gone through one after the other.
+/// The number of random draws before all origins are weighed one by one.
 const DRAWS: u32 = 16;
 
-/// Where an isolate's turn stands.
+/// An isolate's position in the sequence of a round robin.
 #[derive(Debug, Clone, Default)]
 pub struct Turns {
     next: u64,
     begun: bool,
-    /// Of smooth weighted round robin: what each has saved up.
-    saved: Vec<i64>,
+    /// The current weights of smooth weighted round robin.
+    current: Vec<i64>,
 }
 
-/// Picks an origin: its place, or `None` when none may be picked. `key` decides where hashing does;
-/// without one a random origin is picked there.
+/// Picks an origin by its place; `None` when every share is 0. `key` is the hash key: without one, hash algorithms
+/// pick a random origin.
 #[must_use]
-pub fn pick(algorithm: Balance, view: &impl View, turns: &mut Turns, key: Option<u64>, dice: u64) -> Option<usize> {
+pub fn pick(algorithm: Balance, view: &impl View, turns: &mut Turns, key: Option<u64>, random: u64) -> Option<usize> {
     if view.is_empty() {
         return None;
     }
     match algorithm {
-        Balance::RoundRobin => round_robin(view, turns, dice),
-        Balance::WeightedRoundRobin => weighted_round_robin(view, turns, dice),
-        Balance::LeastConnections => least_connections(view, dice),
-        Balance::LeastResponseTime => least_response_time(view, dice),
-        Balance::ResourceBased => resource_based(view, dice),
+        Balance::RoundRobin => round_robin(view, turns, random),
+        Balance::WeightedRoundRobin => weighted_round_robin(view, turns, random),
+        Balance::LeastConnections => least_connections(view, random),
+        Balance::LeastResponseTime => least_response_time(view, random),
+        Balance::ResourceBased => resource_based(view, random),
         Balance::IpHash | Balance::Hash => match key {
             Some(key) => rendezvous::highest(view, key),
-            None => drawn(view, dice),
+            None => draw_by_weight(view, random),
         },
-        Balance::RandomTwo => random_two(view, dice),
+        Balance::RandomTwo => random_two(view, random),
     }
 }
 
-/// One after the other. The turn of one that gets nothing goes to a random other, not always to its
-/// neighbour.
-fn round_robin(view: &impl View, turns: &mut Turns, dice: u64) -> Option<usize> {
+/// Origins in turn. When an origin's share or weight excludes it, a random other one is picked, not always the next.
+fn round_robin(view: &impl View, turns: &mut Turns, random: u64) -> Option<usize> {
     if !turns.begun {
         turns.begun = true;
-        turns.next = dice;
+        turns.next = random;
     }
     let place = within(turns.next, view.len());
     turns.next = turns.next.wrapping_add(1);
-    if takes(view, place, mix(dice)) && view.weight(place) > 0 {
+    if is_within_share(view, place, mix(random)) && view.weight(place) > 0 {
         return Some(place);
     }
-    let alike = |place: usize| f64::from(view.weight(place).min(1)) * f64::from(view.share(place)) / f64::from(WHOLE);
-    lot(view, 1.0, alike, mix(dice))
+    let equal = |place: usize| f64::from(view.weight(place).min(1)) * f64::from(view.share(place)) / f64::from(WHOLE);
+    draw_with_limit(view, 1.0, equal, mix(random))
 }
 
-/// Smooth weighted round robin: each saves up its weight, whoever has most is picked and pays what all
-/// saved.
-fn weighted_round_robin(view: &impl View, turns: &mut Turns, dice: u64) -> Option<usize> {
+/// Smooth weighted round robin: adds to each current weight the origin's own weight, picks the highest, and subtracts
+/// the total from it.
+fn weighted_round_robin(view: &impl View, turns: &mut Turns, random: u64) -> Option<usize> {
     let own = |place: usize| i64::from(view.weight(place)) * i64::from(view.share(place));
     let total: i64 = (0..view.len()).map(own).sum();
     if total == 0 {
-        return anywhere(view, dice);
+        return anywhere(view, random);
     }
-    if turns.saved.len() != view.len() {
-        turns.saved = vec![0; view.len()];
+    if turns.current.len() != view.len() {
+        turns.current = vec![0; view.len()];
     }
-    // Isolates that begin together do not go on together.
+    // Isolates start at different places of the sequence.
     if !turns.begun {
         turns.begun = true;
-        let ahead = mix(dice) % u64::try_from(total / i64::from(WHOLE)).unwrap_or(1).clamp(1, 1_024);
+        let ahead = mix(random) % u64::try_from(total / i64::from(WHOLE)).unwrap_or(1).clamp(1, 1_024);
         for _ in 0..ahead {
             turn(turns, own, total);
         }
@@ -92,95 +91,96 @@ fn weighted_round_robin(view: &impl View, turns: &mut Turns, dice: u64) -> Optio
     turn(turns, own, total)
 }
 
+/// One step of smooth weighted round robin.
 fn turn(turns: &mut Turns, own: impl Fn(usize) -> i64, total: i64) -> Option<usize> {
     let mut best: Option<(usize, i64)> = None;
-    for (place, saved) in turns.saved.iter_mut().enumerate() {
+    for (place, current) in turns.current.iter_mut().enumerate() {
         let own = own(place);
         if own == 0 {
-            *saved = 0;
+            *current = 0;
             continue;
         }
-        *saved += own;
-        if best.is_none_or(|(_, most)| *saved > most) {
-            best = Some((place, *saved));
+        *current += own;
+        if best.is_none_or(|(_, most)| *current > most) {
+            best = Some((place, *current));
         }
     }
     let (place, _) = best?;
-    if let Some(saved) = turns.saved.get_mut(place) {
-        *saved -= total;
+    if let Some(current) = turns.current.get_mut(place) {
+        *current -= total;
     }
     Some(place)
 }
 
-/// What is due to an origin: weight, bias and share.
-fn strength(view: &impl View, place: usize) -> f64 {
+/// An origin's effective weight: weight, bias and share multiplied.
+fn effective_weight(view: &impl View, place: usize) -> f64 {
     f64::from(view.weight(place)) * view.bias(place) * f64::from(view.share(place)) / f64::from(WHOLE)
 }
 
-/// How busy it is for its strength, with this isolate's requests.
+/// This isolate's requests in flight to an origin, relative to its effective weight.
 fn busy(view: &impl View, place: usize) -> f64 {
-    f64::from(view.in_flight(place)) / strength(view, place)
+    f64::from(view.in_flight(place)) / effective_weight(view, place)
 }
 
-/// The least busy; among equals one at random, by strength. What others told is no part of being busy: it
-/// is seconds old, and all who heard it would run to the same origin at once.
-fn least_connections(view: &impl View, dice: u64) -> Option<usize> {
+/// The least busy origin; a random one by effective weight among equals. Reports of other isolates do not count as
+/// busy: they are seconds old, and all isolates that received them would pick the same origin at once.
+fn least_connections(view: &impl View, random: u64) -> Option<usize> {
     let mut least = f64::INFINITY;
     let (mut best, mut tied) = (None, 0.0);
     for place in 0..view.len() {
-        let strength = strength(view, place);
-        let lot = mix(dice ^ place as u64);
-        // Whoever comes back has nothing to do, and would get everything: it takes part now and then.
-        if strength <= 0.0 || (view.share(place) < WHOLE && !takes(view, place, lot)) {
+        let effective_weight = effective_weight(view, place);
+        let draw = mix(random ^ place as u64);
+        // During slow start an origin has few requests and would get all new ones: it takes part as its share permits.
+        if effective_weight <= 0.0 || (view.share(place) < WHOLE && !is_within_share(view, place, draw)) {
             continue;
         }
-        let busy = f64::from(view.in_flight(place)) / strength;
+        let busy = f64::from(view.in_flight(place)) / effective_weight;
         if busy < least {
-            (least, best, tied) = (busy, Some(place), strength);
+            (least, best, tied) = (busy, Some(place), effective_weight);
         } else if busy <= least {
-            tied += strength;
-            if fraction(lot) * tied < strength {
+            tied += effective_weight;
+            if fraction(draw) * tied < effective_weight {
                 best = Some(place);
             }
         }
     }
-    best.or_else(|| anywhere(view, dice))
+    best.or_else(|| anywhere(view, random))
 }
 
-/// Two drawn by strength for their latency, and of these the less busy. Whoever has not answered yet is
-/// taken for as quick as the quickest.
-fn least_response_time(view: &impl View, dice: u64) -> Option<usize> {
+/// Draws two origins by effective weight over latency, and picks the less busy one. An origin without a latency counts
+/// as quick as the quickest.
+fn least_response_time(view: &impl View, random: u64) -> Option<usize> {
     let known = (0..view.len()).filter(|place| view.share(*place) > 0).filter_map(|place| view.latency(place));
     let quickest = known.fold(f64::INFINITY, f64::min);
     let quickest = if quickest.is_finite() { quickest } else { 1.0 };
-    // A millisecond more for each: below it differences say nothing.
-    let swift = |place: usize| strength(view, place) / (view.latency(place).unwrap_or(quickest) + 1.0);
-    let first = by_lot(view.len(), swift, dice).or_else(|| anywhere(view, dice))?;
-    let second = by_lot(view.len(), swift, mix(!dice)).unwrap_or(first);
+    // Plus one millisecond: smaller differences have no meaning.
+    let speed = |place: usize| effective_weight(view, place) / (view.latency(place).unwrap_or(quickest) + 1.0);
+    let first = draw_by_chance(view.len(), speed, random).or_else(|| anywhere(view, random))?;
+    let second = draw_by_chance(view.len(), speed, mix(!random)).unwrap_or(first);
     Some(if busy(view, second) < busy(view, first) { second } else { first })
 }
 
-/// At random, each as often as there is room left in it. Whoever says nothing is taken for half full.
-fn resource_based(view: &impl View, dice: u64) -> Option<usize> {
-    let room = |place: usize| {
+/// A random origin by its unused capacity. An origin that reports no load counts as half full.
+fn resource_based(view: &impl View, random: u64) -> Option<usize> {
+    let capacity = |place: usize| {
         let load = view.load(place).unwrap_or(WHOLE / 2);
-        // A little always, or a full one would never be seen to have room again.
+        // At least 1 %: the load of a full origin is only seen to fall by asking it.
         f64::from(WHOLE.saturating_sub(load).max(10)) * f64::from(view.weight(place)) * f64::from(view.share(place))
     };
-    by_lot(view.len(), room, dice).or_else(|| anywhere(view, dice))
+    draw_by_chance(view.len(), capacity, random).or_else(|| anywhere(view, random))
 }
 
-/// The less busy of two drawn at random, by strength: nearly as even as asking all, at the cost of two.
-fn random_two(view: &impl View, dice: u64) -> Option<usize> {
-    let first = drawn(view, dice)?;
-    let second = drawn(view, mix(!dice)).unwrap_or(first);
+/// The less busy of two origins drawn by effective weight: nearly as even as comparing all, at the cost of two.
+fn random_two(view: &impl View, random: u64) -> Option<usize> {
+    let first = draw_by_weight(view, random)?;
+    let second = draw_by_weight(view, mix(!random)).unwrap_or(first);
     Some(if busy(view, second) < busy(view, first) { second } else { first })
 }
 
-/// One at random, each with its own chance.
-fn by_lot(len: usize, chance: impl Fn(usize) -> f64, dice: u64) -> Option<usize> {
+/// Draws an origin in proportion to the origins' chances; `None` when all are 0.
+fn draw_by_chance(len: usize, chance: impl Fn(usize) -> f64, random: u64) -> Option<usize> {
     let total: f64 = (0..len).map(&chance).sum();
-    let mut left = fraction(mix(dice)) * total;
+    let mut left = fraction(mix(random)) * total;
     let mut last = None;
     for place in 0..len {
         let chance = chance(place);
@@ -195,42 +195,42 @@ fn by_lot(len: usize, chance: impl Fn(usize) -> f64, dice: u64) -> Option<usize>
     last
 }
 
-/// One at random by strength.
-fn drawn(view: &impl View, dice: u64) -> Option<usize> {
-    lot(view, view.heaviest(), |place| strength(view, place), dice)
+/// Draws an origin by effective weight.
+fn draw_by_weight(view: &impl View, random: u64) -> Option<usize> {
+    draw_with_limit(view, view.heaviest(), |place| effective_weight(view, place), random)
 }
 
-/// One at random, each with its own chance of which none is above `most`; as a rule without asking all:
-/// thrown again while the dice are against it.
-fn lot(view: &impl View, most: f64, chance: impl Fn(usize) -> f64, dice: u64) -> Option<usize> {
-    let mut dice = dice;
+/// Draws an origin by the origins' chances, of which none is above `most`: by rejection sampling, which usually does
+/// not compute all chances.
+fn draw_with_limit(view: &impl View, most: f64, chance: impl Fn(usize) -> f64, random: u64) -> Option<usize> {
+    let mut random = random;
     for _ in 0..DRAWS {
-        dice = mix(dice);
-        let place = within(dice >> 16, view.len());
-        if fraction(mix(dice)) * most < chance(place) {
+        random = mix(random);
+        let place = within(random >> 16, view.len());
+        if fraction(mix(random)) * most < chance(place) {
             return Some(place);
         }
     }
-    by_lot(view.len(), chance, dice).or_else(|| anywhere(view, dice))
+    draw_by_chance(view.len(), chance, random).or_else(|| anywhere(view, random))
 }
 
-/// The first from a random place on that may be picked at all: one with a weight if there is any.
-fn anywhere(view: &impl View, dice: u64) -> Option<usize> {
-    let start = within(dice, view.len());
+/// The first origin from a random place on whose share is not 0; one with a weight, if there is any.
+fn anywhere(view: &impl View, random: u64) -> Option<usize> {
+    let start = within(random, view.len());
     let places = || (start..view.len()).chain(0..start).filter(|place| view.share(*place) > 0);
     places().find(|place| view.weight(*place) > 0).or_else(|| places().next())
 }
 
-/// Whether an origin's share covers this throw of the dice.
-fn takes(view: &impl View, place: usize, dice: u64) -> bool {
-    (dice & 0xffff) * u64::from(WHOLE) < u64::from(view.share(place)) << 16
+/// Whether a random number is within an origin's share: true as often as the share states.
+fn is_within_share(view: &impl View, place: usize, random: u64) -> bool {
+    (random & 0xffff) * u64::from(WHOLE) < u64::from(view.share(place)) << 16
 }
 
 fn within(number: u64, len: usize) -> usize {
     usize::try_from(number % len.max(1) as u64).unwrap_or_default()
 }
 
-/// A number from 0 up to 1, never 1.
+/// A number from 0 to below 1.
 fn fraction(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1_u64 << 53) as f64
 }

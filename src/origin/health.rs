@@ -1,8 +1,8 @@
-//! Is this origin fit? What an isolate knows of a pool: what its own requests met (passive), and
-//! what the pool's prober says (active) and other isolates told it.
+//! Is this origin healthy? Results of this isolate's own requests (passive) and of the pool's prober (active), which
+//! also passes on what other isolates reported to it.
 //!
-//! An origin gets nothing while the operator drains it, while probes find it down, while it is
-//! ejected for failing, or while it asked to be left alone (`Retry-After`). It comes back slowly.
+//! An origin gets no requests while the operator drains it, while probes find it down, while it is ejected for
+//! failures, or while it rests because it sent `Retry-After`. Afterwards its share grows slowly (slow start).
 
 mod exchange;
 mod gauge;
@@ -14,38 +14,38 @@ use crate::origin::balance::{View, WHOLE, mix, orca::Load, rendezvous};
 use crate::origin::replica::Position;
 use gauge::{InFlight, Peak};
 
-/// What the prober said counts for this long without news of it.
-const CREDIBLE: Millis = 60_000;
-/// The least share of one that is coming back, in thousandths.
-const LEAST: u32 = 50;
-/// Ejections are forgotten one by one, each after so long without failure.
-const FORGIVEN: Millis = 300_000;
-/// Latencies that are remembered to find the slow ones.
+/// A prober's report is valid for so many milliseconds, unless a newer one comes.
+const REPORT_VALID: Millis = 60_000;
+/// The smallest share during slow start, in thousandths.
+const MIN_SHARE: u32 = 50;
+/// The count of ejections falls by one after so many milliseconds without an ejection.
+const EJECTION_DECAY: Millis = 300_000;
+/// The number of latencies that are kept to compute percentiles.
 const SAMPLES: usize = 128;
 
-/// Why an origin gets nothing, or that it does.
+/// Whether an origin gets requests, and why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It gets its share.
-    Fit,
-    /// It gets a part of its share.
+    /// It gets its whole share.
+    Healthy,
+    /// Slow start: it gets a part of its share.
     Returning,
-    /// The operator takes it out.
+    /// The operator drains it.
     Drained,
     /// Probes find it down.
     Down,
-    /// It failed too often.
+    /// It failed too often in a row.
     Ejected,
-    /// It asked to be left alone.
+    /// It sent `Retry-After`.
     Resting,
 }
 
 impl State {
-    /// One word.
+    /// Its name in logs and the admin API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Fit => "fit",
+            Self::Healthy => "fit",
             Self::Returning => "returning",
             Self::Drained => "drained",
             Self::Down => "down",
@@ -55,30 +55,29 @@ impl State {
     }
 }
 
-/// How an attempt went.
+/// The outcome of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// An answer that says the origin works.
+    /// A response that shows that the origin works.
     Good,
-    /// An answer that says it does not, or none.
+    /// A response that shows a failure, or no response.
     Bad,
-    /// An answer that turns the visitor away: nothing is held against the origin, but it is not idle for
-    /// being quick at that.
+    /// A response that rejects the visitor (429): no failure, but the origin must not seem idle for being quick at it.
     Refused,
 }
 
-/// An attempt that is over.
+/// A finished attempt.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt {
     /// Its outcome.
     pub outcome: Outcome,
-    /// Milliseconds until the answer began.
+    /// Milliseconds until the response began.
     pub took: Millis,
-    /// Random bits, so that isolates do not all end an ejection at once.
+    /// Random bits: isolates end an ejection at different times.
     pub random: u64,
 }
 
-/// What an isolate knows of one origin.
+/// One origin's state in this isolate.
 #[derive(Debug, Default)]
 struct OriginHealth {
     seed: u64,
@@ -87,40 +86,39 @@ struct OriginHealth {
     flights: InFlight,
     latency: Peak,
     load: Option<Load>,
-    /// Failures one after the other.
-    failures: u32,
-    /// Whether it asked to be left alone since its last good answer.
-    pleaded: bool,
-    /// The share of its last answers that were failures, smoothed.
-    flaws: f64,
+    failures_in_a_row: u32,
+    /// Whether it sent `Retry-After` since its last good response.
+    sent_retry_after: bool,
+    /// The share of its recent responses that were not good, smoothed.
+    error_rate: f64,
     ejected_until: Millis,
     ejections: u32,
-    /// When it was last ejected or last forgiven.
+    /// When it was last ejected or put to rest, or when the count of ejections last fell.
     judged: Millis,
     resting_until: Millis,
-    /// Since when it is back.
+    /// When its slow start began, or will begin.
     back: Option<Millis>,
     /// See [`View::bias`].
     bias: f64,
     verdict: Verdict,
-    /// The furthest it is known to have come.
+    /// The furthest replication position it is known to have reached.
     position: Option<Position>,
-    /// How far it was behind when it last said, in milliseconds, and when that was.
+    /// The replica lag it last reported and when (both in milliseconds).
     lag: Option<(Millis, Millis)>,
 }
 
-/// What the prober says of one.
+/// The prober's report of one origin.
 #[derive(Debug, Default, Clone)]
 struct Verdict {
     down: bool,
     drained: bool,
     weight: Option<u32>,
-    /// Requests of the other isolates.
+    /// Requests in flight from other isolates.
     others: u32,
     reason: String,
 }
 
-/// A pool as one isolate knows it.
+/// The health of a pool's origins, as one isolate knows it.
 #[derive(Debug, Default)]
 pub struct PoolHealth {
     origins: Vec<OriginHealth>,
@@ -128,20 +126,18 @@ pub struct PoolHealth {
     sync: Millis,
     heaviest: f64,
     now: Millis,
-    /// When the first of all requests on their way is over at the latest.
-    soonest: Millis,
-    /// When the prober's last word was asked for.
+    first_deadline: Millis,
+    /// When the prober's last report was requested.
     pub synced_at: Millis,
-    /// Whether that word still counts.
-    believed: bool,
-    /// Until when nobody else asks it.
+    has_valid_report: bool,
+    /// Until when no other request asks the prober.
     pub syncing_until: Millis,
     samples: Vec<u32>,
     next_sample: usize,
 }
 
 impl OriginHealth {
-    /// It is back from `at` on: slowly, and nothing of its former odds counts.
+    /// Starts the slow start at `at`, and resets the bias.
     fn returns(&mut self, at: Millis) {
         self.back = Some(at);
         self.bias = 1.0;
@@ -149,20 +145,20 @@ impl OriginHealth {
 }
 
 impl PoolHealth {
-    /// Nothing is known yet, and nothing held against anybody.
+    /// All origins healthy, without any report.
     #[must_use]
     pub fn new(pool: &Pool) -> Self {
-        let standing = |origin: &crate::config::Origin| OriginHealth {
+        let origin_health = |origin: &crate::config::Origin| OriginHealth {
             seed: rendezvous::hash(&origin.name),
             weight: origin.weight,
             replica: origin.replica,
             bias: 1.0,
             ..OriginHealth::default()
         };
-        let origins = pool.origins.iter().map(standing).collect();
-        let mut fleet = Self { origins, slow_start: pool.slow_start, sync: pool.sync, ..Self::default() };
-        fleet.weigh();
-        fleet
+        let origins = pool.origins.iter().map(origin_health).collect();
+        let mut health = Self { origins, slow_start: pool.slow_start, sync: pool.sync, ..Self::default() };
+        health.weigh();
+        health
     }
 
     fn weigh(&mut self) {
@@ -170,48 +166,46 @@ impl PoolHealth {
         self.heaviest = places.map(|place| f64::from(self.weight(place)) * self.bias(place)).fold(0.0, f64::max);
     }
 
-    /// Requests that an origin is at, of this isolate and, as they told, of all others.
+    /// Requests in flight to an origin: this isolate's, and those that other isolates reported.
     #[must_use]
     pub fn in_flight_everywhere(&self, place: usize) -> u32 {
-        // What others told a while ago says nothing of now.
-        let told = self.now.saturating_sub(self.synced_at) < 3 * self.sync;
-        self.in_flight(place) + self.origins.get(place).filter(|_| told).map_or(0, |origin| origin.verdict.others)
+        // Older reports do not show the present load.
+        let recent = self.now.saturating_sub(self.synced_at) < 3 * self.sync;
+        self.in_flight(place) + self.origins.get(place).filter(|_| recent).map_or(0, |origin| origin.verdict.others)
     }
 
-    /// The same a moment later: what has passed is let go. As a rule there is nothing, and origins are
-    /// not gone through.
+    /// Sets the time, and drops an expired report and expired requests; usually there are none, and no loop runs.
     pub fn at(&mut self, now: Millis) {
         self.now = now;
-        if self.believed && now.saturating_sub(self.synced_at) >= CREDIBLE {
-            self.believed = false;
+        if self.has_valid_report && now.saturating_sub(self.synced_at) >= REPORT_VALID {
+            self.has_valid_report = false;
             for origin in &mut self.origins {
                 if std::mem::take(&mut origin.verdict.down) {
                     origin.returns(now);
                 }
             }
         }
-        if now >= self.soonest {
+        if now >= self.first_deadline {
             self.origins.iter_mut().for_each(|origin| origin.flights.0.retain(|end| *end > now));
             let ends = self.origins.iter().flat_map(|origin| origin.flights.0.iter().copied());
-            self.soonest = ends.min().unwrap_or(Millis::MAX);
+            self.first_deadline = ends.min().unwrap_or(Millis::MAX);
         }
     }
 
-    /// How far an origin is known to have come.
+    /// The furthest replication position that an origin is known to have reached.
     #[must_use]
     pub fn position(&self, place: usize) -> Option<Position> {
         self.origins.get(place)?.position
     }
 
-    /// How far it was behind when it last said, in milliseconds; old words do not count, or nobody would
-    /// ask it again.
+    /// The replica lag in milliseconds, as last reported; it expires, or the origin would never be asked again.
     #[must_use]
     pub fn lag(&self, place: usize) -> Option<Millis> {
         let (lag, at) = self.origins.get(place)?.lag?;
-        (self.now.saturating_sub(at) < CREDIBLE).then_some(lag)
+        (self.now.saturating_sub(at) < REPORT_VALID).then_some(lag)
     }
 
-    /// Whether an origin gets anything, and if not why.
+    /// Whether an origin gets requests, and if not why.
     #[must_use]
     pub fn state(&self, place: usize) -> State {
         let Some(origin) = self.origins.get(place) else { return State::Down };
@@ -221,95 +215,93 @@ impl PoolHealth {
             () if self.now < origin.ejected_until => State::Ejected,
             () if self.now < origin.resting_until => State::Resting,
             () if self.share(place) < WHOLE => State::Returning,
-            () => State::Fit,
+            () => State::Healthy,
         }
     }
 
-    /// What the prober says of an origin that is down.
+    /// The reason in the prober's report: why an origin is up or down.
     #[must_use]
     pub fn reason(&self, place: usize) -> &str {
         self.origins.get(place).map_or("", |origin| &origin.verdict.reason)
     }
 
-    /// A request goes to an origin: it counts until [`PoolHealth::ended`], or until `deadline` (milliseconds
-    /// since 1970) when its end is never told.
+    /// Counts a request to an origin until [`PoolHealth::request_ended`], at most until `deadline` (ms since 1970).
     pub fn request_began(&mut self, place: usize, deadline: Millis) {
         if let Some(origin) = self.origins.get_mut(place) {
             origin.flights.0.push(deadline);
-            self.soonest = self.soonest.min(deadline);
+            self.first_deadline = self.first_deadline.min(deadline);
         }
     }
 
-    /// A request that went to an origin is over, one way or another.
+    /// Ends the request to an origin that was counted with this `deadline`.
     pub fn request_ended(&mut self, place: usize, deadline: Millis) {
         if let Some(origin) = self.origins.get_mut(place) {
             origin.flights.remove(deadline);
         }
     }
 
-    /// Records an attempt. Whether the origin is ejected now, because it failed too often in a row.
+    /// Records an attempt. Returns whether this ejects the origin, for too many failures in a row.
     pub fn record(&mut self, pool: &Pool, place: usize, attempt: Attempt) -> bool {
         let (Attempt { outcome, took, random }, now) = (attempt, self.now);
-        let room = outcome == Outcome::Bad && self.has_room(place);
+        let may_eject = outcome == Outcome::Bad && self.may_take_out(place);
         let Some(origin) = self.origins.get_mut(place) else { return false };
-        origin.flaws += (f64::from(u8::from(outcome != Outcome::Good)) - origin.flaws) * 0.05;
+        origin.error_rate += (f64::from(u8::from(outcome != Outcome::Good)) - origin.error_rate) * 0.05;
         if outcome == Outcome::Refused {
             return false;
         }
         if outcome == Outcome::Good {
-            origin.failures = 0;
-            origin.pleaded = false;
+            origin.failures_in_a_row = 0;
+            origin.sent_retry_after = false;
             origin.latency.observe(took as f64, now);
-            if origin.ejections > 0 && now.saturating_sub(origin.judged) > FORGIVEN {
+            if origin.ejections > 0 && now.saturating_sub(origin.judged) > EJECTION_DECAY {
                 origin.ejections -= 1;
                 origin.judged = now;
             }
             self.sample(took);
             return false;
         }
-        origin.failures += 1;
-        let enough = pool.ejection.failures > 0 && origin.failures >= pool.ejection.failures;
-        if !enough || now < origin.ejected_until || !room {
+        origin.failures_in_a_row += 1;
+        let enough = pool.ejection.failures > 0 && origin.failures_in_a_row >= pool.ejection.failures;
+        if !enough || now < origin.ejected_until || !may_eject {
             return false;
         }
         origin.ejections += 1;
-        origin.failures = 0;
+        origin.failures_in_a_row = 0;
         origin.judged = now;
-        let long = pool.ejection.base.saturating_mul(u64::from(origin.ejections)).min(pool.ejection.max);
-        // A tenth more or less, so that isolates do not all come back at once.
-        let long = long * 9 / 10 + mix(random) % (long / 5).max(1);
-        origin.ejected_until = now + long;
+        let duration = pool.ejection.base.saturating_mul(u64::from(origin.ejections)).min(pool.ejection.max);
+        // A jitter of a tenth: isolates do not all return to the origin at once.
+        let duration = duration * 9 / 10 + mix(random) % (duration / 5).max(1);
+        origin.ejected_until = now + duration;
         origin.returns(origin.ejected_until);
         true
     }
 
-    /// Whether this one may be left alone for what it did: never more than half of the pool, and never
-    /// the last of its role that gets anything.
-    fn has_room(&self, place: usize) -> bool {
-        let alone = |origin: &&OriginHealth| self.now < origin.ejected_until || self.now < origin.resting_until;
+    /// Whether an origin may be ejected or rest: never more than half of the pool, and never the last of its role.
+    fn may_take_out(&self, place: usize) -> bool {
+        let is_out = |origin: &&OriginHealth| self.now < origin.ejected_until || self.now < origin.resting_until;
         let role = |place: usize| self.origins.get(place).map(|origin| origin.replica);
         let other = |other: usize| other != place && role(other) == role(place) && self.share(other) > 0;
-        self.origins.iter().filter(alone).count() < self.origins.len() / 2 && (0..self.origins.len()).any(other)
+        self.origins.iter().filter(is_out).count() < self.origins.len() / 2 && (0..self.origins.len()).any(other)
     }
 
-    /// An origin asks to be left alone (`Retry-After`); whether it asked before, with no good answer since.
-    pub fn asks_again_for_rest(&mut self, place: usize) -> bool {
-        self.origins.get_mut(place).is_some_and(|origin| std::mem::replace(&mut origin.pleaded, true))
+    /// Records that an origin sent `Retry-After`. Returns whether it did so before, without a good response since.
+    pub fn repeats_retry_after(&mut self, place: usize) -> bool {
+        self.origins.get_mut(place).is_some_and(|origin| std::mem::replace(&mut origin.sent_retry_after, true))
     }
 
-    /// Leaves an origin alone until a moment, because it asked for it.
+    /// Lets an origin rest until `until` (milliseconds since 1970), as its `Retry-After` asks.
     pub fn rest_until(&mut self, place: usize, until: Millis) {
-        let (room, now) = (self.has_room(place), self.now);
-        // Who is left alone already takes no room.
+        let (may_rest, now) = (self.may_take_out(place), self.now);
+        // An origin that is out already does not count twice.
         let already = |origin: &OriginHealth| now < origin.resting_until || now < origin.ejected_until;
-        if let Some(origin) = self.origins.get_mut(place).filter(|origin| room || already(origin)) {
+        if let Some(origin) = self.origins.get_mut(place).filter(|origin| may_rest || already(origin)) {
             origin.resting_until = origin.resting_until.max(until);
             origin.judged = now;
             origin.returns(origin.resting_until);
         }
     }
 
-    /// An origin has not answered for so long, and was asked no further.
+    /// Records that an origin had not responded after `took` milliseconds, when the request was cancelled.
     pub fn record_wait(&mut self, place: usize, took: Millis) {
         let now = self.now;
         if let Some(origin) = self.origins.get_mut(place) {
@@ -317,7 +309,7 @@ impl PoolHealth {
         }
     }
 
-    /// What an origin says of its load.
+    /// Records the load that an origin reports, in thousandths.
     pub fn record_load(&mut self, place: usize, load: u32) {
         let now = self.now;
         if let Some(origin) = self.origins.get_mut(place) {
@@ -325,7 +317,7 @@ impl PoolHealth {
         }
     }
 
-    /// How far an origin has come; it never goes back.
+    /// Records an origin's position, which never goes back, and its lag in milliseconds.
     pub fn record_position(&mut self, place: usize, position: Option<Position>, lag: Option<Millis>) {
         let now = self.now;
         if let Some(origin) = self.origins.get_mut(place) {
@@ -343,7 +335,7 @@ impl PoolHealth {
         self.next_sample = (self.next_sample + 1) % SAMPLES;
     }
 
-    /// What 19 of 20 answers begin within, in milliseconds; `None` while too few are known.
+    /// The 95th percentile of latencies in milliseconds; `None` below 20 samples.
     #[must_use]
     pub fn p95(&self) -> Option<Millis> {
         let mut sorted = self.samples.clone();
@@ -364,7 +356,7 @@ impl View for PoolHealth {
             return 0;
         }
         match origin.back.map(|back| self.now.saturating_sub(back)).filter(|since| *since < self.slow_start) {
-            Some(since) => u32::try_from(u64::from(WHOLE) * since / self.slow_start).unwrap_or(WHOLE).max(LEAST),
+            Some(since) => u32::try_from(u64::from(WHOLE) * since / self.slow_start).unwrap_or(WHOLE).max(MIN_SHARE),
             None => WHOLE,
         }
     }

@@ -1,19 +1,18 @@
-//! May this replica be read by whoever wrote? It has to have come as far as what they wrote.
+//! May a visitor who wrote read from this replica? Only when it has replicated their last write.
 //!
-//! An origin answers a write with its position (`X-Usher-Position`); replicas tell theirs in probes and
-//! answers. A visitor carries the position of what they wrote last in a signed cookie. A replica
-//! whose known position has reached it shows the visitor their own writes: positions only grow, so
-//! what is known of a replica is never more than the truth.
+//! An origin answers a write with its position (`X-Usher-Position`); replicas report theirs in probes and responses.
+//! The visitor's signed cookie contains the position of their last write. A replica whose known position has reached
+//! it shows the visitor their own writes: positions only grow, so a known position is never ahead of the real one.
 
 use crate::config::{Millis, Replicas};
 use serde::{Deserialize, Serialize};
 
-/// What an origin says of its place in the primary's history.
+/// The response field with an origin's position in the primary's history.
 pub const POSITION: &str = "x-usher-position";
-/// How far a replica says it is behind, in milliseconds.
+/// The response field with the replica lag in milliseconds.
 pub const LAG: &str = "x-usher-lag-ms";
 
-/// A point in a primary's history: only ever compared with others of the same kind.
+/// A position in a primary's history; comparable only with positions of the same kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Position {
@@ -26,7 +25,7 @@ pub enum Position {
 }
 
 impl Position {
-    /// Reads a field's value; `None` when it is none of the three.
+    /// Parses a field value; `None` when it is of none of the three kinds.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -43,7 +42,7 @@ impl Position {
         time(text).map(Self::Time)
     }
 
-    /// Whether this has reached another; positions of two kinds cannot be compared, and have not.
+    /// Whether this position is at or after another; `false` for positions of different kinds.
     #[must_use]
     pub fn has_reached(self, other: Self) -> bool {
         match (self, other) {
@@ -54,17 +53,17 @@ impl Position {
         }
     }
 
-    /// The later of two; the newer word where they are of two kinds.
+    /// The later of a known and a newly reported position; the reported one where they are of different kinds.
     #[must_use]
-    pub fn later(known: Option<Self>, said: Option<Self>) -> Option<Self> {
-        match (known, said) {
-            (Some(known), Some(said)) if known.has_reached(said) => Some(known),
+    pub fn later(known: Option<Self>, reported: Option<Self>) -> Option<Self> {
+        match (known, reported) {
+            (Some(known), Some(reported)) if known.has_reached(reported) => Some(known),
             (known, None) => known,
-            (_, said) => said,
+            (_, reported) => reported,
         }
     }
 
-    /// As it stands in a cookie: a letter for the kind, and the number.
+    /// Its form in a cookie: `n`, `l` or `t` for the kind, and the number.
     #[must_use]
     pub fn text(self) -> String {
         match self {
@@ -74,7 +73,7 @@ impl Position {
         }
     }
 
-    /// Reads what [`Position::text`] wrote.
+    /// Parses the form of [`Position::text`].
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         let (kind, number) = text.split_at_checked(1)?;
@@ -88,7 +87,7 @@ impl Position {
     }
 }
 
-/// RFC 3339: `2026-11-24T12:00:00.123456Z` or with `+01:00`, in microseconds since 1970.
+/// Parses an RFC 3339 time (`2026-11-24T12:00:00.123456Z`, or with `+01:00`) to microseconds since 1970.
 fn time(text: &str) -> Option<u64> {
     let bytes = text.as_bytes();
     let number = |from: usize, to: usize, most: u64| -> Option<u64> {
@@ -139,61 +138,62 @@ fn time(text: &str) -> Option<u64> {
     u64::try_from(seconds).ok()?.checked_mul(1_000_000)?.checked_add(micros)
 }
 
-/// What a visitor wrote last.
+/// A visitor's last write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
-    /// Where the primary was then, as far as it said.
+    /// The primary's position after the write, where its response stated one.
     pub position: Option<Position>,
-    /// When they wrote last without being told where the primary was; 0 = never.
-    pub blind: Millis,
-    /// When they wrote last (milliseconds since 1970).
+    /// When the last write without a position was (milliseconds since 1970); 0 = never.
+    pub unpositioned: Millis,
+    /// When the last write was (milliseconds since 1970).
     pub at: Millis,
 }
 
-/// What a write is remembered for.
+/// How long a write is remembered, in milliseconds.
 pub const REMEMBERED: Millis = 3_600_000;
 
 impl Written {
-    /// A write that was answered at `at`.
+    /// A write whose response came at `at` (milliseconds since 1970).
     #[must_use]
     pub fn new(position: Option<Position>, at: Millis) -> Self {
-        Self { position, blind: if position.is_some() { 0 } else { at }, at }
+        Self { position, unpositioned: if position.is_some() { 0 } else { at }, at }
     }
 
-    /// As it stands in a cookie.
+    /// Its form in a cookie.
     #[must_use]
     pub fn text(self) -> String {
-        format!("{}~{}~{}", self.at, self.blind, self.position.map(Position::text).unwrap_or_default())
+        format!("{}~{}~{}", self.at, self.unpositioned, self.position.map(Position::text).unwrap_or_default())
     }
 
-    /// Reads what [`Written::text`] wrote.
+    /// Parses the form of [`Written::text`].
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         let (at, rest) = text.split_once('~')?;
-        let (blind, position) = rest.split_once('~')?;
+        let (unpositioned, position) = rest.split_once('~')?;
         let position = if position.is_empty() { None } else { Some(Position::read(position)?) };
-        Some(Self { position, blind: blind.parse().ok()?, at: at.parse().ok()? })
+        Some(Self { position, unpositioned: unpositioned.parse().ok()?, at: at.parse().ok()? })
     }
 
-    /// This and what was written after it.
+    /// This write and a newer one, combined.
     #[must_use]
     pub fn then(self, newer: Self) -> Self {
         Self {
             position: Position::later(self.position, newer.position),
-            blind: self.blind.max(newer.blind),
+            unpositioned: self.unpositioned.max(newer.unpositioned),
             at: self.at.max(newer.at),
         }
     }
 
-    /// From when on a stored answer may show it, were it made of a replica as far behind as any may be.
+    /// From when on (milliseconds since 1970) any stored response shows this write, even one of a replica with the
+    /// maximum lag.
     #[must_use]
     pub fn shown_from(self, bounds: &Replicas) -> Millis {
         self.at.saturating_add(bounds.max_lag.max(bounds.window))
     }
 }
 
-/// Whether a replica at `position`, `lag` behind when it last said, may be read from by somebody who
-/// wrote last what `written` says.
+/// Whether a visitor whose last write is `written` may read from a replica at `position`, whose last reported lag is
+/// `lag` milliseconds.
 #[must_use]
 pub fn may_read(
     bounds: &Replicas,
@@ -206,11 +206,11 @@ pub fn may_read(
         return false;
     }
     let Some(written) = written else { return true };
-    // Half as long again as it was behind, for it may have fallen behind since.
+    // One and a half times the lag, which may have grown since the report.
     let window = lag.map_or(bounds.window, |lag| bounds.window.max(lag + lag / 2));
     let reached = |wanted| position.is_some_and(|position| position.has_reached(wanted));
-    let seen = written.blind == 0 || now.saturating_sub(written.blind) >= window;
-    written.position.is_none_or(reached) && seen
+    let window_is_over = written.unpositioned == 0 || now.saturating_sub(written.unpositioned) >= window;
+    written.position.is_none_or(reached) && window_is_over
 }
 
 #[cfg(test)]
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn log_positions_are_in_the_order_of_their_numbers_not_of_their_text() {
+    fn log_positions_are_ordered_by_number_not_by_text() {
         let at = |text| Position::parse(text).unwrap();
         assert!(at("16/0").has_reached(at("F/FFFFFFFF")));
         assert!(!at("9").has_reached(at("10")));
@@ -276,7 +276,11 @@ mod tests {
         let may = |position, now| may_read(&BOUNDS, Some(Position::Number(position)), None, Some(both), now);
         assert!(!may(7, 6_999) && !may(6, 7_000) && may(7, 7_000));
         let newer = both.then(Written::new(Some(Position::Lsn(1)), 3_000));
-        assert_eq!((newer.position, newer.blind, newer.at), (Some(Position::Lsn(1)), 2_000, 3_000), "the newer kind");
+        assert_eq!(
+            (newer.position, newer.unpositioned, newer.at),
+            (Some(Position::Lsn(1)), 2_000, 3_000),
+            "the newer kind"
+        );
     }
 
     #[test]
@@ -289,13 +293,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_stands_in_the_field_or_cookie_is_read_or_is_not(text in ".{0,64}") {
+        fn any_field_or_cookie_is_parsed_without_panic(text in ".{0,64}") {
             let _ = Position::parse(&text);
             let _ = Written::read(&text);
         }
 
         #[test]
-        fn what_is_known_of_a_replica_never_goes_back(steps in prop::collection::vec(any::<u64>(), 1..20)) {
+        fn the_known_position_of_a_replica_never_goes_back(steps in prop::collection::vec(any::<u64>(), 1..20)) {
             let mut known = None;
             for step in &steps {
                 let before = known;
@@ -306,9 +310,9 @@ mod tests {
         }
 
         #[test]
-        fn a_cookie_says_what_was_written(at: u64, number: u64, kind in 0..4) {
+        fn a_cookie_restores_the_last_write(at: u64, number: u64, kind in 0..4) {
             let position = match kind { 0 => None, 1 => Some(Position::Number(number)), 2 => Some(Position::Lsn(number)), _ => Some(Position::Time(number)) };
-            let written = Written { position, blind: at / 2, at };
+            let written = Written { position, unpositioned: at / 2, at };
             prop_assert_eq!(Written::read(&written.text()), Some(written));
         }
     }

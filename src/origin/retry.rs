@@ -1,33 +1,32 @@
-//! May this attempt be made again, elsewhere?
+//! May this request be retried at another origin?
 //!
-//! Only what may be sent twice (RFC 9110 9.2.2: idempotent methods, or a request that says by
-//! `Idempotency-Key` that its origin knows it again), only to another origin, only before an answer has
-//! begun, only within the request's deadline, and only while retries are few beside requests: when
-//! everything fails, asking twice as often mends nothing.
+//! Only when it may be sent twice (RFC 9110 9.2.2: idempotent methods, or a request with an `Idempotency-Key`, by which
+//! its origin recognises it), only to another origin, only before a response has begun, only within the request's
+//! deadline, and only within the retry budget: when all origins fail, more requests do not help.
 
 use crate::config::{Millis, Retry};
 use crate::http::date::date;
 use crate::http::head::Head;
 
-/// Retries that are always allowed within a second, so that quiet sites may retry as well.
+/// Retries per second that are always allowed, for sites with few requests.
 const EACH_SECOND: f64 = 10.0;
-/// Seconds of these that may be saved up.
+/// The budget holds at most so many seconds of these.
 const SAVED: f64 = 10.0;
-/// `Retry-After` is obeyed up to so long.
+/// `Retry-After` is followed for at most so many milliseconds.
 const LONGEST_REST: Millis = 300_000;
 
 /// How a request's body may be sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Body {
-    /// There is none.
+    /// There is no body.
     None,
-    /// It is small enough to be held.
+    /// It is small enough to be buffered.
     Held,
-    /// It streams past, once.
+    /// It is streamed, once.
     Streamed,
 }
 
-/// What becomes of the body of a request, of which at most `most` bytes are held.
+/// Whether a request's body is buffered (up to `most` bytes, by `Content-Length`) or streamed.
 #[must_use]
 pub fn body(head: &Head<'_>, most: u64) -> Body {
     let length = || head.fields.get("content-length").and_then(|length| length.parse::<u64>().ok());
@@ -38,31 +37,30 @@ pub fn body(head: &Head<'_>, most: u64) -> Body {
     }
 }
 
-/// Whether a request may be sent twice: to its origin it makes no difference.
+/// Whether a request may be sent twice without a further effect at its origin.
 #[must_use]
 pub fn may_repeat(head: &Head<'_>) -> bool {
     !head.is_websocket() && (head.is_idempotent() || head.fields.get("idempotency-key").is_some())
 }
 
-/// How many origins a request is sent to at most.
+/// The maximum number of attempts for a request.
 #[must_use]
 pub fn attempts(head: &Head<'_>, retry: &Retry) -> u32 {
     if may_repeat(head) && body(head, retry.max_body) != Body::Streamed { retry.attempts } else { 1 }
 }
 
-/// Milliseconds that an origin wants to be left alone (RFC 9110 10.2.3), `now` being milliseconds
-/// since 1970.
+/// The milliseconds for which an origin rests by its `Retry-After` (RFC 9110 10.2.3); `now` in milliseconds since 1970.
 #[must_use]
 pub fn rest(retry_after: Option<&str>, now: Millis) -> Option<Millis> {
     let text = retry_after?.trim();
-    let long = match text.parse::<u64>() {
+    let duration = match text.parse::<u64>() {
         Ok(seconds) => seconds.saturating_mul(1_000),
         Err(_) => date(text)?.saturating_sub(now),
     };
-    (long > 0).then_some(long.min(LONGEST_REST))
+    (duration > 0).then_some(duration.min(LONGEST_REST))
 }
 
-/// What an isolate may spend on retries: a share of its requests, and a few each second.
+/// An isolate's retry budget: a share of its requests, and a few retries per second.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
     tokens: f64,
@@ -76,7 +74,7 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// A request comes; `share` in a hundred of them may be retried.
+    /// Counts a request: `share` percent of requests may be retried.
     pub fn earn(&mut self, share: u32, now: Millis) {
         let passed = now.saturating_sub(self.at).min(60_000) as f64 / 1_000.0;
         self.at = now;
@@ -85,12 +83,12 @@ impl Budget {
         self.tokens = if share == 0 { 0.0 } else { (self.tokens + each).min(EACH_SECOND * SAVED) };
     }
 
-    /// One that was not needed after all.
+    /// Returns a retry that was not sent.
     pub fn give_back(&mut self) {
         self.tokens += 1.0;
     }
 
-    /// Whether one more is allowed; then it is spent.
+    /// Whether one more retry is allowed; if so, takes it from the budget.
     pub fn spend(&mut self) -> bool {
         let enough = self.tokens >= 1.0;
         if enough {
@@ -112,7 +110,7 @@ mod tests {
     const RETRY: Retry = Retry { attempts: 3, budget: 20, on: Vec::new(), max_body: 10, hedge: false };
 
     #[test]
-    fn only_what_may_be_sent_twice_is() {
+    fn only_repeatable_requests_are_retried() {
         for (packed, times) in [
             ("https://a/\nGET\n0\n\n", 3),
             ("https://a/\nDELETE\n0\n\n", 3),
@@ -130,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_left_alone_as_long_as_it_says() {
+    fn an_origin_rests_as_long_as_its_retry_after_states() {
         assert_eq!(rest(Some("7"), 0), Some(7_000));
         assert_eq!(rest(Some("86400"), 0), Some(300_000));
         assert_eq!(rest(Some("Thu, 01 Jan 1970 00:01:00 GMT"), 20_000), Some(40_000));
@@ -147,7 +145,7 @@ mod tests {
     }
 
     proptest! {
-        /// When everything fails, attempts stay near requests: a fifth more, and ten a second.
+        /// When all requests fail, retries stay within a fifth of the requests plus ten per second.
         #[test]
         fn retries_stay_within_their_share(requests in 1..5_000_u64, each in 0..20_u64) {
             let mut budget = Budget::default();

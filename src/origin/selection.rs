@@ -1,4 +1,4 @@
-//! Which origin of a pool gets a request, from what this isolate knows of the pool?
+//! Which origin of a pool gets a request, by the state of the pool in this isolate?
 
 use super::balance::{self, Turns, View, WHOLE};
 use super::health::{PoolHealth, State};
@@ -6,14 +6,14 @@ use super::replica::{self, Written};
 use super::retry::Budget;
 use crate::config::{Config, Millis, Pool};
 
-/// A pool as this isolate knows it.
+/// The state of a pool in this isolate.
 #[derive(Debug, Default)]
 pub struct PoolState {
     /// The health of its origins.
     pub health: PoolHealth,
-    /// What retries it may still spend.
+    /// The retry budget.
     pub budget: Budget,
-    /// Whose turn it is, where the algorithm takes turns.
+    /// The position in the sequence, for the round robin algorithms.
     pub turns: Turns,
 }
 

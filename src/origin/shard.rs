@@ -1,10 +1,10 @@
-//! Which shard has this key, and whom to ask while data moves?
+//! Which shard has this key, and which shards are asked while data moves?
 //!
-//! Keys are hashed to 4,096 slots (the first eight bytes of the key's SHA-256, big endian, modulo
-//! 4,096), and each slot belongs to the shard that bids most for it ([`rendezvous`]), so that growing
-//! moves only what it must. While data moves there are two maps. At each moment one of the two origins
-//! has a key and the other answers 421 (Misdirected Request, RFC 9110 15.5.20), which says that it has
-//! done nothing: then, and only then, the other is asked, whatever the method.
+//! Keys are hashed to 4,096 slots (the first eight bytes of the key's SHA-256, big endian, modulo 4,096), and each slot
+//! belongs to the shard with the highest score for it ([`rendezvous`]), so that a new shard moves as few keys as
+//! possible. While data moves there are two maps. At each moment one of the two origins has a key, and the other
+//! answers 421 (Misdirected Request, RFC 9110 15.5.20), which states that it has done nothing: only then is a request
+//! of any method sent to the other origin.
 
 use crate::config::{Millis, Phase, Shard, ShardBy, ShardKey, Shards};
 use crate::http::cookie;
@@ -14,23 +14,23 @@ use crate::origin::balance::rendezvous;
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// Slots that hashed keys fall into.
+/// The number of slots of hashed keys.
 pub const SLOTS: u64 = 4_096;
 
-/// Not the shard of this key (RFC 9110 15.5.20).
+/// The status of an origin that does not have the key (RFC 9110 15.5.20).
 pub const MISDIRECTED: u16 = 421;
 
 /// Why a request finds no shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lost {
-    /// The request does not name its key.
+    /// The request has no key.
     NoKey,
-    /// The key is none of those the map is of.
+    /// The map has no shard for the key, or the key is not of the map's kind.
     BadKey,
 }
 
 impl Lost {
-    /// What whoever asked is told.
+    /// The sentence in the error response.
     #[must_use]
     pub fn sentence(self) -> &'static str {
         match self {
@@ -40,22 +40,22 @@ impl Lost {
     }
 }
 
-/// Where the key of a request comes from.
+/// The parts of a request that may contain its key.
 pub struct Source<'a> {
     /// The request.
     pub head: &'a Head<'a>,
-    /// The path's parameters, as they came.
+    /// The path's parameters, percent-encoded as received.
     pub captured: &'a [(&'a str, &'a str)],
-    /// Who is signed in.
+    /// The signed-in user.
     pub user: Option<&'a str>,
-    /// Their claims, or what their session keeps.
+    /// The user's claims, or the data of their session.
     pub claims: Option<&'a Value>,
 }
 
 /// The key of a request.
 ///
 /// # Errors
-/// It names none.
+/// [`Lost::NoKey`] when it has none.
 pub fn key<'a>(of: &ShardKey, source: &Source<'a>) -> Result<Cow<'a, str>, Lost> {
     let found = match of {
         ShardKey::Path(name) => {
@@ -87,13 +87,13 @@ pub fn slot(key: &str) -> u64 {
 /// The shard of a key in one map.
 ///
 /// # Errors
-/// It is no such key.
+/// [`Lost::BadKey`] when the map has no shard for it.
 pub fn find<'s>(shards: &Shards, map: &'s [Shard], key: &str, visitor: &Visitor<'_>) -> Result<&'s Shard, Lost> {
     match shards.by {
         ShardBy::Hash => {
             let slot = slot(key);
-            let bid = |shard: &Shard| rendezvous::bid(slot, rendezvous::hash(&shard.name), f64::from(shard.weight));
-            map.iter().max_by(|a, b| bid(a).total_cmp(&bid(b))).ok_or(Lost::BadKey)
+            let score = |shard: &Shard| rendezvous::bid(slot, rendezvous::hash(&shard.name), f64::from(shard.weight));
+            map.iter().max_by(|a, b| score(a).total_cmp(&score(b))).ok_or(Lost::BadKey)
         }
         ShardBy::Range => {
             let at = shards.values.read(key).ok_or(Lost::BadKey)?;
@@ -112,14 +112,14 @@ pub fn find<'s>(shards: &Shards, map: &'s [Shard], key: &str, visitor: &Visitor<
     }
 }
 
-/// Whom to ask for a key: first one, and then, on the conditions of [`Plan::turns_to`], the other.
+/// The shards to ask for a key: the first and then, on the conditions of [`Plan::turns_to`], the second.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan<'s> {
-    /// Who is asked.
+    /// The shard that is asked first.
     pub first: &'s Shard,
-    /// Who is asked then; nobody when the key does not move.
+    /// The shard that is asked after it; `None` when the key does not move.
     pub second: Option<&'s Shard>,
-    /// Whether reads that the first does not find are the second's.
+    /// Whether reads that the first shard answers with 404 go to the second.
     reads: bool,
 }
 
@@ -127,7 +127,7 @@ impl<'s> Plan<'s> {
     /// The plan for a key.
     ///
     /// # Errors
-    /// It is no such key.
+    /// [`Lost::BadKey`] when a map has no shard for it.
     pub fn of(shards: &'s Shards, key: &str, visitor: &Visitor<'_>) -> Result<Self, Lost> {
         let old = find(shards, &shards.map, key, visitor)?;
         let Some(phase) = shards.phase() else { return Ok(Self { first: old, second: None, reads: false }) };
@@ -144,14 +144,14 @@ impl<'s> Plan<'s> {
         })
     }
 
-    /// Whether an answer of the first sends to the second.
+    /// Whether a response of the first shard with this status sends the request to the second.
     #[must_use]
     pub fn turns_to(&self, status: u16, safe: bool) -> bool {
         self.second.is_some() && (status == MISDIRECTED || (self.reads && safe && status == 404))
     }
 }
 
-/// How busy each shard is here, and with which keys.
+/// The load of each shard, and the busiest keys, in this isolate.
 #[derive(Debug, Default)]
 pub struct Heat {
     shards: Vec<(String, u64, Millis)>,
@@ -159,7 +159,7 @@ pub struct Heat {
 }
 
 impl Heat {
-    /// A request went to a shard, and took so long.
+    /// Counts a request to a shard, and the milliseconds it took.
     pub fn record(&mut self, shard: &str, key: &str, took: Millis) {
         match self.shards.iter_mut().find(|(name, ..)| name == shard) {
             Some((_, requests, time)) => {
@@ -171,8 +171,7 @@ impl Heat {
         self.keys.count(key);
     }
 
-    /// Each shard with its requests and the milliseconds they took, and how many times the mean of all
-    /// that is, in hundredths.
+    /// For each shard its requests, the milliseconds they took, and its requests in percent of the mean of all shards.
     #[must_use]
     pub fn shards(&self) -> Vec<(&str, u64, Millis, u64)> {
         let all: u64 = self.shards.iter().map(|(_, requests, _)| requests).sum();
@@ -180,8 +179,8 @@ impl Heat {
         self.shards.iter().map(|(name, requests, time)| (name.as_str(), *requests, *time, mean(*requests))).collect()
     }
 
-    /// The busiest keys: as hashes of eight bytes, for they may be somebody's; each with its requests at
-    /// most, the busiest first.
+    /// The ten busiest keys, as hashes of eight bytes because keys may be personal; each with an upper bound of its
+    /// requests, the busiest first.
     #[must_use]
     pub fn keys(&self) -> Vec<(String, u64)> {
         let mut keys = self.keys.0.clone();
@@ -190,12 +189,12 @@ impl Heat {
     }
 }
 
-/// The most frequent of many, in little room: Space-Saving (Metwally, Agrawal and El Abbadi 2005). Every
-/// key with more than a 64th of all requests is among them.
+/// The most frequent keys in bounded memory: Space-Saving (Metwally, Agrawal and El Abbadi 2005). Every key with more
+/// than a 64th of all requests is among them.
 #[derive(Debug, Default)]
 struct TopKeys(Vec<(u64, u64)>);
 
-/// Keys that are counted at one time.
+/// The number of keys that are counted at one time.
 const COUNTED: usize = 64;
 
 impl TopKeys {

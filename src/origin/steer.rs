@@ -4,7 +4,7 @@ use crate::config::{Config, Coordinates, Region};
 use crate::http::visitor::Visitor;
 use std::cmp::Ordering;
 
-/// What took the decision.
+/// The reason for the choice of a region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// The nearest by great-circle distance.
@@ -13,12 +13,12 @@ pub enum Reason {
     Country,
     /// The region names the continent.
     Continent,
-    /// Nothing is known.
+    /// The visitor's place is not known, or no region names it.
     Default,
 }
 
 impl Reason {
-    /// One word for the log.
+    /// Its name in logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -52,8 +52,8 @@ pub fn region(regions: &[Region], visitor: &Visitor<'_>) -> Option<(usize, Reaso
         .or_else(|| (!regions.is_empty()).then_some((0, Reason::Default)))
 }
 
-/// Pools from near to far: that of the visitor's region, those next nearest to the visitor (or to that
-/// region), those without a place.
+/// Pools from near to far: those of the visitor's region, then by distance from the visitor (or from that region), then
+/// those of regions without coordinates, last those without a region.
 #[must_use]
 pub fn pools(config: &Config, pools: &[usize], visitor: &Visitor<'_>, region: Option<usize>) -> Vec<usize> {
     let mut order = pools.to_vec();
@@ -67,7 +67,7 @@ pub fn pools(config: &Config, pools: &[usize], visitor: &Visitor<'_>, region: Op
     order
 }
 
-/// How far from a visitor something is that stands in the region `there`: the less the nearer.
+/// The distance from a visitor to the region `there` as a sort key: less is nearer.
 #[must_use]
 pub fn rank(config: &Config, there: Option<usize>, visitor: &Visitor<'_>, region: Option<usize>) -> (u8, f64) {
     let here = || visitor.coordinates.or_else(|| config.regions.get(region?)?.at);
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn pools_stand_from_near_to_far() {
+    fn pools_are_sorted_from_near_to_far() {
         let config = config();
         let tokyo = visitor(Some("JP"), Some("AS"), Some((35.6, 139.7)));
         assert_eq!(pools(&config, &[3, 0, 1, 2], &tokyo, Some(2)), [2, 0, 1, 3]);
@@ -186,7 +186,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_pool_stands_in_the_order_exactly_once(lat in -90.0..90.0f64, lon in -180.0..180.0f64) {
+        fn every_pool_is_in_the_order_exactly_once(lat in -90.0..90.0f64, lon in -180.0..180.0f64) {
             let config = config();
             let who = visitor(None, None, Some((lat, lon)));
             let place = region(&config.regions, &who).map(|(place, _)| place);

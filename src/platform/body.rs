@@ -3,19 +3,19 @@
 use crate::http::date::Millis;
 use std::future::Future;
 
-/// What stands for a response with its body.
+/// Handles of responses whose bodies stay in JavaScript.
 pub trait Bodies {
-    /// A response, held outside.
+    /// A handle of a response.
     type Body;
 
-    /// Cancels a response that nobody gets.
+    /// Cancels a response that is not sent to a visitor.
     fn discard(&self, body: Self::Body);
 }
 
 /// Why a request's body could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unreadable {
-    /// It is larger than was allowed.
+    /// It is larger than the limit.
     TooLarge,
     /// It ended early, or is not UTF-8.
     Broken,

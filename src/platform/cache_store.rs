@@ -8,15 +8,15 @@ use std::future::Future;
 /// How a copy of a response is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
-    /// What [`super::SingleFlight::claim`] gave; empty without a claim.
+    /// The claim that [`super::SingleFlight::claim`] returned; empty without one.
     pub claim: String,
-    /// The URL it has in the store.
+    /// Its URL in the store.
     pub key: String,
     /// The changes from the origin's response to the stored one.
     pub edits: Edits,
     /// The largest body, in bytes; a longer one is not stored.
     pub most: u64,
-    /// What is stored under the resource's own URL when this is one of its variants.
+    /// The list of variants to store under the resource's own URL, when this response is one of its variants.
     pub variants: Option<StoredVariants>,
 }
 
@@ -25,19 +25,19 @@ pub struct Store {
 pub struct StoredVariants {
     /// The resource's URL in the store.
     pub key: String,
-    /// Its only field and value.
+    /// Sets its only field.
     pub edits: Edits,
 }
 
 /// The store of responses.
 pub trait CacheStore: Bodies {
-    /// A stored response that this isolate keeps in memory, at once.
+    /// A stored response from this isolate's memory.
     fn memory(&self, key: &str) -> Option<Response<Self::Body>>;
 
-    /// A stored response of this location.
+    /// A stored response from the Cache API of this location.
     fn stored(&self, key: &str) -> impl Future<Output = Option<Response<Self::Body>>>;
 
-    /// Stores a copy of a response that no visitor gets.
+    /// Stores a response that is not sent to a visitor.
     fn store(&self, response: Self::Body, how: &Store);
 
     /// Removes a response from memory and from the store of this location.

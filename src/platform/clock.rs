@@ -8,6 +8,6 @@ pub trait Clock {
     /// Milliseconds since 1970. On Workers the clock stands still between I/O.
     fn now(&self) -> Millis;
 
-    /// Waits for so many milliseconds.
+    /// Waits for `time` milliseconds.
     fn sleep(&self, time: Millis) -> impl Future<Output = ()>;
 }

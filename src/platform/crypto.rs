@@ -4,14 +4,14 @@ use super::unavailable::Unavailable;
 use crate::config::Algorithm;
 use std::future::Future;
 
-/// A signature and what it is of.
+/// A signature and the message that it signs.
 #[derive(Debug)]
 pub struct SignedMessage<'a> {
-    /// How it was made; never with a shared secret.
+    /// The algorithm; never one with a shared secret.
     pub algorithm: Algorithm,
     /// The public key as JWK.
     pub key: &'a str,
-    /// What was signed.
+    /// The signed text.
     pub signed: &'a str,
     /// The signature.
     pub signature: &'a [u8],

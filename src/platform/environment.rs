@@ -1,7 +1,7 @@
 //! Vars and secrets.
 
-/// What the operator set for this environment.
+/// The operator's vars and secrets for this environment.
 pub trait Environment {
-    /// A var or secret; `None` when it is not set or is no string.
+    /// A var or secret; `None` when it is not set or not a string.
     fn var(&self, name: &str) -> Option<String>;
 }

@@ -16,7 +16,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// What an error says of the origin, for requests that wait for the same response.
+    /// The failure of the origin behind an error, for requests that wait for the same response.
     #[must_use]
     pub fn of(error: &Error) -> Option<Self> {
         match error {
@@ -36,16 +36,16 @@ impl From<Failure> for Error {
     }
 }
 
-/// A response whose body stays outside.
+/// A response whose body stays in JavaScript.
 #[derive(Debug)]
 pub struct Response<B> {
-    /// Status and fields, packed: see [`crate::http::head::answer`].
+    /// Status and fields, packed: see [`crate::http::head::response`].
     pub packed: String,
-    /// The response itself, with its body.
+    /// The handle of the response and its body.
     pub body: B,
 }
 
-/// What of the visitor's request is forwarded.
+/// Which parts of the visitor's request are forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Forward {
     /// Nothing: the request is Usher's own.
@@ -65,7 +65,7 @@ pub struct OriginRequest<'a> {
     pub url: &'a str,
     /// The method.
     pub method: &'a str,
-    /// What of the visitor's request is forwarded.
+    /// Which parts of the visitor's request are forwarded.
     pub forward: Forward,
     /// Changes to the forwarded fields.
     pub edits: &'a Edits,
@@ -73,9 +73,9 @@ pub struct OriginRequest<'a> {
     pub deadline: Millis,
     /// Milliseconds between two chunks of the response at most; 0 = no limit.
     pub idle: Millis,
-    /// What keys the response in Cloudflare's Workers Cache, where that stands before the origin: JSON.
+    /// The cache key for Cloudflare's Workers Cache, when that is enabled before the origin: JSON.
     pub workers_cache: Option<&'a str>,
-    /// Whether the origin gets the visitor's host as its own, where the platform can do that.
+    /// Whether `Host` is the visitor's host, where the platform supports it.
     pub visitor_host: bool,
 }
 
@@ -87,7 +87,7 @@ pub struct DocumentRequest<'a> {
     pub form: Option<&'a str>,
     /// The value of `Authorization`.
     pub authorization: Option<&'a str>,
-    /// Milliseconds until the whole document is there.
+    /// Milliseconds until the whole document is received.
     pub deadline: Millis,
     /// The largest document, in bytes.
     pub most: usize,

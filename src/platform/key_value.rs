@@ -8,7 +8,7 @@ use std::future::Future;
 /// A page of a listing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
 pub struct Listing {
-    /// Names, each with its text.
+    /// Names, each with its value.
     pub entries: Vec<(String, String)>,
     /// The cursor of the next page; `None` on the last one.
     pub next: Option<String>,

@@ -7,11 +7,11 @@ use std::future::Future;
 
 /// The ledger's store.
 pub trait LedgerStore {
-    /// Reads the stamps made after a moment, and says when the read began (milliseconds since 1970), for simultaneous
-    /// reads from one moment may share one read.
+    /// Reads the stamps made after a moment. Also returns when the read began (milliseconds since 1970), because
+    /// simultaneous reads from one moment may share one read.
     fn ledger_read(&self, since: Moment, deadline: Millis)
     -> impl Future<Output = Result<(Millis, Page), Unavailable>>;
 
-    /// Stamps, and reads what is new, the stamps included. Without subjects it is a read that is shared with no other.
+    /// Stamps, and reads what is new, including these stamps. Without subjects it is a read that is never shared.
     fn ledger_stamp(&self, entry: &Entry, deadline: Millis) -> impl Future<Output = Result<Page, Unavailable>>;
 }

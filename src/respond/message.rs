@@ -1,18 +1,18 @@
-//! Which of Usher's words say an error?
+//! Which title and sentence describe an error?
 
 use crate::config::messages::Messages;
 use crate::error::Error;
 
-/// Title and sentence for an error.
+/// Title and sentence for an error, by its status.
 #[must_use]
-pub(super) fn of<'w>(words: &'w Messages, error: &Error) -> (&'w str, &'w str) {
+pub(super) fn of<'m>(messages: &'m Messages, error: &Error) -> (&'m str, &'m str) {
     match error.status() {
-        401 => (&words.sign_in_title, &words.sign_in_text),
-        403 => (&words.forbidden_title, &words.forbidden_text),
-        404 => (&words.missing_title, &words.missing_text),
-        502 | 504 => (&words.unreachable_title, &words.unreachable_text),
-        503 => (&words.unavailable_title, &words.unavailable_text),
-        400..500 => (&words.request_title, &words.request_text),
-        _ => (&words.fault_title, &words.fault_text),
+        401 => (&messages.sign_in_title, &messages.sign_in_text),
+        403 => (&messages.forbidden_title, &messages.forbidden_text),
+        404 => (&messages.missing_title, &messages.missing_text),
+        502 | 504 => (&messages.unreachable_title, &messages.unreachable_text),
+        503 => (&messages.unavailable_title, &messages.unavailable_text),
+        400..500 => (&messages.request_title, &messages.request_text),
+        _ => (&messages.fault_title, &messages.fault_text),
     }
 }

@@ -234,7 +234,7 @@ impl Isolate {
             }
             Content::Whole(other) | Content::Bare(other) | Content::Part(other, ..) => {
                 let packed = other.packed();
-                let fields = edits.applied(&head::answer(&packed).1);
+                let fields = edits.applied(&head::response(&packed).1);
                 let body = match content {
                     Content::Whole(_) => other.body.clone(),
                     Content::Part(_, first, last) => {

@@ -2,7 +2,7 @@ use super::super::control::Directives;
 use super::super::store::Received;
 use super::super::{Edition, route, vary};
 use super::*;
-use crate::http::head::{Url, answer};
+use crate::http::head::{Url, response};
 use crate::identity::Partition;
 use crate::ledger::{Page, Stamp};
 use proptest::prelude::*;
@@ -21,10 +21,10 @@ fn key(path: &str) -> Key {
     )
 }
 
-/// An answer received at 1,000 with these fields, as it stands in the store.
+/// A response received at 1,000 with these fields, as it is stored.
 fn kept(path: &str, fields: &str, sent: &[(String, String)]) -> String {
     let packed = format!("200\n{fields}\n");
-    let (status, fields) = answer(&packed);
+    let (status, fields) = response(&packed);
     let route = route("");
     let policy = route.cache.as_ref().expect("a cache");
     let key = key(path);
@@ -57,16 +57,16 @@ fn view(subject: &str, since: Moment, soft: bool) -> View {
 
 fn ask(packed: &str, path: &str, view: &View, now: Millis, wanted: &str) -> Lookup {
     let request = format!("200\ncache-control:{wanted}\n");
-    let question = Question {
+    let input = LookupInput {
         key: &key(path),
         view,
         now,
-        wanted: Wanted::of(&answer(&request).1),
+        wanted: Wanted::of(&response(&request).1),
         authorized: false,
         chosen: &|names| vary::chosen(names, &[]),
         since: 0,
     };
-    Stored::judge(&answer(packed).1, &question)
+    Stored::judge(&response(packed).1, &input)
 }
 
 fn described(lookup: &Lookup) -> &'static str {
@@ -80,7 +80,7 @@ fn described(lookup: &Lookup) -> &'static str {
 }
 
 #[test]
-fn every_name_of_a_stored_answer_can_void_it() {
+fn every_subject_of_a_stored_response_can_void_it() {
     let packed = kept("/x/y", "cache-control:max-age=60\ncache-tag:t1, site", &[]);
     let judged = |view: &View| ask(&packed, "/x/y", view, 2_000, "");
     for subject in [
@@ -107,14 +107,14 @@ fn every_name_of_a_stored_answer_can_void_it() {
 }
 
 #[test]
-fn an_answer_is_stale_at_the_moment_its_lifetime_ends() {
+fn a_response_is_stale_at_the_moment_its_lifetime_ends() {
     let packed = kept("/x", &format!("cache-control:{CONTROL}"), &[]);
     assert_eq!(described(&ask(&packed, "/x", &View::default(), 60_999, "")), "fresh");
     assert_eq!(described(&ask(&packed, "/x", &View::default(), 61_000, "")), "stale");
 }
 
 #[test]
-fn a_copy_of_another_partition_or_resource_is_never_served() {
+fn a_response_of_another_partition_or_resource_is_never_served() {
     let packed = kept("/x", &format!("cache-control:{CONTROL}"), &[]);
     assert_eq!(ask(&packed, "/y", &View::default(), 1_000, ""), Lookup::Void("mismatch"));
     let other = packed.replace("\"partition\":\"public\"", "\"partition\":\"user:1:\"");
@@ -128,13 +128,13 @@ fn a_copy_of_another_partition_or_resource_is_never_served() {
 fn another_variant_is_not_served() {
     let fields = "cache-control:max-age=60\nvary:foo";
     assert_eq!(described(&ask(&kept("/x", fields, &[]), "/x", &View::default(), 1_000, "")), "fresh");
-    let told = [("foo".to_owned(), "1".to_owned())];
-    assert_eq!(described(&ask(&kept("/x", fields, &told), "/x", &View::default(), 1_000, "")), "variant");
+    let sent = [("foo".to_owned(), "1".to_owned())];
+    assert_eq!(described(&ask(&kept("/x", fields, &sent), "/x", &View::default(), 1_000, "")), "variant");
 }
 
 /// RFC 9111 5.2.1.
 #[test]
-fn a_visitors_directives_are_obeyed() {
+fn request_directives_are_obeyed() {
     let packed = kept("/x", "cache-control:max-age=60\nage:10", &[]);
     // At 11,000 it is 20 s old and fresh for 40 s more; at 71,000 it is stale by 20 s.
     for (now, wanted, found) in [
@@ -162,7 +162,7 @@ fn a_visitors_directives_are_obeyed() {
 
 /// RFC 5861, RFC 9111 4.2.4.
 #[test]
-fn a_stale_answer_serves_where_and_as_long_as_the_origin_allows() {
+fn a_stale_response_serves_as_long_as_the_origin_allows() {
     let serves = |control: &str, now: Millis| {
         let packed = kept("/x", &format!("cache-control:{control}\netag:\"a\""), &[]);
         match ask(&packed, "/x", &View::default(), now, "") {
@@ -186,15 +186,15 @@ fn a_stale_answer_serves_where_and_as_long_as_the_origin_allows() {
 }
 
 #[test]
-fn what_the_store_changes_is_undone() {
+fn restore_reverts_the_changes_for_the_store() {
     let fields = "cache-control:max-age=60, private=\"x-a\"\nexpires:0\nx-a:secret\nx-b:1\nage:5";
     let packed = kept("/x", fields, &[]);
     assert!(!packed.contains("secret") && packed.contains("cache-control:public, max-age=86455\n"), "{packed}");
     let Lookup::Fresh(stored) = ask(&packed, "/x", &View::default(), 2_000, "") else { panic!("{packed}") };
     let mut edits = Edits::new();
-    stored.restore(&answer(&packed).1, &mut edits);
+    stored.restore(&response(&packed).1, &mut edits);
     let mut restored: Vec<String> =
-        edits.applied(&answer(&packed).1).iter().map(|(name, value)| format!("{name}:{value}")).collect();
+        edits.applied(&response(&packed).1).iter().map(|(name, value)| format!("{name}:{value}")).collect();
     restored.sort();
     assert_eq!(restored, ["cache-control:max-age=60, private=\"x-a\"", "expires:0", "x-b:1"]);
     assert_eq!(
@@ -204,9 +204,9 @@ fn what_the_store_changes_is_undone() {
 }
 
 proptest! {
-    /// However it is asked, what is fresh has not outlived its lifetime, and nothing overflows.
+    /// A fresh response is within its lifetime at any time, and nothing overflows.
     #[test]
-    fn what_is_fresh_is_within_its_lifetime(max_age in 1u64..1 << 40, age in 0u64..1 << 40, now in 1_000u64..1 << 50) {
+    fn a_fresh_response_is_within_its_lifetime(max_age in 1u64..1 << 40, age in 0u64..1 << 40, now in 1_000u64..1 << 50) {
         let packed = format!("200\ncache-control:max-age={max_age}\nage:{age}\netag:\"a\"\n");
         let packed = kept("/x", packed.trim_start_matches("200\n").trim_end(), &[]);
         match ask(&packed, "/x", &View::default(), now, "") {

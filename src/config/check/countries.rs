@@ -1,8 +1,8 @@
-//! Which codes are countries'? (ISO 3166-1 alpha-2)
+//! Which codes name countries? (ISO 3166-1 alpha-2)
 
 use super::problems::Problems;
 
-/// Every code that is assigned, and Kosovo's, which Cloudflare says as well.
+/// Every assigned code, and Kosovo's (XK), which Cloudflare reports too.
 const CODES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT \
     BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK \
     FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE \
@@ -11,8 +11,8 @@ const CODES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE
     RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW \
     TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW";
 
-/// What people write for a country, or for what is none.
-const MEANT: [(&str, &str); 5] = [
+/// Common mistakes and the code to suggest instead.
+const MISTAKES: [(&str, &str); 5] = [
     ("UK", "\"GB\""),
     ("EN", "\"GB\""),
     ("EL", "\"GR\""),
@@ -20,16 +20,17 @@ const MEANT: [(&str, &str); 5] = [
     ("JA", "\"JP\""),
 ];
 
-/// Notes what is wrong with a country's code, if anything is.
+/// Adds a problem when a country's code is not assigned.
 pub(super) fn country(key: String, code: &str, problems: &mut Problems) {
     if CODES.split(' ').any(|known| known == code) {
         return;
     }
     let upper = code.to_ascii_uppercase();
     let known = CODES.split(' ').find(|known| *known == upper).map(|known| format!("{known:?}"));
-    let meant = known.or_else(|| MEANT.iter().find(|(said, _)| *said == upper).map(|(_, meant)| (*meant).to_owned()));
-    let hint = meant.map(|meant| format!(" (did you mean {meant}?)")).unwrap_or_default();
-    problems.add(key, format!("found {code:?}; allowed: a country's code (ISO 3166-1), such as \"JP\"{hint}"));
+    let meant =
+        known.or_else(|| MISTAKES.iter().find(|(found, _)| *found == upper).map(|(_, meant)| (*meant).to_owned()));
+    let suggestion = meant.map(|meant| format!(" (did you mean {meant}?)")).unwrap_or_default();
+    problems.add(key, format!("found {code:?}; allowed: a country's code (ISO 3166-1), such as \"JP\"{suggestion}"));
 }
 
 #[cfg(test)]
@@ -37,12 +38,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_is_known_or_refused_with_what_was_meant() {
+    fn an_unknown_code_is_refused_with_a_suggestion() {
         assert_eq!(CODES.split_whitespace().count(), 250);
         let mut sorted: Vec<&str> = CODES.split_whitespace().collect();
         sorted.sort_unstable();
         assert!(sorted.iter().eq(CODES.split_whitespace().collect::<Vec<_>>().iter()));
-        for (code, said) in [
+        for (code, expected) in [
             ("GB", None),
             ("XK", None),
             ("UK", Some("(did you mean \"GB\"?)")),
@@ -54,8 +55,8 @@ mod tests {
             let mut problems = Problems::default();
             country("k".into(), code, &mut problems);
             let found = problems.0.first().map(|problem| problem.sentence.clone());
-            assert_eq!(found.is_some(), said.is_some(), "{code}");
-            assert!(said.is_none_or(|said| found.is_some_and(|found| found.contains(said))), "{code}");
+            assert_eq!(found.is_some(), expected.is_some(), "{code}");
+            assert!(expected.is_none_or(|expected| found.is_some_and(|found| found.contains(expected))), "{code}");
         }
     }
 }

@@ -1,13 +1,13 @@
-//! Who is believed, and what a route asks of those who come.
+//! Are issuers valid, and which access rules does a route have?
 
-use super::super::identity::is_telling;
+use super::super::identity::distinguishes_access_tokens;
 use super::super::setting::secure;
 use super::super::{
     Algorithm, Auth, Authenticator, Client, Cors, Fail, Issuer, KeySource, Millis, Setting, base_url, raw,
 };
-use super::problems::{Around, Problems, quoted, setting};
+use super::problems::{Problems, Tables, quoted, setting};
 
-/// How long a browser may remember what a preflight said, when the route does not say.
+/// Default `max_age`: how long a browser may cache a preflight response.
 const CORS_MAX_AGE: &str = "10m";
 
 pub(super) fn issuers(raw: &[raw::Issuer], problems: &mut Problems) -> Vec<Issuer> {
@@ -16,9 +16,9 @@ pub(super) fn issuers(raw: &[raw::Issuer], problems: &mut Problems) -> Vec<Issue
         let key = |name: &str| format!("issuer[{place}].{name}");
         problems.name(key("name"), &written.name, issuers.iter().any(|i| i.name == written.name));
         let issuer = issuer(written, &key, problems);
-        let alike =
+        let overlapping =
             |other: &&Issuer| other.prefix.starts_with(&issuer.prefix) || issuer.prefix.starts_with(&other.prefix);
-        if let Some(other) = issuers.iter().find(alike) {
+        if let Some(other) = issuers.iter().find(overlapping) {
             problems.add(
                 key("prefix"),
                 format!("found {:?} beside {:?} of issuer {:?}, so that a user of one could be called like one of the other; allowed: prefixes of which none begins with another, such as \"a:\" and \"b:\"", issuer.prefix, other.prefix, other.name),
@@ -53,7 +53,7 @@ fn issuer(raw: &raw::Issuer, key: &impl Fn(&str) -> String, problems: &mut Probl
             Setting::Is(String::new())
         })
     };
-    let hidden = |name: &str, value: &str, problems: &mut Problems| {
+    let secret_var = |name: &str, value: &str, problems: &mut Problems| {
         let found = setting(value, |_| None);
         found.unwrap_or_else(|| {
             problems.add(
@@ -77,7 +77,7 @@ fn issuer(raw: &raw::Issuer, key: &impl Fn(&str) -> String, problems: &mut Probl
         sources.push(("keys", KeySource::Set(text("keys", value, problems))));
     }
     if let Some(value) = &raw.secret {
-        sources.push(("secret", KeySource::Secret(hidden("secret", value, problems))));
+        sources.push(("secret", KeySource::Secret(secret_var("secret", value, problems))));
     }
     if sources.len() > 1 {
         let names: Vec<&str> = sources.iter().map(|(name, _)| *name).collect();
@@ -97,7 +97,9 @@ fn issuer(raw: &raw::Issuer, key: &impl Fn(&str) -> String, problems: &mut Probl
     if audience.is_empty() && raw.client_id.is_none() {
         problems.add(key("audience"), "found none; allowed: at least one, or `client_id` to sign in with it");
     }
-    if raw.client_id.as_ref().is_some_and(|id| raw.audience.contains(id)) && !is_telling(raw.typ.as_deref()) {
+    if raw.client_id.as_ref().is_some_and(|id| raw.audience.contains(id))
+        && !distinguishes_access_tokens(raw.typ.as_deref())
+    {
         problems.add(
             key("audience"),
             "found the `client_id`, so that an ID token could be used as an access token; allowed: another audience, or a `typ` that access tokens have",
@@ -125,7 +127,7 @@ fn issuer(raw: &raw::Issuer, key: &impl Fn(&str) -> String, problems: &mut Probl
     }
     let client = raw.client_id.as_deref().map(|id| Client {
         id: text("client_id", id, problems),
-        secret: raw.client_secret.as_deref().map(|secret| hidden("client_secret", secret, problems)),
+        secret: raw.client_secret.as_deref().map(|secret| secret_var("client_secret", secret, problems)),
         ask: raw.ask.clone(),
     });
     Issuer {
@@ -144,7 +146,7 @@ fn issuer(raw: &raw::Issuer, key: &impl Fn(&str) -> String, problems: &mut Probl
     }
 }
 
-/// A public key must never be taken for a shared secret (RFC 8725 2.1, 3.1), so one issuer has one kind.
+/// A public key must never be used as a shared secret (RFC 8725 2.1, 3.1), so an issuer has one kind of algorithm.
 fn algorithms(all: &[Algorithm], keys: &KeySource, key: &impl Fn(&str) -> String, problems: &mut Problems) {
     let shared = all.iter().filter(|algorithm| algorithm.is_shared_secret()).count();
     if all.is_empty() {
@@ -168,7 +170,7 @@ fn algorithms(all: &[Algorithm], keys: &KeySource, key: &impl Fn(&str) -> String
     }
 }
 
-/// What a route asks of those who come.
+/// A route's access rules.
 pub(super) struct Guard {
     pub(super) issuers: Vec<usize>,
     pub(super) max_auth_age: Option<Millis>,
@@ -176,22 +178,23 @@ pub(super) struct Guard {
     pub(super) cors: Option<Cors>,
 }
 
-pub(super) fn guard(raw: &raw::Route, at: &str, around: &Around<'_>, problems: &mut Problems) -> Guard {
+pub(super) fn guard(raw: &raw::Route, at: &str, tables: &Tables<'_>, problems: &mut Problems) -> Guard {
     let key = |name: &str| format!("{at}.{name}");
     let has = |by: Authenticator| raw.by.contains(&by);
     if raw.by.is_empty() || raw.by.iter().any(|by| raw.by.iter().filter(|other| *other == by).count() > 1) {
         problems.add(key("by"), "found none, or one twice; allowed: \"session\", \"jwt\", \"api_key\", each once");
     }
-    let names = || around.issuers.iter().map(|issuer| issuer.name.as_str());
+    let names = || tables.issuers.iter().map(|issuer| issuer.name.as_str());
     let issuers: Vec<usize> = match &raw.issuers {
         Some(wanted) => wanted.iter().map(|name| problems.place(key("issuers"), name, names())).collect(),
-        None if has(Authenticator::Jwt) => (0..around.issuers.len())
-            .filter(|place| around.issuers.get(*place).is_some_and(|i| !i.audience.is_empty()))
+        None if has(Authenticator::Jwt) => (0..tables.issuers.len())
+            .filter(|place| tables.issuers.get(*place).is_some_and(|i| !i.audience.is_empty()))
             .collect(),
         None => Vec::new(),
     };
-    let deaf = issuers.iter().any(|place| around.issuers.get(*place).is_some_and(|issuer| issuer.audience.is_empty()));
-    if has(Authenticator::Jwt) && (issuers.is_empty() || deaf) {
+    let without_audience =
+        issuers.iter().any(|place| tables.issuers.get(*place).is_some_and(|issuer| issuer.audience.is_empty()));
+    if has(Authenticator::Jwt) && (issuers.is_empty() || without_audience) {
         problems.add(
             key("by"),
             "found \"jwt\", but no issuer with an `audience` whose tokens could be taken; allowed: with one",
@@ -205,9 +208,9 @@ pub(super) fn guard(raw: &raw::Route, at: &str, around: &Around<'_>, problems: &
     }
     let require = &raw.require;
     let max_auth_age = raw.max_auth_age.as_deref().map(|text| problems.duration(key("max_auth_age"), text));
-    let asks = !require.roles_any.is_empty() || !require.scopes_all.is_empty() || !require.claims.is_empty();
-    if raw.auth != Auth::Required && (asks || max_auth_age.is_some()) {
-        let name = if asks { "require" } else { "max_auth_age" };
+    let restricted = !require.roles_any.is_empty() || !require.scopes_all.is_empty() || !require.claims.is_empty();
+    if raw.auth != Auth::Required && (restricted || max_auth_age.is_some()) {
+        let name = if restricted { "require" } else { "max_auth_age" };
         problems.add(key(name), "found where `auth` is not \"required\"; allowed: only where nobody enters unknown");
     }
     if raw.auth == Auth::Required && raw.fail == Some(Fail::Anonymous) {
@@ -246,7 +249,7 @@ fn cors(raw: &raw::Cors, route: &raw::Route, key: &impl Fn(&str) -> String, prob
     }
 }
 
-/// An origin as browsers write it (RFC 6454 6.2).
+/// Checks a web origin, serialized as browsers send it (RFC 6454 6.2).
 fn site(key: String, origin: &str, problems: &mut Problems) {
     let authority = origin.split_once("://").map(|(_, rest)| rest).unwrap_or_default();
     let good = base_url(origin).is_some_and(|base| base == origin) && !authority.contains('/');

@@ -1,19 +1,19 @@
-//! What a pool and its origins may say.
+//! Are a pool and its origins valid?
 
 use super::super::super::http::path;
 use super::super::{
-    Addressed, Balance, Ejection, HashBy, Millis, Origin, Pool, Probe, Region, Replicas, Retry, Setting,
+    Balance, Ejection, HashBy, HostMode, Millis, Origin, Pool, Probe, Region, Replicas, Retry, Setting,
 };
 use super::super::{origin_url, raw};
 use super::problems::{Problems, setting};
 use std::cmp::Ordering;
 
-/// How far apart isolates tell one another of their origins, when nothing is said.
+/// Default interval at which isolates exchange statistics about origins.
 const SYNC: &str = "2s";
-/// How long an origin that is back gets less than its share, when nothing is said.
+/// Default time that a recovered origin gets less than its share of requests.
 const SLOW_START: &str = "30s";
-/// The largest request body that may be held, in bytes.
-const LARGEST_HELD: u64 = 4 << 20;
+/// Upper limit of `retry.max_body`, in bytes.
+const LARGEST_BUFFERED: u64 = 4 << 20;
 
 pub(super) fn pools(raw: &[raw::Pool], regions: &[Region], problems: &mut Problems) -> Vec<Pool> {
     let mut pools: Vec<Pool> = Vec::with_capacity(raw.len());
@@ -36,15 +36,15 @@ pub(super) fn pools(raw: &[raw::Pool], regions: &[Region], problems: &mut Proble
 }
 
 fn pool(raw: &raw::Pool, key: &impl Fn(&str) -> String, regions: &[Region], problems: &mut Problems) -> Pool {
-    let mut stands = |key: String, name: &Option<String>| {
+    let mut region_of = |key: String, name: &Option<String>| {
         name.as_deref().map(|name| problems.place(key, name, regions.iter().map(|r| r.name.as_str())))
     };
-    let region = stands(key("region"), &raw.region);
+    let region = region_of(key("region"), &raw.region);
     let regions: Vec<Option<usize>> = raw
         .origins
         .iter()
         .enumerate()
-        .map(|(number, origin)| stands(key(&format!("origins[{number}].region")), &origin.0.region).or(region))
+        .map(|(number, origin)| region_of(key(&format!("origins[{number}].region")), &origin.0.region).or(region))
         .collect();
     if raw.origins.is_empty() {
         problems.add(key("origins"), "found none; allowed: at least one URL");
@@ -78,7 +78,7 @@ fn pool(raw: &raw::Pool, key: &impl Fn(&str) -> String, regions: &[Region], prob
     if !replicated && !origins.is_empty() && origins.iter().all(|origin| origin.weight == 0) {
         problems.add(key("origins"), "found no origin with a weight; allowed: a `weight` above 0 for one of them");
     }
-    let hash = raw.hash.as_deref().map_or(Some(HashBy::Ip), hashed).unwrap_or_else(|| {
+    let hash = raw.hash.as_deref().map_or(Some(HashBy::Ip), hash_by).unwrap_or_else(|| {
         problems.add(
             key("hash"),
             format!("found {:?}; allowed: \"ip\", \"user\", \"path\", \"cookie:NAME\", \"header:NAME\"", raw.hash),
@@ -101,10 +101,10 @@ fn pool(raw: &raw::Pool, key: &impl Fn(&str) -> String, regions: &[Region], prob
     if raw.max_in_flight == Some(0) {
         problems.add(key("max_in_flight"), "found 0, so that nothing would be asked; allowed: 1 and more");
     }
-    if raw.host == Addressed::Visitor && raw.origins.iter().any(|origin| origin.0.url.starts_with("service:")) {
+    if raw.host == HostMode::Visitor && raw.origins.iter().any(|origin| origin.0.url.starts_with("service:")) {
         problems.add(key("host"), "found \"visitor\" beside a Worker that is bound, which has no address; allowed: \"forwarded\" or \"origin\"");
     }
-    if raw.host == Addressed::Origin && raw.retry.hedge {
+    if raw.host == HostMode::Origin && raw.retry.hedge {
         problems.add(
             key("host"),
             "found \"origin\" beside `retry.hedge`, which sends one request to two origins; allowed: one of the two",
@@ -138,12 +138,12 @@ fn pool(raw: &raw::Pool, key: &impl Fn(&str) -> String, regions: &[Region], prob
         replicas: Replicas {
             window: problems.duration(key("replicas.window"), &raw.replicas.window),
             max_lag: problems.duration(key("replicas.max_lag"), &raw.replicas.max_lag),
-            wait: waits(key("replicas.wait"), &raw.replicas.wait, problems),
+            wait: replica_wait(key("replicas.wait"), &raw.replicas.wait, problems),
         },
     }
 }
 
-fn waits(key: String, text: &str, problems: &mut Problems) -> Millis {
+fn replica_wait(key: String, text: &str, problems: &mut Problems) -> Millis {
     let wait = problems.duration(key.as_str(), text);
     if wait > 2_000 {
         problems.add(key, format!("found {text:?}; allowed: at most \"2s\""));
@@ -153,14 +153,14 @@ fn waits(key: String, text: &str, problems: &mut Problems) -> Millis {
 
 fn origin(raw: &raw::Table, at: &str, region: Option<usize>, problems: &mut Problems) -> Origin {
     let url = setting(&raw.url, origin_url).unwrap_or_else(|| {
-        // `localhost:3000` is a host without its scheme, and so it seems is `app.example.com`.
+        // `localhost:3000` and `app.example.com` probably lack only the scheme.
         let local = raw.url.starts_with("localhost") || raw.url.starts_with("127.");
         let whole = format!("{}://{}", if local { "http" } else { "https" }, raw.url);
         let bare = !raw.url.contains("://") && raw.url.contains(['.', ':']);
-        let hint = origin_url(&whole).filter(|_| bare).map(|url| format!(" (did you mean {url:?}?)"));
+        let suggestion = origin_url(&whole).filter(|_| bare).map(|url| format!(" (did you mean {url:?}?)"));
         problems.add(
             at,
-            format!("found {:?}; allowed: a base URL such as \"https://app.example.com\", \"service:BINDING\" for a Worker that is bound, or \"${{NAME}}\" to read one from the worker's vars and secrets{}", raw.url, hint.unwrap_or_default()),
+            format!("found {:?}; allowed: a base URL such as \"https://app.example.com\", \"service:BINDING\" for a Worker that is bound, or \"${{NAME}}\" to read one from the worker's vars and secrets{}", raw.url, suggestion.unwrap_or_default()),
         );
         Setting::Is(String::new())
     });
@@ -180,7 +180,7 @@ fn origin(raw: &raw::Table, at: &str, region: Option<usize>, problems: &mut Prob
     Origin { name, url, weight, replica: raw.replica, region }
 }
 
-fn hashed(text: &str) -> Option<HashBy> {
+fn hash_by(text: &str) -> Option<HashBy> {
     let named = |name: &str| {
         let good = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
         good.then(|| name.to_owned())
@@ -240,11 +240,13 @@ fn probe(raw: &raw::Probe, key: &impl Fn(&str) -> String, problems: &mut Problem
             ["wnam", "enam", "sam", "weur", "eeur", "apac", "oc", "afr", "me"].into_iter(),
         );
     }
-    let sights = raw.locations.len().max(1);
-    let quorum = raw.quorum.map_or(sights / 2 + 1, |quorum| quorum as usize);
-    if !(1..=sights).contains(&quorum) {
-        problems
-            .add(key("quorum"), format!("found {quorum}; allowed: 1 to {sights}, as many as there are `locations`"));
+    let vantage_points = raw.locations.len().max(1);
+    let quorum = raw.quorum.map_or(vantage_points / 2 + 1, |quorum| quorum as usize);
+    if !(1..=vantage_points).contains(&quorum) {
+        problems.add(
+            key("quorum"),
+            format!("found {quorum}; allowed: 1 to {vantage_points}, as many as there are `locations`"),
+        );
     }
     Probe {
         every,
@@ -275,7 +277,7 @@ fn retry(raw: &raw::Retry, key: &impl Fn(&str) -> String, problems: &mut Problem
         attempts: raw.attempts,
         budget: raw.budget,
         on: raw.on.clone(),
-        max_body: problems.size(key("max_body"), &raw.max_body, LARGEST_HELD),
+        max_body: problems.size(key("max_body"), &raw.max_body, LARGEST_BUFFERED),
         hedge: raw.hedge,
     }
 }

@@ -1,4 +1,4 @@
-//! Collects what is wrong with the file, with the checks that many values share.
+//! Collects the problems of the file, and checks values of common types.
 
 use super::super::decided::Locales;
 use super::super::identity::Issuer;
@@ -8,10 +8,10 @@ use super::super::setting::Setting;
 use super::super::shard::Shards;
 use super::super::{Millis, units};
 
-/// AF, AN, ... as Cloudflare says them.
+/// Continent codes as Cloudflare reports them.
 pub(super) const CONTINENTS: [&str; 7] = ["AF", "AN", "AS", "EU", "NA", "OC", "SA"];
 
-/// Collects problems so that one build shows them all, and of one value the first.
+/// All problems of the file, so that one build shows them all; at most one per key, the first.
 #[derive(Default)]
 pub(super) struct Problems(pub(super) Vec<Problem>);
 
@@ -23,7 +23,7 @@ impl Problems {
         }
     }
 
-    /// The value, or its type's default after noting what is wrong with it.
+    /// The value, or its type's default after adding the problem.
     pub(super) fn take<T: Default>(&mut self, key: impl Into<String>, value: Result<T, String>) -> T {
         value.unwrap_or_else(|sentence| {
             self.add(key, sentence);
@@ -31,6 +31,7 @@ impl Problems {
         })
     }
 
+    /// Parses a duration into milliseconds.
     pub(super) fn duration(&mut self, key: impl Into<String>, text: &str) -> Millis {
         self.take(
             key,
@@ -42,7 +43,7 @@ impl Problems {
         )
     }
 
-    /// Bytes, at most `most`.
+    /// Parses a size of at most `most` bytes.
     pub(super) fn size(&mut self, key: impl Into<String>, text: &str, most: u64) -> u64 {
         let good = units::size(text).filter(|&bytes| bytes <= most);
         let allowed = most >> 20;
@@ -54,7 +55,7 @@ impl Problems {
         )
     }
 
-    /// A wait that ends: at least 10 ms, at most `longest`.
+    /// Parses a timeout: at least 10 ms, at most `longest` ms.
     pub(super) fn deadline(&mut self, key: impl Into<String>, text: &str, longest: Millis) -> Millis {
         let good = units::duration(text).filter(|deadline| (10..=longest).contains(deadline));
         self.take(
@@ -63,7 +64,7 @@ impl Problems {
         )
     }
 
-    /// The place of `name` among `known`, with a hint when it is nearly one of them.
+    /// The index of `name` in `known`; the problem suggests the nearest name.
     pub(super) fn place<'a>(
         &mut self,
         key: impl Into<String>,
@@ -74,8 +75,9 @@ impl Problems {
         self.take(
             key,
             known.iter().position(|candidate| candidate == &name).ok_or_else(|| {
-                let hint = units::nearest(name, known.iter().copied()).map(|near| format!(" (did you mean {near:?}?)"));
-                format!("found {name:?}; allowed: {}{}", quoted(&known), hint.unwrap_or_default())
+                let suggestion =
+                    units::nearest(name, known.iter().copied()).map(|near| format!(" (did you mean {near:?}?)"));
+                format!("found {name:?}; allowed: {}{}", quoted(&known), suggestion.unwrap_or_default())
             }),
         )
     }
@@ -89,17 +91,17 @@ impl Problems {
     }
 }
 
-/// What a route may refer to.
-pub(super) struct Around<'a> {
+/// The checked tables that a route may refer to.
+pub(super) struct Tables<'a> {
     pub(super) pools: &'a [Pool],
     pub(super) locales: &'a Locales,
     /// Whether there is a `[locale]`.
-    pub(super) spoken: bool,
+    pub(super) localized: bool,
     pub(super) issuers: &'a [Issuer],
     pub(super) shards: &'a [Shards],
 }
 
-/// `"${NAME}"`, or a value that `read` understands.
+/// `"${NAME}"`, or a value that `read` accepts; `None` when it is neither.
 pub(super) fn setting(text: &str, read: impl Fn(&str) -> Option<String>) -> Option<Setting> {
     match text.strip_prefix("${").map(|rest| rest.strip_suffix('}')) {
         Some(Some(name)) => {

@@ -1,22 +1,22 @@
-//! What a route may say.
+//! Is a route valid?
 
 use super::super::super::http::path;
 use super::super::setting::is_percent;
 use super::super::{
-    Addressed, Cache, Canary, Host, LONGEST_STORED, Millis, Pattern, Route, Segment, Setting, ShardKey, TRACKERS,
+    Cache, Canary, Host, HostMode, LONGEST_STORED, Millis, Pattern, Route, Segment, Setting, ShardKey, TRACKERS,
     Target, base_url, raw,
 };
 use super::identity::{Guard, guard};
-use super::problems::{Around, Problems, quoted, setting};
+use super::problems::{Problems, Tables, quoted, setting};
 use std::cmp::Ordering;
 
-/// Where a route's deadline stands when it says nothing.
+/// Default `deadline` of a route.
 const DEADLINE: &str = "30s";
-/// The longest wait for an origin's answer to begin, in milliseconds.
+/// Upper limit of `deadline`, in milliseconds.
 const LONGEST_DEADLINE: Millis = 600_000;
 
-pub(super) fn route(raw: &raw::Route, at: &str, around: &Around<'_>, problems: &mut Problems) -> Route {
-    let locales = around.locales;
+pub(super) fn route(raw: &raw::Route, at: &str, tables: &Tables<'_>, problems: &mut Problems) -> Route {
+    let locales = tables.locales;
     let key = |name: &str| format!("{at}.{name}");
     let host = match raw.host.as_deref().map(Host::parse) {
         None => Host::Any,
@@ -59,8 +59,8 @@ pub(super) fn route(raw: &raw::Route, at: &str, around: &Around<'_>, problems: &
             format!("found {tag:?}; allowed: 1 to 256 visible ASCII characters without ','"),
         );
     }
-    let target = target(raw, at, &path, around, problems);
-    let Guard { issuers, max_auth_age, fail, cors } = guard(raw, at, around, problems);
+    let target = target(raw, at, &path, tables, problems);
+    let Guard { issuers, max_auth_age, fail, cors } = guard(raw, at, tables, problems);
     if raw.sessions && !matches!(target, Target::Pools(_) | Target::Shards(_)) {
         problems.add(
             key("sessions"),
@@ -85,21 +85,21 @@ pub(super) fn route(raw: &raw::Route, at: &str, around: &Around<'_>, problems: &
     if raw.throttle && !raw.sessions {
         problems.add(key("throttle"), "found true where `sessions` is not; allowed: where the origin signs people in");
     }
-    let localized = raw.localized.unwrap_or(around.spoken);
-    if localized && !around.spoken {
+    let localized = raw.localized.unwrap_or(tables.localized);
+    if localized && !tables.localized {
         problems.add(
             key("localized"),
             "found true without a [locale] that says which languages there are; allowed: beside one",
         );
     }
-    let asks = matches!(target, Target::Pools(_) | Target::Shards(_) | Target::Echo);
-    if raw.strip_prefix && !(asks && localized && locales.prefix) {
+    let forwards = matches!(target, Target::Pools(_) | Target::Shards(_) | Target::Echo);
+    if raw.strip_prefix && !(forwards && localized && locales.prefix) {
         problems.add(
             key("strip_prefix"),
             "found true where no locale prefix reaches an origin; allowed: with `pool`, `shards` or `echo`, where [locale] has `prefix = true`",
         );
     }
-    let seen_as_visitor = |place: &usize| around.pools.get(*place).is_some_and(|pool| pool.host == Addressed::Visitor);
+    let seen_as_visitor = |place: &usize| tables.pools.get(*place).is_some_and(|pool| pool.host == HostMode::Visitor);
     if raw.cache.as_ref().is_some_and(|cache| cache.workers_cache)
         && matches!(&target, Target::Pools(pools) if pools.iter().any(seen_as_visitor))
     {
@@ -124,8 +124,8 @@ pub(super) fn route(raw: &raw::Route, at: &str, around: &Around<'_>, problems: &
         methods: raw.methods.clone(),
         auth: raw.auth,
         pools: Vec::new(),
-        canary: canary(raw, at, &target, around, problems),
-        shadow: shadow(raw, at, &target, around, problems),
+        canary: canary(raw, at, &target, tables, problems),
+        shadow: shadow(raw, at, &target, tables, problems),
         target,
         deadline: problems.deadline(key("deadline"), raw.deadline.as_deref().unwrap_or(DEADLINE), LONGEST_DEADLINE),
         sessions: raw.sessions,
@@ -179,7 +179,7 @@ fn cache(raw: &raw::Cache, key: &impl Fn(&str) -> String, problems: &mut Problem
     cache
 }
 
-fn target(raw: &raw::Route, at: &str, path: &Pattern, around: &Around<'_>, problems: &mut Problems) -> Target {
+fn target(raw: &raw::Route, at: &str, path: &Pattern, tables: &Tables<'_>, problems: &mut Problems) -> Target {
     let mut found: Vec<(&str, Target)> = Vec::new();
     if raw.files {
         found.push(("static", Target::Static));
@@ -194,14 +194,14 @@ fn target(raw: &raw::Route, at: &str, path: &Pattern, around: &Around<'_>, probl
         }
         let places = names
             .iter()
-            .map(|name| problems.place(format!("{at}.pool"), name, around.pools.iter().map(|p| p.name.as_str())))
+            .map(|name| problems.place(format!("{at}.pool"), name, tables.pools.iter().map(|p| p.name.as_str())))
             .collect();
         found.push(("pool", Target::Pools(places)));
     }
     if let Some(name) = &raw.shards {
         let key = format!("{at}.shards");
-        let place = problems.place(key.as_str(), name, around.shards.iter().map(|shards| shards.name.as_str()));
-        if let Some(ShardKey::Path(parameter)) = around.shards.get(place).map(|shards| &shards.key)
+        let place = problems.place(key.as_str(), name, tables.shards.iter().map(|shards| shards.name.as_str()));
+        if let Some(ShardKey::Path(parameter)) = tables.shards.get(place).map(|shards| &shards.key)
             && !path.captures(parameter)
         {
             problems.add(
@@ -212,17 +212,17 @@ fn target(raw: &raw::Route, at: &str, path: &Pattern, around: &Around<'_>, probl
         found.push(("shards", Target::Shards(place)));
     }
     if let Some(redirect) = &raw.redirect {
-        redirects(redirect, at, path, problems);
+        check_redirect(redirect, at, path, problems);
         found.push(("redirect", Target::Redirect { to: redirect.to.clone(), status: redirect.status }));
     }
-    if let Some(answer) = &raw.respond {
-        if !(200..=599).contains(&answer.status) {
-            problems.add(format!("{at}.respond.status"), format!("found {}; allowed: 200 to 599", answer.status));
+    if let Some(response) = &raw.respond {
+        if !(200..=599).contains(&response.status) {
+            problems.add(format!("{at}.respond.status"), format!("found {}; allowed: 200 to 599", response.status));
         }
-        if !answer.media.contains('/') || !answer.media.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) {
-            problems.add(format!("{at}.respond.type"), format!("found {:?}; allowed: a media type", answer.media));
+        if !response.media.contains('/') || !response.media.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) {
+            problems.add(format!("{at}.respond.type"), format!("found {:?}; allowed: a media type", response.media));
         }
-        let (status, body, media) = (answer.status, answer.body.clone(), answer.media.clone());
+        let (status, body, media) = (response.status, response.body.clone(), response.media.clone());
         found.push(("respond", Target::Respond { status, body, media }));
     }
     if raw.echo {
@@ -230,13 +230,13 @@ fn target(raw: &raw::Route, at: &str, path: &Pattern, around: &Around<'_>, probl
     }
     if let Some(name) = &raw.sign_in {
         let key = format!("{at}.sign_in");
-        let place = problems.place(key.as_str(), name, around.issuers.iter().map(|issuer| issuer.name.as_str()));
-        if around.issuers.get(place).is_some_and(|issuer| issuer.name == *name && issuer.client.is_none()) {
+        let place = problems.place(key.as_str(), name, tables.issuers.iter().map(|issuer| issuer.name.as_str()));
+        if tables.issuers.get(place).is_some_and(|issuer| issuer.name == *name && issuer.client.is_none()) {
             problems.add(key, format!("found {name:?}, which has no `client_id`; allowed: an issuer with one"));
         }
         let last = path.segments.last();
-        let taken = matches!(last, Some(Segment::Literal(last)) if last == "callback");
-        if !path.rest || taken || path.segments.iter().any(|segment| !matches!(segment, Segment::Literal(_))) {
+        let reserved = matches!(last, Some(Segment::Literal(last)) if last == "callback");
+        if !path.rest || reserved || path.segments.iter().any(|segment| !matches!(segment, Segment::Literal(_))) {
             problems.add(
                 format!("{at}.path"),
                 "found no plain path that ends with /*; allowed with `sign_in`: such as \"/sign-in/*\", below which /callback is",
@@ -255,14 +255,14 @@ fn target(raw: &raw::Route, at: &str, path: &Pattern, around: &Around<'_>, probl
     found.pop().map_or(Target::Echo, |(_, target)| target)
 }
 
-fn canary(raw: &raw::Route, at: &str, target: &Target, around: &Around<'_>, problems: &mut Problems) -> Option<Canary> {
+fn canary(raw: &raw::Route, at: &str, target: &Target, tables: &Tables<'_>, problems: &mut Problems) -> Option<Canary> {
     let raw = raw.canary.as_ref()?;
     let key = |name: &str| format!("{at}.canary.{name}");
     if !matches!(target, Target::Pools(_)) {
         problems
             .add(format!("{at}.canary"), "found on a route without `pool`; allowed: beside the pool it stands in for");
     }
-    if matches!(target, Target::Pools(pools) if pools.iter().any(|place| around.pools.get(*place).is_some_and(|p| p.name == raw.pool)))
+    if matches!(target, Target::Pools(pools) if pools.iter().any(|place| tables.pools.get(*place).is_some_and(|p| p.name == raw.pool)))
     {
         problems.add(key("pool"), format!("found {:?}, which is the route's own pool; allowed: another one", raw.pool));
     }
@@ -277,7 +277,7 @@ fn canary(raw: &raw::Route, at: &str, target: &Target, around: &Around<'_>, prob
         problems.add(key("abort_errors"), "found a number that no share can have; allowed: 1 to 100");
     }
     Some(Canary {
-        pool: problems.place(key("pool"), &raw.pool, around.pools.iter().map(|p| p.name.as_str())),
+        pool: problems.place(key("pool"), &raw.pool, tables.pools.iter().map(|p| p.name.as_str())),
         percent,
         abort_errors: raw.abort_errors,
         abort_p99: raw.abort_p99.as_deref().map(|text| problems.duration(key("abort_p99"), text)),
@@ -288,7 +288,7 @@ fn shadow(
     raw: &raw::Route,
     at: &str,
     target: &Target,
-    around: &Around<'_>,
+    tables: &Tables<'_>,
     problems: &mut Problems,
 ) -> Option<(usize, u32)> {
     let raw = raw.shadow.as_ref()?;
@@ -302,10 +302,10 @@ fn shadow(
     if !(1..=100).contains(&raw.percent) {
         problems.add(key("percent"), format!("found {}; allowed: 1 to 100", raw.percent));
     }
-    Some((problems.place(key("pool"), &raw.pool, around.pools.iter().map(|p| p.name.as_str())), raw.percent))
+    Some((problems.place(key("pool"), &raw.pool, tables.pools.iter().map(|p| p.name.as_str())), raw.percent))
 }
 
-fn redirects(redirect: &raw::Redirect, at: &str, path: &Pattern, problems: &mut Problems) {
+fn check_redirect(redirect: &raw::Redirect, at: &str, path: &Pattern, problems: &mut Problems) {
     let local = path::is_local(&redirect.to);
     if !local && base_url(&redirect.to.split('?').next().unwrap_or_default().replace(['{', '}'], "")).is_none() {
         problems.add(
@@ -340,16 +340,16 @@ fn redirects(redirect: &raw::Redirect, at: &str, path: &Pattern, problems: &mut 
     }
 }
 
-/// Refuses a route that an earlier one leaves nothing to, or whose requests two routes claim.
+/// Refuses a route that matches the same host, paths and methods as an earlier one.
 pub(super) fn overlaps(route: &Route, earlier: &[Route], place: usize, problems: &mut Problems) {
-    // GET takes HEAD as well, so a HEAD beside it would never be reached.
-    let takes =
+    // A route for GET also matches HEAD, so a second route for HEAD would never be reached.
+    let accepts =
         |route: &Route, method: &str| route.methods.iter().any(|m| m == method || (method == "HEAD" && m == "GET"));
-    let rival = earlier.iter().enumerate().find(|(_, other)| {
+    let duplicate = earlier.iter().enumerate().find(|(_, other)| {
         let methods = match (route.methods.is_empty(), other.methods.is_empty()) {
             (true, true) => true,
             (false, false) => {
-                route.methods.iter().any(|m| takes(other, m)) || other.methods.iter().any(|m| takes(route, m))
+                route.methods.iter().any(|m| accepts(other, m)) || other.methods.iter().any(|m| accepts(route, m))
             }
             _ => false,
         };
@@ -358,7 +358,7 @@ pub(super) fn overlaps(route: &Route, earlier: &[Route], place: usize, problems:
             && route.host == other.host
             && route.path.same_paths(&other.path)
     });
-    if let Some((number, other)) = rival {
+    if let Some((number, other)) = duplicate {
         problems.add(
             format!("route[{place}].path"),
             format!("found the same host, path and methods as route[{number}] ({:?}); allowed: requests that one route only claims", other.name),

@@ -1,4 +1,4 @@
-//! What a map of shards may say: every key has one shard, and no key has two.
+//! Is a shard map valid? Every key must have exactly one shard.
 
 use super::super::raw::{Shard as Raw, ShardBy};
 use super::super::shard::phase;
@@ -32,11 +32,11 @@ pub(super) fn shards(raw: &[raw::Shards], pools: &[Pool], problems: &mut Problem
                 "found one of `next` and `phase` without the other; allowed: both while data moves, else neither",
             );
         }
-        let word = written.phase.as_deref().unwrap_or("prepare");
-        let phase = setting(word, |word| phase(word.to_owned()).ok()).unwrap_or_else(|| {
+        let text = written.phase.as_deref().unwrap_or("prepare");
+        let phase = setting(text, |text| phase(text.to_owned()).ok()).unwrap_or_else(|| {
             problems.add(
                 key("phase"),
-                format!("found {word:?}; allowed: \"prepare\", \"dual_read\", \"cut\", \"retire\", or \"${{NAME}}\" to read it from the worker's vars"),
+                format!("found {text:?}; allowed: \"prepare\", \"dual_read\", \"cut\", \"retire\", or \"${{NAME}}\" to read it from the worker's vars"),
             );
             Setting::Is("prepare".into())
         });
@@ -102,9 +102,9 @@ fn map(written: &raw::Shards, list: &[Raw], at: &str, pools: &[Pool], problems: 
     shards
 }
 
-/// Keys that mean nothing to this kind of map.
+/// Refuses keys that this kind of map does not use.
 fn foreign(by: ShardBy, raw: &Raw, key: &impl Fn(&str) -> String, problems: &mut Problems) {
-    let said = [
+    let keys = [
         ("weight", ShardBy::Hash, raw.weight.is_some()),
         ("from", ShardBy::Range, raw.from.is_some()),
         ("to", ShardBy::Range, raw.to.is_some()),
@@ -112,12 +112,12 @@ fn foreign(by: ShardBy, raw: &Raw, key: &impl Fn(&str) -> String, problems: &mut
         ("continents", ShardBy::Geo, !raw.continents.is_empty()),
         ("default", ShardBy::Geo, raw.default),
     ];
-    for (name, of, _) in said.into_iter().filter(|(_, of, said)| *said && *of != by) {
+    for (name, of, _) in keys.into_iter().filter(|(_, of, present)| *present && *of != by) {
         problems.add(key(name), format!("found where `by` is {by:?}; allowed: where it is {of:?}"));
     }
 }
 
-/// Each begins where the one before it ends; the first has all that is below, the last all above.
+/// Each range must begin where the one before it ends; the first has no lower bound, the last no upper bound.
 fn ranges(list: &[Raw], shards: &[Shard], at: &str, problems: &mut Problems) {
     for (number, pair) in shards.windows(2).enumerate() {
         let [before, after] = pair else { continue };
@@ -155,7 +155,7 @@ fn ranges(list: &[Raw], shards: &[Shard], at: &str, problems: &mut Problems) {
     }
 }
 
-/// No country and no continent twice, and one shard for everybody else.
+/// No country and no continent may be in two shards, and exactly one shard must be the default.
 fn places(shards: &[Shard], at: &str, problems: &mut Problems) {
     let mut seen: Vec<&str> = Vec::new();
     for (number, shard) in shards.iter().enumerate() {
@@ -169,7 +169,7 @@ fn places(shards: &[Shard], at: &str, problems: &mut Problems) {
                 }
             }
         }
-        // A continent may have the code of a country (AF, AS, NA, SA): they are told apart by a mark.
+        // Some continents have the code of a country (AF, AS, NA, SA), so each code is marked with its kind.
         let marked = shard
             .continents
             .iter()

@@ -1,10 +1,10 @@
-//! What may be said of tokens, keys and browsers.
+//! Which keys configure issuers, API keys, assertions and CORS?
 
 use super::super::Algorithm;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// `[[issuer]]`: somebody whose tokens are taken, or with whom visitors sign in.
+/// `[[issuer]]`: an issuer whose tokens are accepted, or with which visitors sign in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Issuer {
@@ -12,15 +12,15 @@ pub struct Issuer {
     pub name: String,
     /// The `iss` of its tokens, or `"${NAME}"`.
     pub iss: String,
-    /// What `aud` of its tokens must name one of.
+    /// Accepted audiences: `aud` of its tokens must name one of them.
     #[serde(default)]
     pub audience: Vec<String>,
-    /// How its tokens may be signed.
+    /// Accepted signature algorithms.
     pub algorithms: Vec<Algorithm>,
-    /// URL of its keys (RFC 7517). Without `jwks`, `keys` and `secret` it is found as OpenID Connect Discovery says.
+    /// URL of its key set (RFC 7517). Without `jwks`, `keys` and `secret`, OpenID Connect Discovery finds it.
     #[serde(default)]
     pub jwks: Option<String>,
-    /// Its keys themselves, as a JSON text.
+    /// Its key set itself, as a JSON text.
     #[serde(default)]
     pub keys: Option<String>,
     /// The secret shared with it, always `"${NAME}"`.
@@ -32,25 +32,25 @@ pub struct Issuer {
     /// The claim that names the user.
     #[serde(default = "sub")]
     pub user: String,
-    /// The claim with the user's roles; `realm_access.roles` is one inside another.
+    /// The claim with the user's roles; a nested claim is written `realm_access.roles`.
     #[serde(default = "roles")]
     pub roles: String,
     /// The claim with the token's scopes.
     #[serde(default = "scope")]
     pub scopes: String,
-    /// Put before the user, so that no two issuers' users are one.
+    /// Prefix of the user's name, so that users of two issuers never collide.
     #[serde(default)]
     pub prefix: String,
-    /// Its keys are asked for anew after this long, behind an answer.
+    /// Its key set is fetched again after this time, in the background.
     #[serde(default = "refresh")]
     pub refresh: String,
-    /// Who Usher is to it, when visitors sign in with it.
+    /// Usher's `client_id` at the issuer, when visitors sign in with it.
     #[serde(default)]
     pub client_id: Option<String>,
-    /// With what Usher proves that; always `"${NAME}"`.
+    /// Usher's client secret at the issuer; always `"${NAME}"`.
     #[serde(default)]
     pub client_secret: Option<String>,
-    /// What is asked of it when a visitor signs in.
+    /// Scopes requested when a visitor signs in.
     #[serde(default = "openid")]
     pub ask: Vec<String>,
 }
@@ -75,11 +75,11 @@ fn openid() -> Vec<String> {
     vec!["openid".into()]
 }
 
-/// `[api_key]`: long-lived keys of programs, kept like sessions.
+/// `[api_key]`: long-lived keys of programs, stored like sessions.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ApiKey {
-    /// The request's field that carries one.
+    /// Name of the request field that carries an API key.
     pub header: String,
 }
 
@@ -89,7 +89,7 @@ impl Default for ApiKey {
     }
 }
 
-/// `[assertion]`: what is sworn to origins once the secret `SIGNING_KEYS` is set.
+/// `[assertion]`: the assertion sent to origins once the secret `SIGNING_KEYS` is set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Assertion {
@@ -107,7 +107,7 @@ impl Default for Assertion {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Authenticator {
-    /// The session's cookie.
+    /// The session cookie.
     Session,
     /// A bearer token that is a JWT.
     Jwt,
@@ -119,9 +119,9 @@ pub enum Authenticator {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fail {
-    /// 503.
+    /// Responds with 503.
     Closed,
-    /// As if nobody had said who they are.
+    /// Treats the request as anonymous.
     Anonymous,
 }
 
@@ -131,7 +131,7 @@ pub enum Fail {
 pub struct Require {
     /// At least one of these roles.
     pub roles_any: Vec<String>,
-    /// Each of these scopes.
+    /// All of these scopes.
     pub scopes_all: Vec<String>,
     /// These claims (of a session: members of its `data`) with these values.
     pub claims: BTreeMap<String, serde_json::Value>,
@@ -141,16 +141,16 @@ pub struct Require {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cors {
-    /// Origins whose scripts may read answers; `"*"` is all, without credentials.
+    /// Origins whose scripts may read responses; `"*"` is all, without credentials.
     pub origins: Vec<String>,
-    /// Methods beside GET, HEAD and POST; the route's when left out.
+    /// Allowed methods besides GET, HEAD and POST; the route's when left out.
     pub methods: Vec<String>,
-    /// Fields that scripts may send beside the safe ones.
+    /// Request fields that scripts may send besides the CORS-safelisted ones.
     pub headers: Vec<String>,
-    /// Fields of answers that scripts may read beside the safe ones.
+    /// Response fields that scripts may read besides the CORS-safelisted ones.
     pub expose: Vec<String>,
-    /// Whether cookies come along.
+    /// Whether requests may carry cookies.
     pub credentials: bool,
-    /// How long a browser may remember this.
+    /// How long a browser may cache a preflight response.
     pub max_age: Option<String>,
 }

@@ -1,10 +1,10 @@
-//! Values that may be written plainly: `percent = 10` as well as `percent = "10"`.
+//! Values that may be written without quotes: `percent = 10` as well as `percent = "10"`.
 
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
-/// A text, or a whole number as one.
+/// A text, or a whole number converted to one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Plain(pub String);

@@ -1,73 +1,73 @@
-//! What may be said of a pool and its origins.
+//! Which keys configure a pool and its origins?
 
 use super::Plain;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// `[[pool]]`: origins that are equals, or a primary and its replicas.
+/// `[[pool]]`: interchangeable origins, or a primary and its replicas.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pool {
     /// Unique name; routes refer to it.
     pub name: String,
-    /// Name of the region it stands in.
+    /// Name of the region it is in.
     #[serde(default)]
     pub region: Option<String>,
-    /// Where the origins are.
+    /// The origins.
     pub origins: Vec<Origin>,
-    /// Path that the health page and the prober ask each origin for.
+    /// Path that the health page and the prober request from each origin.
     #[serde(default)]
     pub health: Option<String>,
-    /// What `aud` of `Usher-Assertion` calls it; its name when left out.
+    /// The `aud` of `Usher-Assertion` for it; its name when left out.
     #[serde(default)]
     pub service: Option<String>,
-    /// Which address origins see: their own as `Host`, and what of the visitor's.
+    /// Which host name origins receive as `Host`: their own or the visitor's.
     #[serde(default)]
-    pub host: Addressed,
-    /// Whether answers that name an origin's own address name the visitor's instead.
+    pub host: HostMode,
+    /// Whether an origin's own address in a response is replaced by the visitor's.
     #[serde(default = "yes")]
     pub rewrite: bool,
-    /// How one of the origins is picked.
+    /// Algorithm that selects one of the origins.
     #[serde(default)]
     pub balance: Algorithm,
-    /// What `balance = "hash"` hashes: `ip`, `user`, `path`, `cookie:NAME` or `header:NAME`.
+    /// Input of `balance = "hash"`: `ip`, `user`, `path`, `cookie:NAME` or `header:NAME`.
     #[serde(default)]
     pub hash: Option<String>,
-    /// Whether a visitor stays with an origin, by a signed cookie.
+    /// Whether a signed cookie keeps a visitor on one origin (sticky session).
     #[serde(default)]
     pub affinity: bool,
-    /// Isolates tell one another of their origins at most this far apart.
+    /// Maximum interval at which isolates exchange statistics about the origins.
     #[serde(default)]
     pub sync: Option<String>,
-    /// An origin that is back gets its whole share after this long.
+    /// Time after which a recovered origin gets its full share of requests.
     #[serde(default)]
     pub slow_start: Option<String>,
-    /// Whether and how the origins are asked how they are.
+    /// Active health checks, if any.
     #[serde(default)]
     pub probe: Option<Probe>,
-    /// When an origin that fails is left alone.
+    /// When a failing origin is ejected (outlier ejection).
     #[serde(default)]
     pub ejection: Ejection,
-    /// What happens when no origin is fit.
+    /// What happens when no origin is healthy.
     #[serde(default)]
     pub down: Down,
-    /// The pool that serves then, instead.
+    /// Name of the pool that serves then instead.
     #[serde(default)]
     pub fallback: Option<String>,
-    /// What is asked a second time.
+    /// Which requests are retried.
     #[serde(default)]
     pub retry: Retry,
-    /// How long one origin may take until its answer begins; the route's deadline when left out.
+    /// Timeout of one attempt until the response begins; the route's deadline when left out.
     #[serde(default)]
     pub first_byte: Option<String>,
-    /// How long nothing may come of an answer that has begun; for ever when left out.
+    /// Idle timeout of a response body that has begun; none when left out.
     #[serde(default)]
     pub idle: Option<String>,
-    /// Requests that an origin is given at one time; any number when left out.
+    /// Maximum number of concurrent requests per origin; unlimited when left out.
     #[serde(default)]
     pub max_in_flight: Option<u32>,
-    /// How replicas are read from.
+    /// Rules for reads from replicas.
     #[serde(default)]
     pub replicas: Replicas,
 }
@@ -79,17 +79,17 @@ fn yes() -> bool {
 /// `host` of a pool.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Addressed {
-    /// `Host` is the origin's; `X-Forwarded-Host` says the visitor's.
+pub enum HostMode {
+    /// `Host` is the origin's; `X-Forwarded-Host` contains the visitor's.
     #[default]
     Forwarded,
-    /// The same, and the visitor's own `Origin` and `Referer` are spelled as the origin's.
+    /// The same, and `Origin` and `Referer` that name the visitor's host are rewritten to the origin's.
     Origin,
     /// `Host` is the visitor's (Cloudflare's `resolveOverride`, within one zone, in production).
     Visitor,
 }
 
-/// An origin: a URL alone, or a table of which more is said.
+/// An origin: a URL alone, or a table with more keys.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(transparent)]
 pub struct Origin(pub Table);
@@ -100,21 +100,21 @@ pub struct Origin(pub Table);
 pub struct Table {
     /// Base URL, `"${NAME}"` or `"service:BINDING"`.
     pub url: String,
-    /// Unique in the pool: for the log, the operator and hashing; of its URL when left out.
+    /// Unique in the pool, for the log, the operator and hashing; derived from the URL when left out.
     #[serde(default)]
     pub name: Option<String>,
-    /// Its share beside the others', 0 to 1000.
+    /// Its weight relative to the other origins, 0 to 1000.
     #[serde(default)]
     pub weight: Option<u32>,
-    /// Whether it follows the primary and is only read from.
+    /// Whether it is a replica of the primary, which gets reads only.
     #[serde(default)]
     pub replica: bool,
-    /// Name of the region it stands in; the pool's when left out.
+    /// Name of the region it is in; the pool's when left out.
     #[serde(default)]
     pub region: Option<String>,
 }
 
-/// By hand, so that a wrong key of the table is named.
+/// Written by hand, so that the error for an unknown key of the table names the key.
 impl<'de> Deserialize<'de> for Origin {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Either;
@@ -141,48 +141,48 @@ impl<'de> Deserialize<'de> for Origin {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Algorithm {
-    /// One after the other.
+    /// Each in turn.
     RoundRobin,
-    /// One after the other by weight, evenly spread.
+    /// Each in turn by weight, evenly spread (smooth weighted round robin).
     WeightedRoundRobin,
-    /// Whoever has the fewest requests, by weight.
+    /// The origin with the fewest requests in flight, by weight.
     LeastConnections,
-    /// Whoever answers soonest (peak EWMA), by requests and weight.
+    /// The origin with the lowest latency (peak EWMA), by requests in flight and weight.
     LeastResponseTime,
-    /// By what is left of what each says that it can take (ORCA).
+    /// By the spare capacity that each origin reports (ORCA).
     ResourceBased,
-    /// The same for one address.
+    /// The same origin for one address.
     IpHash,
-    /// The same for one value of `hash`.
+    /// The same origin for one value of `hash`.
     Hash,
-    /// The better of two at random.
+    /// The better of two origins drawn at random.
     #[default]
     RandomTwo,
 }
 
-/// `probe` of a pool: `probe = {}` asks as the defaults say.
+/// `probe` of a pool: health checks; `probe = {}` takes every default.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Probe {
-    /// How far apart, give or take a tenth.
+    /// Interval between health checks, with a jitter of a tenth.
     pub every: String,
-    /// How long an origin may take.
+    /// Timeout of one health check.
     pub timeout: String,
-    /// So many good ones and an origin is up.
+    /// Consecutive successes after which an origin is up.
     pub rise: u32,
-    /// So many bad ones and it is down.
+    /// Consecutive failures after which it is down.
     pub fall: u32,
-    /// Method.
+    /// Request method.
     pub method: String,
-    /// Fields that go along.
+    /// Request fields to send.
     pub headers: std::collections::BTreeMap<String, String>,
-    /// Statuses that are good, each `"200"` or `"200-399"`.
+    /// Statuses that count as healthy, each `"200"` or `"200-399"`.
     pub expect: Vec<Plain>,
-    /// What the body has to contain.
+    /// Text that the body must contain.
     pub body: Option<String>,
-    /// Cloudflare's location hints to ask from, such as `weur`; one of its choice when left out.
+    /// Cloudflare's location hints to check from, such as `weur`; one of Cloudflare's choice when left out.
     pub locations: Vec<String>,
-    /// From how many of them an origin has to be good; more than half when left out.
+    /// Number of locations from which an origin must be healthy; more than half when left out.
     pub quorum: Option<u32>,
 }
 
@@ -207,11 +207,11 @@ impl Default for Probe {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ejection {
-    /// So many failures one after the other; 0 = never.
+    /// Consecutive failures that eject an origin; 0 = never.
     pub failures: u32,
-    /// For this long, times how often it was.
+    /// Duration of an ejection, multiplied by the number of ejections so far.
     pub base: String,
-    /// For this long at most.
+    /// Maximum duration of an ejection.
     pub max: String,
 }
 
@@ -221,16 +221,16 @@ impl Default for Ejection {
     }
 }
 
-/// `down` of a pool: when none of its origins is fit.
+/// `down` of a pool: what happens when none of its origins is healthy.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Down {
-    /// They are asked as if all were.
+    /// All origins are used as if they were healthy.
     #[default]
     FailOpen,
-    /// None is asked: 503.
+    /// No origin is used: 503.
     FailClosed,
-    /// What is stored serves, however stale; else 503.
+    /// A stored response is served, however stale; else 503.
     Stale,
 }
 
@@ -238,15 +238,15 @@ pub enum Down {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retry {
-    /// Origins that one request is sent to, one after the other.
+    /// Maximum number of origins that one request is sent to, one after the other.
     pub attempts: u32,
-    /// Second attempts in a hundred requests.
+    /// Retry budget: retries per hundred requests.
     pub budget: u32,
-    /// Statuses that another origin is asked after.
+    /// Statuses that cause a retry at another origin.
     pub on: Vec<u16>,
-    /// Bytes of the largest request body that is held to be sent again.
+    /// Size of the largest request body that is buffered for a retry.
     pub max_body: String,
-    /// Whether a second origin is asked when the first is slower than 19 of 20.
+    /// Whether a second attempt starts (hedging) when the first is slower than 19 of 20 requests.
     pub hedge: bool,
 }
 
@@ -260,11 +260,11 @@ impl Default for Retry {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Replicas {
-    /// So long after a write whoever wrote reads from the primary, where no positions are told.
+    /// How long after a write its visitor reads from the primary, when the origins report no positions.
     pub window: String,
-    /// A replica further behind is not read from.
+    /// Maximum replica lag; a replica further behind gets no reads.
     pub max_lag: String,
-    /// How long a read may wait for a replica to come up to what its visitor wrote.
+    /// How long a read may wait for a replica to reach the visitor's last write.
     pub wait: String,
 }
 

@@ -1,9 +1,9 @@
-//! What may be said of a route.
+//! Which keys configure a route?
 
 use super::{Authenticator, Cors, Fail, Plain, Require};
 use serde::{Deserialize, Serialize};
 
-/// `[[route]]`: which requests go where, and on what terms.
+/// `[[route]]`: which requests it matches, and how they are authenticated, forwarded and cached.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
@@ -17,83 +17,83 @@ pub struct Route {
     /// Methods; any when left out.
     #[serde(default)]
     pub methods: Vec<String>,
-    /// Whether it is asked who is asking.
+    /// Whether requests are authenticated.
     #[serde(default)]
     pub auth: Auth,
-    /// By which credentials, in this order.
+    /// Credentials that are accepted, tried in this order.
     #[serde(default = "by_session")]
     pub by: Vec<Authenticator>,
-    /// Whose tokens are taken, by name; every issuer's that has an `audience` when left out.
+    /// Names of the issuers whose tokens are accepted; every issuer with an `audience` when left out.
     #[serde(default)]
     pub issuers: Option<Vec<String>>,
-    /// What whoever asks must have.
+    /// Roles, scopes and claims that the visitor must have.
     #[serde(default)]
     pub require: Require,
-    /// How long ago they may have proven who they are.
+    /// Maximum time since the visitor last authenticated.
     #[serde(default)]
     pub max_auth_age: Option<String>,
-    /// What happens while it cannot be found out who is asking.
+    /// What happens while authentication is unavailable.
     #[serde(default)]
     pub fail: Option<Fail>,
-    /// Whether the origin is handed the visitor's own token or key.
+    /// Whether the visitor's own token or API key is forwarded to the origin.
     #[serde(default)]
     pub forward_token: bool,
-    /// Other sites' origins whose pages may make browsers send unsafe requests with a session.
+    /// Other sites' origins whose pages may cause unsafe requests with a session cookie (CSRF exceptions).
     #[serde(default)]
     pub trusted_origins: Vec<String>,
-    /// Which other sites' scripts may read the answers.
+    /// Which other sites' scripts may read the responses.
     #[serde(default)]
     pub cors: Option<Cors>,
-    /// Whether its unsafe requests are attempts to sign in.
+    /// Whether its unsafe requests are sign-in attempts, which are throttled.
     #[serde(default)]
     pub throttle: bool,
     /// Target: files of the ASSETS binding.
     #[serde(rename = "static", default)]
     pub files: bool,
-    /// Target: pools by name; the nearest is used, the others are the fallback.
+    /// Target: pools by name; the nearest is used, the others are fallbacks.
     #[serde(default)]
     pub pool: Option<Pools>,
-    /// Target: one pool of several, by a key of the request.
+    /// Target: one pool of a shard map, selected by a key of the request.
     #[serde(default)]
     pub shards: Option<String>,
-    /// A share of the visitors who get another pool, and get it each time.
+    /// Canary: a share of the visitors gets another pool, the same visitors each time.
     #[serde(default)]
     pub canary: Option<Canary>,
-    /// A pool that is shown a share of the safe requests, whose answers nobody sees.
+    /// Shadow: a pool that gets copies of a share of the safe requests; its responses are discarded.
     #[serde(default)]
     pub shadow: Option<Shadow>,
     /// Target: a redirect.
     #[serde(default)]
     pub redirect: Option<Redirect>,
-    /// Target: a fixed answer.
+    /// Target: a fixed response.
     #[serde(default)]
     pub respond: Option<Respond>,
-    /// Target: answers what would have been forwarded.
+    /// Target: responds with the request that would have been forwarded.
     #[serde(default)]
     pub echo: bool,
-    /// Target: signs in with this issuer (OpenID Connect).
+    /// Target: sign-in with this issuer (OpenID Connect).
     #[serde(default)]
     pub sign_in: Option<String>,
-    /// How long the origin may take until its answer begins.
+    /// How long the origin may take until its response begins.
     #[serde(default)]
     pub deadline: Option<String>,
     /// Whether the origin may start and end sessions (`Usher-Session`).
     #[serde(default)]
     pub sessions: bool,
-    /// Whether the origin's answers to unsafe requests may purge (`Cache-Group-Invalidation`,
+    /// Whether the origin's responses to unsafe requests may purge (`Cache-Group-Invalidation`,
     /// `Purge-Cache-Tag`).
     #[serde(default)]
     pub purges: bool,
-    /// Whether the locale is negotiated here; where there is a `[locale]` when left out.
+    /// Whether the locale is negotiated; when left out, it is if there is a `[locale]`.
     #[serde(default)]
     pub localized: Option<bool>,
-    /// Whether the origin is asked for the path without its locale prefix.
+    /// Whether the path is forwarded without its locale prefix.
     #[serde(default)]
     pub strip_prefix: bool,
-    /// Whether answers may be stored, and how.
+    /// Cache rules; without them responses are not stored.
     #[serde(default)]
     pub cache: Option<Cache>,
-    /// Tags given to each stored answer, beside the origin's own.
+    /// Tags added to each stored response, besides the origin's own.
     #[serde(default)]
     pub tags: Vec<String>,
 }
@@ -106,11 +106,11 @@ fn by_session() -> Vec<Authenticator> {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Auth {
-    /// Nobody enters unknown.
+    /// Requests without valid credentials are refused.
     Required,
-    /// Who is asking is found out where they say.
+    /// Credentials are checked when a request has any.
     Optional,
-    /// Nobody is asked.
+    /// Credentials are ignored.
     #[default]
     None,
 }
@@ -131,12 +131,12 @@ pub enum Pools {
 pub struct Canary {
     /// Name of the pool.
     pub pool: String,
-    /// Visitors in a hundred, 0 to 100, or `"${NAME}"`.
+    /// Percentage of visitors, 0 to 100, or `"${NAME}"`.
     pub percent: Plain,
-    /// Failures in a hundred answers at which nobody gets it any more.
+    /// Percentage of failed responses at which the canary is aborted.
     #[serde(default)]
     pub abort_errors: Option<u32>,
-    /// Nobody gets it any more when one answer in a hundred takes longer.
+    /// The canary is aborted when its 99th percentile latency exceeds this.
     #[serde(default)]
     pub abort_p99: Option<String>,
 }
@@ -147,7 +147,7 @@ pub struct Canary {
 pub struct Shadow {
     /// Name of the pool.
     pub pool: String,
-    /// Requests in a hundred.
+    /// Percentage of safe requests.
     pub percent: u32,
 }
 
@@ -155,7 +155,7 @@ pub struct Shadow {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Redirect {
-    /// Path or URL; `{name}` stands for a parameter of the route's path.
+    /// Path or URL; `{name}` is replaced by a parameter of the route's path.
     pub to: String,
     /// 301, 302, 303, 307 or 308.
     #[serde(default = "found")]
@@ -193,32 +193,32 @@ fn plain() -> String {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cache {
-    /// Lifetime of an answer that states none; of static files always.
+    /// Lifetime of a response that states none; of static files always.
     pub ttl: Option<String>,
-    /// Whether an answer that states no lifetime gets a tenth of its age since `Last-Modified`.
+    /// Whether a response that states no lifetime gets a tenth of its age since `Last-Modified`.
     pub heuristic: bool,
-    /// Longest lifetime of an answer with a status of 400 and above.
+    /// Maximum lifetime of a response with a status of 400 or above.
     pub negative: String,
-    /// Statuses that are stored although one client's request may have provoked them: of 400, 405, 413, 414
-    /// and 501.
+    /// Statuses of 400, 405, 413, 414 and 501 that are stored although a single visitor's malformed request may
+    /// have caused them.
     pub statuses: Vec<u16>,
-    /// How long a stale answer serves while it is asked for anew, unless the origin says.
+    /// How long a stale response is served while it is revalidated, unless the origin states it.
     pub stale_while_revalidate: Option<String>,
-    /// How long a stale answer serves while the origin fails, unless the origin says.
+    /// How long a stale response is served while the origin fails, unless the origin states it.
     pub stale_if_error: Option<String>,
-    /// Bytes of the largest answer that is stored.
+    /// Size of the largest response that is stored.
     pub max_body: String,
-    /// Who may be given an answer made for a signed-in visitor.
+    /// Which visitors may get a response stored for a signed-in visitor.
     pub shared: Option<Shared>,
-    /// Query parameters that make a different answer; all when left out.
+    /// Query parameters that are part of the cache key; all when left out.
     pub query: Option<Vec<String>>,
-    /// Query parameters that make no different answer; known trackers when left out.
+    /// Query parameters left out of the cache key; known trackers when not configured.
     pub ignore: Option<Vec<String>>,
-    /// Whether the order of query parameters makes no different answer.
+    /// Whether query parameters are sorted in the cache key.
     pub sort: bool,
-    /// Whether a visitor's `Cache-Control` is obeyed.
+    /// Whether the request's `Cache-Control` is obeyed.
     pub request_directives: bool,
-    /// Whether the origin is asked through Cloudflare's Workers Cache.
+    /// Whether requests to the origin go through Cloudflare's Workers Cache.
     pub workers_cache: bool,
 }
 
@@ -246,7 +246,7 @@ impl Default for Cache {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Shared {
-    /// Everybody.
+    /// All visitors.
     Public,
     /// Visitors with the same roles.
     Role,

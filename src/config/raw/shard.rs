@@ -1,32 +1,32 @@
-//! What may be said of shards.
+//! Which keys configure shard maps?
 
 use super::Plain;
 use serde::{Deserialize, Serialize};
 
-/// `[[shards]]`: which pool has which part of the data.
+/// `[[shards]]`: which pool holds which part of the data.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shards {
     /// Unique name; routes refer to it.
     pub name: String,
-    /// How a key finds its shard.
+    /// How a key is mapped to a shard.
     pub by: ShardBy,
-    /// What of a request is the key: `path:NAME`, `query:NAME`, `header:NAME`, `cookie:NAME`,
+    /// Which part of a request is the key: `path:NAME`, `query:NAME`, `header:NAME`, `cookie:NAME`,
     /// `claim:NAME` or `user`; not with `geo`.
     #[serde(default)]
     pub key: Option<String>,
-    /// How keys of `range` are read.
+    /// Type of the keys, for `by = "range"`.
     #[serde(default)]
     pub values: Values,
-    /// The map as it is.
+    /// The current map.
     pub map: Vec<Shard>,
-    /// Grows with each change of the map; origins see it.
+    /// Version of the map, to be increased with each change; forwarded to origins.
     #[serde(default)]
     pub version: u64,
-    /// The map that data is being moved to.
+    /// The new map that data is being moved to.
     #[serde(default)]
     pub next: Vec<Shard>,
-    /// How far that move is: `prepare`, `dual_read`, `cut` or `retire`, or `"${NAME}"`.
+    /// Phase of that move: `prepare`, `dual_read`, `cut` or `retire`, or `"${NAME}"`.
     #[serde(default)]
     pub phase: Option<String>,
 }
@@ -35,12 +35,12 @@ pub struct Shards {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ShardBy {
-    /// By its hash: 4,096 slots, each of one shard.
+    /// By the key's hash: 4,096 slots, each of one shard.
     #[default]
     Hash,
-    /// By where it stands in an order.
+    /// By ranges of ordered keys.
     Range,
-    /// By where the visitor is.
+    /// By the visitor's country and continent.
     Geo,
 }
 
@@ -50,12 +50,12 @@ pub enum ShardBy {
 pub enum Values {
     /// Whole numbers.
     Number,
-    /// Texts, in the order of their bytes.
+    /// Texts, in byte order.
     #[default]
     Text,
-    /// Days, `2026-11-24`, or any later part of a time that begins so.
+    /// Days, `2026-11-24`, or any time that begins with one.
     Day,
-    /// Months, `2026-11`, or any time that begins so.
+    /// Months, `2026-11`, or any time that begins with one.
     Month,
     /// Quarters, `2026-Q4`, or any time in one.
     Quarter,
@@ -65,26 +65,26 @@ pub enum Values {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shard {
-    /// Unique in its map; the origin sees it as `X-Shard`.
+    /// Unique in its map; forwarded to the origin as `X-Shard`.
     pub name: String,
     /// Name of the pool.
     pub pool: String,
-    /// Its share of the slots beside the others', 1 to 1000 (`hash`).
+    /// Its share of the slots relative to the other shards, 1 to 1000 (`hash`).
     #[serde(default)]
     pub weight: Option<u32>,
-    /// The first key it has; everything below `to` when left out (`range`).
+    /// Lower bound of its keys, included; unbounded when left out (`range`).
     #[serde(default)]
     pub from: Option<Plain>,
-    /// The first key it does not have; everything from `from` on when left out (`range`).
+    /// Upper bound of its keys, excluded; unbounded when left out (`range`).
     #[serde(default)]
     pub to: Option<Plain>,
-    /// Country codes whose visitors it has (`geo`).
+    /// Codes of the countries whose visitors it serves (`geo`).
     #[serde(default)]
     pub countries: Vec<String>,
-    /// Continent codes whose visitors it has (`geo`).
+    /// Codes of the continents whose visitors it serves (`geo`).
     #[serde(default)]
     pub continents: Vec<String>,
-    /// Whether it has everybody else (`geo`).
+    /// Whether it serves visitors from anywhere else (`geo`).
     #[serde(default)]
     pub default: bool,
 }

@@ -1,4 +1,4 @@
-//! What serde says of a value of the wrong kind, as a sentence that says what is allowed there.
+//! Turns serde's message about a wrong value into a sentence that states what is allowed there.
 
 use super::super::units;
 
@@ -33,8 +33,8 @@ const DURATIONS: [&str; 26] = [
 ];
 /// Keys whose value is a size.
 const SIZES: [&str; 3] = ["max_body", "memory", "memory_object"];
-/// Keys whose value is one of a few words.
-const WORDS: [(&str, &str); 8] = [
+/// Keys whose value is a keyword, each with its allowed keywords.
+const KEYWORDS: [(&str, &str); 8] = [
     ("auth", "\"required\", \"optional\", \"none\""),
     ("fail", "\"closed\", \"anonymous\""),
     ("shared", "\"public\", \"role\", \"user\""),
@@ -48,17 +48,16 @@ const WORDS: [(&str, &str); 8] = [
     ),
 ];
 
-/// The sentence for the value at `path`, which stands as `found` in the file, and of which serde says
-/// `message`.
+/// The error sentence for the value `found` at the key `path`, for which serde reports `message`.
 pub(super) fn sentence(path: &str, found: &str, message: &str) -> String {
     let unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
     let mut names = message.split('`').skip(1).step_by(2);
     if let Some(name) = names.next().filter(|_| unknown) {
         let known: Vec<&str> = names.collect();
-        let hint = units::nearest(name, known.iter().copied()).map(|near| format!(" (did you mean {near:?}?)"));
+        let suggestion = units::nearest(name, known.iter().copied()).map(|near| format!(" (did you mean {near:?}?)"));
         let allowed = known.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
         let what = if message.starts_with("unknown field") { "an unknown key" } else { "an unknown value" };
-        return format!("found {what} {name:?}; allowed: {allowed}{}", hint.unwrap_or_default());
+        return format!("found {what} {name:?}; allowed: {allowed}{}", suggestion.unwrap_or_default());
     }
     if let Some(name) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
         return format!("found no `{name}`; allowed: with one, for it has no default");
@@ -73,8 +72,9 @@ pub(super) fn sentence(path: &str, found: &str, message: &str) -> String {
 fn allowed(key: &str, found: &str, message: &str) -> Option<String> {
     let expected = message.split("expected ").nth(1).unwrap_or_default();
     let number = found.parse::<u64>().ok();
-    if let Some((_, words)) = WORDS.iter().find(|(known, _)| *known == key && message.contains("string or table")) {
-        return Some((*words).to_owned());
+    if let Some((_, keywords)) = KEYWORDS.iter().find(|(known, _)| *known == key && message.contains("string or table"))
+    {
+        return Some((*keywords).to_owned());
     }
     Some(match expected {
         "a string" if DURATIONS.contains(&key) => {
@@ -89,7 +89,7 @@ fn allowed(key: &str, found: &str, message: &str) -> Option<String> {
         "usize" | "u64" | "u32" | "u16" => "a whole number without quotes, 0 or more".into(),
         "i64" => "a whole number without quotes".into(),
         "f64" => "a number without quotes".into(),
-        // Tables are read as structs, called by our names for them.
+        // serde expects a struct for a table, and its message contains the struct's Rust name.
         table if table.starts_with("struct ") => match found {
             "true" => format!("a table; `{key} = {{}}` takes every default"),
             "false" => format!("a table, or no `{key}` at all"),
@@ -100,7 +100,7 @@ fn allowed(key: &str, found: &str, message: &str) -> Option<String> {
     })
 }
 
-/// So many seconds as people write them.
+/// Formats seconds in the largest unit that divides them.
 fn duration(seconds: u64) -> String {
     let units = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
     let (unit, scale) =
@@ -108,7 +108,7 @@ fn duration(seconds: u64) -> String {
     format!("{}{unit}", seconds / scale)
 }
 
-/// So many bytes as people write them.
+/// Formats bytes in the largest unit that divides them.
 fn size(bytes: u64) -> String {
     let units = [("MiB", 1 << 20), ("KiB", 1 << 10)];
     let found = units.into_iter().find(|(_, scale)| bytes >= *scale && bytes.is_multiple_of(*scale));

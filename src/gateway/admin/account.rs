@@ -33,7 +33,7 @@ impl Admin {
 
     /// Lists the visitor's own sessions.
     pub(super) async fn own_sessions<P: Platform>(&self, ctx: &mut Context<'_, P>) -> Result<Generated, Error> {
-        let (user, key) = self.themselves(ctx).await?;
+        let (user, key) = self.visitor_session(ctx).await?;
         let mut list = self.listed(ctx, Some(&user), None).await?;
         for session in list.get_mut("sessions").and_then(Value::as_array_mut).into_iter().flatten() {
             let this = session.get("session").and_then(Value::as_str) == Some(&key);
@@ -49,7 +49,7 @@ impl Admin {
         if !cross_site::is_trusted_here(ctx.head) {
             return Err(Error::CrossSite);
         }
-        let (user, _) = self.themselves(ctx).await?;
+        let (user, _) = self.visitor_session(ctx).await?;
         let body: Value = read(&text(ctx.platform).await?)?;
         match (body.get("session").and_then(Value::as_str), body.get("others")) {
             (Some(one), None) => self.end_one(ctx, &user, one).await,
@@ -74,13 +74,13 @@ impl Admin {
         Ok(Generated::json(200, &receipt(ctx, moment, &[ended], false)))
     }
 
-    /// Ends everything of the user's, known here or not, and lets this session go on under a new token.
+    /// Ends all sessions and credentials of the user, known here or not, and continues this session under a new token.
     async fn end_others<P: Platform>(&self, ctx: &Context<'_, P>, user: &str) -> Result<Generated, Error> {
         let Identity::User { record, key, .. } = &ctx.identity else { return Err(Error::Unauthenticated) };
         let (old, key, bounds) = (Rc::clone(record), key.as_str(), &ctx.config.session);
-        // What ended this session a moment ago, elsewhere perhaps, must not be outlived by a new one.
+        // A stamp may have ended this session a moment ago, perhaps elsewhere: then it must not get a new token.
         self.ledger.present(ctx.platform).await.map_err(|_| Error::LedgerDown)?;
-        // It goes on as what it has become: no right that a change took away comes back.
+        // The last successor is continued, so that removed rights are not restored.
         let (last, latest) = self.identities.latest(ctx, key, &old).await?.ok_or(Error::Busy)?;
         let alive = latest.check(&last, ctx.now(), &self.ledger.view(), bounds).is_ok();
         let ended = subject::user(user);
@@ -92,7 +92,7 @@ impl Admin {
             return Err(Error::Unauthenticated);
         }
         let now = ctx.now();
-        let new = Change::default().made(&latest, &latest, moment, now).used(now, bounds);
+        let new = Change::default().successor(&latest, &latest, moment, now).used(now, bounds);
         let (token, new) = self.identities.keep(ctx, new).await?;
         self.identities.remove_later(ctx, Some(user), &last);
         let mut answer = Generated::json(200, &receipt(ctx, moment, &[ended], false));
@@ -100,8 +100,8 @@ impl Admin {
         Ok(answer)
     }
 
-    /// Who the visitor is, by their session, and its key.
-    async fn themselves<P: Platform>(&self, ctx: &mut Context<'_, P>) -> Result<(String, String), Error> {
+    /// The user id of the visitor's session, and the key of its last successor.
+    async fn visitor_session<P: Platform>(&self, ctx: &mut Context<'_, P>) -> Result<(String, String), Error> {
         ctx.identity = self.identities.by_session(ctx).await.unwrap_or_else(Identity::Anonymous);
         match &ctx.identity {
             Identity::User { record, key, .. } => {

@@ -13,7 +13,7 @@ use crate::respond::Generated;
 use serde_json::{Map, Value, json};
 
 impl Admin {
-    /// Makes an API key of a user, with an end: after 90 days unless stated, 366 at most.
+    /// Makes an API key of a user. It expires after `lifetime`: 90 days unless stated, 366 at most.
     pub(super) async fn make_api_key<P: Platform>(&self, ctx: &Context<'_, P>) -> Result<Generated, Error> {
         require_operator(ctx)?;
         let mut body: Map<String, Value> = read(&text(ctx.platform).await?)?;

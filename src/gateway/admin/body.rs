@@ -1,4 +1,4 @@
-//! Bodies that are sent to Usher's own pages.
+//! The request bodies of Usher's own pages.
 
 use crate::error::Error;
 use crate::http::json;
@@ -8,7 +8,7 @@ use crate::platform::{RequestBody, Unreadable};
 /// The largest body, in bytes.
 const MOST: usize = 1 << 16;
 
-/// The request's body.
+/// Reads the request's body.
 pub(super) async fn text(platform: &impl RequestBody) -> Result<String, Error> {
     platform.read_body(MOST).await.map_err(|why| match why {
         Unreadable::TooLarge => Error::TooLarge(MOST),
@@ -16,14 +16,14 @@ pub(super) async fn text(platform: &impl RequestBody) -> Result<String, Error> {
     })
 }
 
-/// Reads a body of JSON, in which no name may stand twice: nobody could say which was meant.
+/// Reads a JSON body. A duplicate name is refused, because it is ambiguous.
 pub(super) fn read<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, Error> {
     let bad = |why: String| Error::Malformed(format!("the body is not understood: {why}"));
     let members = json::object(body.as_bytes()).map_err(|e| bad(e.to_string()))?;
     serde_json::from_value(serde_json::Value::Object(members)).map_err(|e| bad(e.to_string()))
 }
 
-/// Whether a session or API key may be made of this.
+/// Whether a session or API key may be made from this draft.
 pub(super) fn check(draft: &Draft) -> Result<(), Error> {
     draft.check().map_err(|(field, sentence)| Error::Malformed(format!("\"{field}\": {sentence}")))
 }

@@ -34,7 +34,7 @@ impl Admin {
         if page == "purge" {
             return self.purge(ctx, &body).await;
         }
-        // A visitor who was signed in before is signed out by the new session.
+        // The new session ends the visitor's previous one.
         let route = ctx.config.routes.iter().find(|route| route.auth != Auth::None);
         if let Some(route) = route {
             ctx.identity = self.identities.identify(ctx, route, record).await;
@@ -46,7 +46,7 @@ impl Admin {
             let user = form.field("user").unwrap_or_default();
             let draft = Draft { user, roles: vec!["demo".into()], locale: form.field("locale"), ..Draft::default() };
             check(&draft)?;
-            Instruction::Start(draft.proven(ctx.now()))
+            Instruction::Start(draft.authenticated(ctx.now()))
         };
         let cookie = self.identities.carry_out(ctx, instruction).await?;
         let back = form.field("return_to").filter(|target| path::is_local(target));

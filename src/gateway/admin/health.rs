@@ -1,28 +1,29 @@
-//! `/.usher/health`: does everything work that the gateway needs?
+//! `/.usher/health`: are all dependencies of the gateway healthy?
 
 use super::{Admin, Checked};
 use crate::config::{Millis, Pool};
 use crate::gateway::context::Context;
+use crate::gateway::join_all::join_all;
 use crate::http::head::{self, Edits};
 use crate::platform::{Forward, OriginRequest, Platform};
 use crate::respond::Generated;
-use futures_util::future::{join_all, join3};
+use futures_util::future::join3;
 use serde_json::{Map, Value, json};
 
 /// Each dependency may take this long, in milliseconds.
 const DEADLINE: Millis = 2_000;
-/// A result is good for this long, in milliseconds, so that nobody can make the gateway flood its origins.
+/// A result is reused for this long, in milliseconds, so that requests to this page cannot flood the origins.
 const VALID: Millis = 1_000;
 
 impl Admin {
-    /// 200 or 503; the operator sees how each dependency is.
+    /// Answers 200 or 503; the operator sees the state of each dependency.
     pub(super) async fn check_health<P: Platform>(&self, ctx: &Context<'_, P>, operator: bool) -> Generated {
         let now = ctx.now();
         let known = self.health.get();
         if let Some(known) = known.filter(|known| !operator && now.saturating_sub(known.at) < VALID) {
             return status(known.ok, None);
         }
-        // While this request asks, others get what is known; at first nothing is, and all ask.
+        // While this request checks, others get the last result; without one, all check.
         if let Some(known) = known {
             self.health.set(Some(Checked { at: now + DEADLINE, ..known }));
         }
@@ -51,7 +52,7 @@ fn status(ok: bool, checks: Option<Value>) -> Generated {
     Generated::json(if ok { 200 } else { 503 }, &body)
 }
 
-/// Each origin of a pool and how it is. A status below 500 shows that it is there.
+/// The state of each origin of a pool. A status below 500 counts as healthy.
 async fn ask_origins<P: Platform>(platform: &P, pool: &Pool) -> Map<String, Value> {
     let urls = pool.origins.iter().map(|origin| format!("{}{}", origin.url.text(), pool.health)).enumerate();
     let states = join_all(urls.map(|(place, url)| async move {
@@ -66,7 +67,7 @@ async fn ask_origins<P: Platform>(platform: &P, pool: &Pool) -> Map<String, Valu
             visitor_host: false,
         };
         let status = platform.fetch(&request).await.map(|response| {
-            let status = head::answer(&response.packed).0;
+            let status = head::response(&response.packed).0;
             platform.discard(response.body);
             status
         });

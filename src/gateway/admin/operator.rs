@@ -5,7 +5,7 @@ use crate::gateway::context::Context;
 use crate::platform::{Environment, Platform};
 use subtle::ConstantTimeEq;
 
-/// Refuses everybody else.
+/// Refuses a request that is not the operator's.
 pub(super) fn require_operator<P: Platform>(ctx: &Context<'_, P>) -> Result<(), Error> {
     if is_operator(ctx) {
         return Ok(());
@@ -23,7 +23,7 @@ pub(super) fn is_operator<P: Platform>(ctx: &Context<'_, P>) -> bool {
     is_token(ctx.platform, sent)
 }
 
-/// Whether the operator asks, on any page, what was decided: `Usher-Explain: <ADMIN_TOKEN>`.
+/// Whether the operator requests an explanation of the decisions, on any page: `Usher-Explain: <ADMIN_TOKEN>`.
 pub(in crate::gateway) fn explains<P: Platform>(ctx: &Context<'_, P>) -> bool {
     let sent = ctx.head.fields.get("usher-explain");
     sent.is_some() && is_token(ctx.platform, sent)

@@ -1,4 +1,4 @@
-//! `/.usher/origins`: what the operator sees of origins, and orders.
+//! `/.usher/origins`: the operator reads the state of origins, and orders changes.
 
 use super::Admin;
 use super::body::read;
@@ -19,10 +19,10 @@ use serde_json::{Value, json};
 const DEADLINE: Millis = 5_000;
 /// The longest time that an origin may be drained for, in seconds.
 const LONGEST_DRAIN: u64 = 366 * 86_400;
-/// How often an order for any version is tried again.
+/// How often an order for any version is tried.
 const TURNS: u32 = 3;
 
-/// What is sent to `/.usher/origins`.
+/// The body of a `POST` to `/.usher/origins`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
@@ -36,7 +36,7 @@ struct Wanted {
 }
 
 impl Admin {
-    /// Every pool with its origins: what this isolate knows, and what the pool's prober knows.
+    /// Every pool with its origins: this isolate's state, and the report of the pool's prober.
     pub(super) async fn show_origins<P: Platform>(&self, ctx: &Context<'_, P>) -> Generated {
         let only = ctx.head.url.parameter("pool").map(path::decode);
         let wanted = |pool: &Pool| only.as_ref().is_none_or(|only| *only == pool.name);
@@ -95,7 +95,7 @@ impl Admin {
         })
     }
 
-    /// Carries out an operator's order, if they have seen how things are (`If-Match`).
+    /// Carries out an operator's order, if its `If-Match` names the pool's current version.
     pub(super) async fn order<P: Platform>(&self, ctx: &Context<'_, P>, body: &str) -> Result<Generated, Error> {
         let Wanted { pool: name, origin, action, weight, seconds } = read(body)?;
         let order = Order { origin, action, weight, seconds };
@@ -104,7 +104,7 @@ impl Admin {
         };
         check(pool, &order).map_err(Error::Malformed)?;
         let sent = ctx.head.fields.get("if-match").map(str::trim);
-        // Any version will do for `*` (RFC 9110 13.1.1), so another order in between is no reason to refuse.
+        // `*` matches any version (RFC 9110 13.1.1), so another order in between must not refuse this one.
         let any = sent == Some("*");
         let mut turns = if any { TURNS } else { 1 };
         let report = loop {
@@ -127,7 +127,7 @@ impl Admin {
             }
         };
         let status = if report.refused { 412 } else { 200 };
-        // What was ordered here holds here at once.
+        // The order holds in this isolate at once.
         if let (200, Some(state)) = (status, self.origins.pool(place)) {
             let health = &mut state.borrow_mut().health;
             health.at(ctx.now());
@@ -139,13 +139,16 @@ impl Admin {
     }
 }
 
-/// What a pool's prober knows.
+/// The report of a pool's prober; `None` when it has none or cannot be reached.
 async fn show(platform: &impl Prober, pool: &Pool) -> Option<Report> {
     let request = serde_json::to_string(&Request::Show).ok().filter(|_| pool.is_watched())?;
     serde_json::from_str(&platform.prober(&pool.name, &request, DEADLINE).await.ok()?).ok()
 }
 
-/// Whether an order makes sense for this pool; else what is wrong with it.
+/// Whether an order is valid for this pool.
+///
+/// # Errors
+/// A sentence: what is wrong with the order.
 fn check(pool: &Pool, order: &Order) -> Result<(), String> {
     let name = &pool.name;
     if !pool.origins.iter().any(|origin| origin.name == order.origin) {
@@ -167,7 +170,7 @@ fn check(pool: &Pool, order: &Order) -> Result<(), String> {
     Ok(())
 }
 
-/// How busy the shards of a map are here, and with which keys.
+/// The load of a map's shards in this isolate, and their busiest keys.
 fn describe_heat(shards: &Shards, heat: &Heat) -> Value {
     let shard = |(name, requests, ms, mean): (&str, u64, Millis, u64)| {
         let of_mean = mean as f64 / 100.0;
@@ -183,7 +186,7 @@ fn describe_heat(shards: &Shards, heat: &Heat) -> Value {
     })
 }
 
-/// How a route's canary does here, if it has one.
+/// The state of a route's canary in this isolate, if it has one.
 fn describe_canary(config: &Config, route: &Route, analysis: &Analysis) -> Option<Value> {
     let canary = route.canary.as_ref()?;
     let pool = config.pools.get(canary.pool).map(|pool| pool.name.as_str());

@@ -24,7 +24,8 @@ pub(super) fn receipt<P: Platform>(
     })
 }
 
-/// A moment as people and programs read it (RFC 3339 would need a calendar; RFC 9110 5.6.7 has one).
+/// A time in milliseconds since 1970 as an HTTP date (RFC 9110 5.6.7), rounded up to the second. RFC 3339 would need a
+/// calendar.
 fn time(millis: u64) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(millis.next_multiple_of(1_000)))
 }

@@ -22,7 +22,7 @@ impl Admin {
         require_operator(ctx)?;
         let draft: Draft = read(&text(ctx.platform).await?)?;
         check(&draft)?;
-        let (token, record) = self.identities.start(ctx, draft.proven(ctx.now())).await?;
+        let (token, record) = self.identities.start(ctx, draft.authenticated(ctx.now())).await?;
         let cookie = session::set_cookie(&token, &record, ctx.now(), &ctx.config.session, ctx.is_https());
         let body = json!({
             "token": token.secret(),

@@ -1,5 +1,5 @@
-//! Asks for what is not stored: once for all who want it, with conditions where there is something to revalidate; and
-//! what is served when the origin fails.
+//! Forwards what the store cannot serve: once for all requests that wait for the same response, with conditions where a
+//! stale response can be revalidated. Decides what is served when the origin fails.
 
 use super::request::Request;
 use super::store::{Storable, renewed};
@@ -19,40 +19,38 @@ use crate::http::head::{self, Edits, Fields};
 use crate::ledger::Moment;
 use crate::platform::{Failure, Joined, Platform, Response};
 
-/// What the store does not have.
+/// A request that the store cannot serve, with what was found there.
 pub(super) struct Miss<B> {
     pub(super) reason: Forward,
     pub(super) detail: Option<&'static str>,
-    /// The URL in the store of what is stale.
+    /// The URL in the store of the stale response.
     pub(super) found: Option<String>,
     pub(super) stale: Option<(Stored, Response<B>)>,
     pub(super) variants: Option<Variants>,
     /// Whether the ledger could be read, so that the response may be stored.
     pub(super) readable: bool,
-    /// Whether the request asks by itself when another's response is not for it.
+    /// Whether the request is forwarded by itself when another request's response does not match it.
     pub(super) last: bool,
-    /// The flight that others wait for.
+    /// The claim of the flight that other requests wait for.
     pub(super) claim: Option<String>,
 }
 
-/// What came of a miss.
+/// The outcome of a miss.
 pub(super) enum Fetched<B> {
     Reply(Reply<B>),
-    /// Another request's response was not for this one: look again, knowing perhaps by what the resource's variants
-    /// differ.
+    /// Another request's response does not match this one: look again, with the resource's variants if they are known.
     Again(Option<Variants>),
 }
 
-/// A reply, and what went wrong although it could be given: a stale response.
+/// A reply, and the origin's failure when the reply is a stale response.
 struct Served<B> {
     reply: Reply<B>,
     outage: Option<Error>,
 }
 
 impl Cache {
-    /// The name of a flight: what those have in common who wait for one response. The resource, what is known to select
-    /// among its variants, and the newest moment at which it may have become invalid, so that nobody waits for a response
-    /// from before a purge.
+    /// The name of a flight: the key of the resource, the newest moment at which it may have become invalid, and the
+    /// variant that the request selects, if known. So no request waits for a response from before a purge.
     pub(super) fn flight<P: Platform>(
         &self,
         ctx: &Context<'_, P>,
@@ -68,7 +66,7 @@ impl Cache {
         self.ledger.view().newest(names(&key.resource).iter().map(String::as_str))
     }
 
-    /// Asks the origin, or waits for another request that already does.
+    /// Forwards to the origin, or waits for another request that already does.
     pub(super) async fn fetch<'a, P: Platform>(
         &self,
         ctx: &Context<'a, P>,
@@ -107,7 +105,7 @@ impl Cache {
         let claim = miss.claim.clone();
         let served = self.ask(ctx, record, request, miss).await;
         let stored = served.as_ref().is_ok_and(|served| served.reply.store.is_some());
-        // What has been claimed is stored, or it is said that there is nothing to share.
+        // A claim ends with a stored response or with its release.
         if let Some(claim) = claim.filter(|_| !stored) {
             let error = served.as_ref().map_or_else(Some, |served| served.outage.as_ref());
             ctx.platform.release(&claim, error.and_then(Failure::of));
@@ -126,7 +124,7 @@ impl Cache {
     ) -> Result<Served<P::Body>, Error> {
         let mut whole = Edits::default();
         if request.part && !request.ranged {
-            // All of it is asked for, so that it can be stored; the visitor is given their part as it comes.
+            // The whole response is requested, so that it can be stored; the visitor gets the part as it arrives.
             whole.remove("range");
             whole.remove("if-range");
         }
@@ -136,7 +134,7 @@ impl Cache {
             && miss
                 .stale
                 .as_ref()
-                .is_some_and(|(_, stale)| validate::conditions(&head::answer(&stale.packed).1, &mut conditions));
+                .is_some_and(|(_, stale)| validate::conditions(&head::response(&stale.packed).1, &mut conditions));
         let mut question = origin::Request {
             place: request.place,
             query: &request.key.query,
@@ -163,7 +161,7 @@ impl Cache {
                     edits.extend(&answer.edits);
                     answer = Answer { response, edits, ..answer };
                 }
-                // It speaks of another response than ours: ask for all of it.
+                // The 304 belongs to another response than the stored one: request it without conditions.
                 Err(stale) => {
                     miss.stale = Some((stored, stale));
                     question.conditions = &whole;
@@ -175,7 +173,7 @@ impl Cache {
                 }
             }
         }
-        // Too long to be kept, or of unknown length: the part alone is asked for, also next time.
+        // The response is too long to be stored, or of unknown length: only the part is requested, also next time.
         let mut ranged = request.ranged;
         if request.part && !ranged && !answer.personal && answer.status() == 200 && !is_sized(&answer, request.policy) {
             self.uncacheable.borrow_mut().set(&request.key.url, ctx.now());
@@ -191,19 +189,19 @@ impl Cache {
         let broken = matches!(answer.status(), 500 | 502 | 503 | 504);
         if let Some((stored, stale)) = miss.stale.take_if(|(stored, _)| broken && stored.serves_on_error(now)) {
             record.cache = served_stale(miss.reason, Some(answer.status()), "stale-if-error");
-            // Those who waited for this response get the same stale one.
+            // Requests that waited for this response get the same stale one.
             return Ok(Served { reply: reply::hit(ctx, &stored, stale), outage: Some(Error::OriginFailed) });
         }
-        // Usher did not ask whether anything had changed.
+        // A 304 to a request without conditions of Usher's is invalid.
         if answer.status() == 304 && !ranged {
             return failed(ctx, record, miss, Error::OriginUnreachable);
         }
         let received = Asked { answer: &answer, made, asked, ranged };
         let verdict = self.verdict(ctx, request, &received, miss.readable);
-        let (status, fields) = head::answer(&answer.response.packed);
+        let (status, fields) = head::response(&answer.response.packed);
         let Miss { reason, detail, variants, found, claim, .. } = miss;
-        // What the origin no longer lets us store must not serve in an outage either.
-        let withdrawn = verdict.as_ref().is_err_and(|why| why.is_of_the_answer());
+        // A response that the origin no longer allows to be stored must not be served in an outage either.
+        let withdrawn = verdict.as_ref().is_err_and(|why| why.is_caused_by_response());
         if let Some(found) = found.filter(|_| is_definite(status) && withdrawn && !ranged) {
             ctx.platform.remove(&found);
         }
@@ -215,9 +213,9 @@ impl Cache {
             detail: detail.or(verdict.as_ref().err().map(|why| why.as_str())),
         };
         self.note(request, status, &verdict, ctx.now());
-        // Other variants may have come into the store while this one was asked for.
+        // Other variants may have been stored while this one was requested.
         let latest = ctx.platform.memory(&request.key.url);
-        let latest = latest.and_then(|all| Variants::of(&head::answer(&all.packed).1));
+        let latest = latest.and_then(|all| Variants::of(&head::response(&all.packed).1));
         let store = verdict.as_ref().ok().map(|stored| {
             let (key, edits, most) = (request.key, &answer.edits, request.policy.max_body);
             let variants = latest.or(variants);
@@ -241,12 +239,12 @@ impl Cache {
         readable: bool,
     ) -> Result<Stored, Unstored> {
         let Asked { answer, made, asked, ranged } = *received;
-        let (status, fields) = head::answer(&answer.response.packed);
+        let (status, fields) = head::response(&answer.response.packed);
         match () {
             () if ctx.head.method != "GET" => Err(Unstored::Method),
             () if answer.personal => Err(Unstored::SetCookie),
             () if ranged && status != 200 => Err(Unstored::Status),
-            () if !says_length(&fields) && ctx.platform.oversized(&request.key.url) => Err(Unstored::Size),
+            () if !has_length(&fields) && ctx.platform.oversized(&request.key.url) => Err(Unstored::Size),
             () if !readable => Err(Unstored::Ledger),
             () if request.wanted.no_store => Err(Unstored::Unwanted),
             () => {
@@ -269,11 +267,11 @@ impl Cache {
         }
     }
 
-    /// What keys the response in Cloudflare's Workers Cache, where the route uses it: all that is in our key, and the
-    /// newest moment at which it may have become invalid, so that no copy from before a purge can be met. The ledger
-    /// forgets a stamp when nothing stored can be as old; so does the key.
+    /// The response's key in Cloudflare's Workers Cache, where the route uses it: the key of this cache, and the newest
+    /// moment at which the response may have become invalid, so that no copy from before a purge is found. The ledger
+    /// removes a stamp when no stored response can be as old; `era` changes the key then.
     fn workers_cache<P: Platform>(&self, ctx: &Context<'_, P>, request: &Request<'_, '_>) -> Option<String> {
-        // Visitors who wrote could be shown what it has from before.
+        // The Workers Cache could serve a visitor who wrote a response from before the write.
         let replicated = |place: &usize| ctx.config.pools.get(*place).is_some_and(Pool::is_replicated);
         if request.place.route.pools.iter().any(replicated) {
             return None;
@@ -286,14 +284,14 @@ impl Cache {
         Some(props.to_string())
     }
 
-    /// Remembers for a moment that an origin could not be reached, so that not every request finds out anew.
+    /// Records for a moment that an origin was unreachable, so that not every request waits for it.
     pub(super) fn note_failure(&self, key: &Key, error: &Error, now: Millis) {
         if matches!(error, Error::OriginUnreachable | Error::OriginTimeout) {
             self.failing.borrow_mut().set(&key.url, now);
         }
     }
 
-    /// Remembers whether the next requests need to wait for one another. An origin that fails has said nothing of that.
+    /// Records whether the next requests need to wait for one another. The failure of an origin does not change that.
     fn note(&self, request: &Request<'_, '_>, status: u16, verdict: &Result<Stored, Unstored>, now: Millis) {
         if status < 500 {
             self.failing.borrow_mut().clear(&request.key.url);
@@ -301,36 +299,36 @@ impl Cache {
         let mut marks = self.uncacheable.borrow_mut();
         match verdict {
             Ok(stored) if stored.until > now => marks.clear(&request.key.url),
-            Err(why) if !why.is_of_the_answer() || request.ranged || request.authorized || status >= 500 => {}
+            Err(why) if !why.is_caused_by_response() || request.ranged || request.authorized || status >= 500 => {}
             _ => marks.set(&request.key.url, now),
         }
     }
 }
 
-/// A response, and how it was asked for.
+/// A response, and how it was requested.
 struct Asked<'r, B> {
     answer: &'r Answer<B>,
-    /// The ledger had been read up to here.
+    /// The moment up to which the ledger had been read when the request was sent.
     made: Moment,
-    /// When (milliseconds since 1970).
+    /// When the request was sent (milliseconds since 1970).
     asked: Millis,
-    /// Whether a part was asked for alone.
+    /// Whether only a part was requested.
     ranged: bool,
 }
 
-/// Whether a response says how long it is, as it is stored, and may be kept.
+/// Whether a response states its length as it is stored, and is short enough to be stored.
 fn is_sized<B>(answer: &Answer<B>, policy: &config::Cache) -> bool {
-    let (_, fields) = head::answer(&answer.response.packed);
+    let (_, fields) = head::response(&answer.response.packed);
     let length = fields.get("content-length").and_then(|length| length.parse::<u64>().ok());
-    says_length(&fields) && length.is_some_and(|length| length <= policy.max_body)
+    has_length(&fields) && length.is_some_and(|length| length <= policy.max_body)
 }
 
-/// Whether a response says how long it is as it is stored: without its coding.
-fn says_length(fields: &Fields<'_>) -> bool {
+/// Whether a response states its length as it is stored, which is without its coding.
+fn has_length(fields: &Fields<'_>) -> bool {
     fields.get("content-length").is_some() && fields.get("content-encoding").is_none()
 }
 
-/// Whether a status says how things are with the resource, rather than with the request or the origin.
+/// Whether a status describes the resource, and not the request or the origin.
 pub(super) fn is_definite(status: u16) -> bool {
     matches!(status, 200..=399 | 404 | 410)
 }
@@ -339,7 +337,7 @@ fn served_stale(reason: Forward, status: Option<u16>, detail: &'static str) -> S
     Status::Forward { reason, status, stored: false, collapsed: false, detail: Some(detail) }
 }
 
-/// The origin gave no response: what is stale serves where it may.
+/// Serves the stale response, where allowed, when the origin sent no response; otherwise returns the error.
 fn failed<P: Platform>(
     ctx: &Context<'_, P>,
     record: &mut Record<'_>,

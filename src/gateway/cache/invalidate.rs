@@ -1,5 +1,5 @@
-//! What a change makes invalid: the resource it was made to, and what the origin's response names.
-//! (RFC 9111 4.4, RFC 9875)
+//! Which stored responses does an unsafe request invalidate? Those of its own resource, and those that the origin's
+//! response names. (RFC 9111 4.4, RFC 9875)
 
 use super::Cache;
 use crate::cache::{purge, tag};
@@ -11,10 +11,10 @@ use crate::platform::Platform;
 use crate::route::{self, Place};
 
 impl Cache {
-    /// Stamps what a successful unsafe request makes invalid, before its visitor sees the reply. The change has been
-    /// made, so a ledger that is down is logged and does not turn it into a failure.
+    /// Stamps what a successful unsafe request invalidates, before the visitor gets the reply. The change has been
+    /// made, so a ledger that is down is logged and does not turn the reply into an error.
     pub(super) async fn invalidate<P: Platform>(&self, ctx: &Context<'_, P>, place: &Place<'_, '_>, packed: &str) {
-        let (status, fields) = head::answer(packed);
+        let (status, fields) = head::response(packed);
         if ctx.head.is_safe() || !(200..400).contains(&status) {
             return;
         }
@@ -48,13 +48,13 @@ impl Cache {
     }
 }
 
-/// Whether answers to GET of this URL may be in store at all.
+/// Whether responses to GET of this URL may be stored at all.
 fn is_stored(config: &Config, text: &str) -> bool {
     let Some(url) = Url::parse(text) else { return false };
     route::find(config, &url, "GET").is_ok_and(|place| place.route.cache.is_some())
 }
 
-/// Path and query of a reference on the same host (RFC 3986 5.2).
+/// The path and query of a reference on the same host (RFC 3986 5.2); `None` for another host or an invalid reference.
 fn resolve(base: &Url<'_>, reference: &str) -> Option<String> {
     let reference = reference.trim().split('#').next().unwrap_or_default();
     if let Some(url) = Url::parse(reference) {
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reference_names_something_on_this_host_or_nothing() {
+    fn a_reference_resolves_only_on_the_same_host() {
         let base = Url::parse("https://a.example/x/y?q=1").expect("a URL");
         for (reference, found) in [
             ("/z?a=1#b", Some("/z?a=1")),

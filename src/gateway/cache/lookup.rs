@@ -1,11 +1,11 @@
-//! Looks a request up, and answers from the store where that is good enough.
+//! Looks a request up in the store, and serves the stored response where it is usable.
 
 use super::fetch::{Fetched, Miss};
 use super::request::Request;
 use super::{Cache, reply};
 use crate::cache::Status;
 use crate::cache::status::{Forward, Level};
-use crate::cache::stored::{Lookup, Question, Stored};
+use crate::cache::stored::{Lookup, LookupInput, Stored};
 use crate::cache::vary::{self, Variants};
 use crate::config::{Millis, Target};
 use crate::error::Error;
@@ -18,17 +18,17 @@ use crate::platform::{Platform, Response};
 /// How often a request looks again when another request's response was not for it.
 const TURNS: u32 = 3;
 
-/// What was found in the store.
+/// A response that was found in the store.
 struct Found<B> {
     lookup: Lookup,
     response: Response<B>,
     level: Level,
-    /// The URL where it was.
+    /// Its URL in the store.
     url: String,
 }
 
 impl Cache {
-    /// Answers from the store, or asks, and says which in `Cache-Status`.
+    /// Serves from the store or forwards to the origin, and sets the record's `Cache-Status`.
     pub(super) async fn look_up<'a, P: Platform>(
         &self,
         ctx: &Context<'a, P>,
@@ -85,8 +85,8 @@ impl Cache {
         }
     }
 
-    /// Whether a stale response is served at once, while it is revalidated after the reply: because it says so (RFC 5861
-    /// 3), or because asking failed a moment ago and would take long again.
+    /// Whether a stale response is served at once and revalidated after the reply: because its `stale-while-revalidate`
+    /// allows it (RFC 5861 3), or because its origin failed a moment ago and would delay the reply again.
     fn serves_at_once(&self, request: &Request<'_, '_>, stored: &Stored, now: Millis) -> bool {
         let failed = || self.failing.borrow().has(&request.key.url, now) && stored.serves_disconnected(now);
         !request.authorized
@@ -94,14 +94,14 @@ impl Cache {
             && (stored.serves_while_revalidating(now) || failed())
     }
 
-    /// What is stored for this request, and which variants are.
+    /// The stored response for this request, and the resource's known variants.
     async fn find<P: Platform>(
         &self,
         ctx: &Context<'_, P>,
         request: &Request<'_, '_>,
     ) -> (Option<Variants>, Option<Found<P::Body>>) {
         let Some((response, level)) = stored(ctx.platform, &request.key.url).await else { return (None, None) };
-        let fields = head::answer(&response.packed).1;
+        let fields = head::response(&response.packed).1;
         let Some(variants) = Variants::of(&fields) else {
             let lookup = self.judge(ctx, request, &response);
             return (None, Some(Found { lookup, response, level, url: request.key.url.clone() }));
@@ -113,14 +113,14 @@ impl Cache {
         (Some(variants), Some(Found { lookup, response, level, url }))
     }
 
-    /// Whether a stored response is good for this request.
+    /// Whether a stored response may be served to this request.
     pub(super) fn judge<P: Platform>(
         &self,
         ctx: &Context<'_, P>,
         request: &Request<'_, '_>,
         response: &Response<P::Body>,
     ) -> Lookup {
-        let question = Question {
+        let input = LookupInput {
             key: request.key,
             view: &self.ledger.view(),
             now: ctx.now(),
@@ -129,7 +129,7 @@ impl Cache {
             chosen: &|names| vary::chosen(names, request.sent(ctx)),
             since: request.shows_from,
         };
-        Stored::judge(&head::answer(&response.packed).1, &question)
+        Stored::judge(&head::response(&response.packed).1, &input)
     }
 }
 

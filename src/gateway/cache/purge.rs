@@ -1,4 +1,4 @@
-//! Purges by stamping: here at once, in other isolates when they read the ledger next, within `max_delay`.
+//! Purges by stamping the ledger: at once in this isolate, and in others when they next read it, within `max_delay`.
 
 use super::Cache;
 use crate::cache::purge::Order;
@@ -9,7 +9,7 @@ use crate::ledger::Moment;
 use crate::platform::Platform;
 
 impl Cache {
-    /// Carries out an operator's purge; gives what was stamped, and the stamps' moment.
+    /// Carries out an operator's purge; returns what was stamped, and the stamps' moment.
     pub(in crate::gateway) async fn purge<P: Platform>(
         &self,
         ctx: &Context<'_, P>,

@@ -4,10 +4,11 @@ use crate::cache::range::{self, Part};
 use crate::gateway::reply::{Content, Reply};
 use crate::http::head::{Fields, Head};
 
-/// The fields that say something of a whole response, and nothing of a range that it does not have.
-const OF_THE_WHOLE: [&str; 6] = ["age", "cdn-cache-control", "content-length", "etag", "expires", "last-modified"];
+/// The fields that describe a whole response; a 416 does not have them.
+const REPRESENTATION_FIELDS: [&str; 6] =
+    ["age", "cdn-cache-control", "content-length", "etag", "expires", "last-modified"];
 
-/// The reply of a whole response, or the part of it that is asked for, where its `length` is known.
+/// The reply with a whole response, or with the part that the request asks for when the `length` is known.
 pub(super) fn parted<B>(head: &Head<'_>, mut reply: Reply<B>, fields: &Fields<'_>, length: Option<&str>) -> Reply<B> {
     let length = length.and_then(|length| length.parse().ok());
     let length = length.filter(|_| fields.get("content-encoding").is_none());
@@ -25,8 +26,8 @@ pub(super) fn parted<B>(head: &Head<'_>, mut reply: Reply<B>, fields: &Fields<'_
         }
         Part::Unsatisfiable => {
             reply.edits.set("content-range", &format!("bytes */{length}"));
-            // It says nothing of the resource, and no other request may be answered so.
-            OF_THE_WHOLE.iter().for_each(|name| reply.edits.remove(name));
+            // The 416 does not describe the resource, and must not be served to another request.
+            REPRESENTATION_FIELDS.iter().for_each(|name| reply.edits.remove(name));
             reply.edits.set("cache-control", "no-store");
             (reply.status, reply.content) = (416, Content::Bare(body));
         }

@@ -1,4 +1,4 @@
-//! Replies: of a stored response, or of one that was just received.
+//! Builds the reply from a stored response, or from one that was just received.
 
 use super::range::parted;
 use crate::cache::stored::Stored;
@@ -13,16 +13,16 @@ use crate::http::list::members;
 use crate::identity::Identity;
 use crate::platform::{Platform, Response};
 
-/// The field of a long stored response that says how many bytes it has; it never leaves the gateway.
+/// The field of a long stored response that contains its length in bytes; it is never sent to a visitor.
 pub(super) const LENGTH: &str = "usher-length";
 
-/// Keeps Cloudflare's Workers Cache, where it is used, from standing before the gateway.
-const NOT_BEFORE_US: (&str, &str) = ("cloudflare-cdn-cache-control", "no-store");
+/// Prevents that Cloudflare's Workers Cache, where it is used, serves in front of the gateway.
+const BYPASS_WORKERS_CACHE: (&str, &str) = ("cloudflare-cdn-cache-control", "no-store");
 
-/// A response that was just received. `shared` says that it may be stored.
+/// The reply with a response that was just received. `shared` is whether the cache handles the request.
 pub(super) fn passed<P: Platform>(ctx: &Context<'_, P>, answer: Answer<P::Body>, shared: bool) -> Reply<P::Body> {
     let Answer { response, mut edits, personal, localized } = answer;
-    let (status, fields) = head::answer(&response.packed);
+    let (status, fields) = head::response(&response.packed);
     client_fields(ctx, &fields, localized, &mut edits);
     if personal {
         edits.remove("cdn-cache-control");
@@ -39,9 +39,9 @@ pub(super) fn passed<P: Platform>(ctx: &Context<'_, P>, answer: Answer<P::Body>,
     }
 }
 
-/// A stored response, or the part of it that is asked for.
+/// The reply with a stored response, or with the part of it that the request asks for.
 pub(super) fn hit<P: Platform>(ctx: &Context<'_, P>, stored: &Stored, response: Response<P::Body>) -> Reply<P::Body> {
-    let (status, fields) = head::answer(&response.packed);
+    let (status, fields) = head::response(&response.packed);
     let mut edits = Edits::new();
     stored.restore(&fields, &mut edits);
     edits.set("age", &stored.age(ctx.now()).to_string());
@@ -50,12 +50,12 @@ pub(super) fn hit<P: Platform>(ctx: &Context<'_, P>, stored: &Stored, response: 
     if status == 200 && validate::not_modified(&ctx.head.fields, &fields) {
         return reply(ctx, 304, edits, response.body);
     }
-    // Of a long one the store knows no length, but it was noted.
+    // The store keeps no `Content-Length` of a long response; its length is in a field of its own.
     let length = fields.get("content-length").or(fields.get(LENGTH));
     parted(ctx.head, reply(ctx, status, edits, response.body), &fields, length)
 }
 
-/// What is answered to a user is kept by no cache on the way.
+/// Prevents that other caches store a reply to a signed-in user or with a cookie of the gateway's.
 fn keep_private<P: Platform>(ctx: &Context<'_, P>, control: Option<&str>, edits: &mut Edits) {
     if matches!(ctx.identity, Identity::User { .. }) || ctx.sets_cookie() {
         edits.set("cache-control", &headers::private(control));
@@ -68,15 +68,15 @@ fn reply<P: Platform>(ctx: &Context<'_, P>, status: u16, edits: Edits, body: P::
     Reply { status, edits, content, store: None, after: Vec::new() }
 }
 
-/// The fields that every streamed reply gets: what stays inside is removed, and `Vary` names what decided here.
+/// The fields of every streamed reply: internal fields are removed, and `Vary` names the fields that the gateway used.
 fn client_fields<P: Platform>(ctx: &Context<'_, P>, fields: &Fields<'_>, localized: bool, edits: &mut Edits) {
-    // A reply with a cookie of this browser's own is not for other caches.
+    // Other caches must not store a reply that sets a cookie for this browser.
     let open = !ctx.sets_cookie() && ctx.route.is_some_and(|route| route.auth == Auth::None);
     headers::to_client(fields, ctx.head.is_websocket(), open, edits);
     if ctx.route.and_then(|route| route.cache.as_ref()).is_some_and(|cache| cache.workers_cache) {
-        edits.set(NOT_BEFORE_US.0, NOT_BEFORE_US.1);
+        edits.set(BYPASS_WORKERS_CACHE.0, BYPASS_WORKERS_CACHE.1);
     }
-    // The origin knew the language; whether that made a difference it says itself.
+    // The origin gets the locale; its response states whether it depends on it.
     let varies = |name| members(fields.get("vary").unwrap_or_default()).any(|known| known.eq_ignore_ascii_case(name));
     let localized =
         localized || fields.get("content-language").is_some() || varies("x-locale") || varies("accept-language");
@@ -87,6 +87,7 @@ fn client_fields<P: Platform>(ctx: &Context<'_, P>, fields: &Fields<'_>, localiz
         let name = match by {
             Authenticator::Session => "Cookie",
             Authenticator::Jwt => "Authorization",
+            // Its field is named in `gateway.rs`, for every reply.
             Authenticator::ApiKey => continue,
         };
         if !names.contains(&name) {

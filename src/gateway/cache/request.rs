@@ -17,24 +17,24 @@ pub(super) struct Request<'q, 'a> {
     pub(super) place: &'q Place<'a, 'a>,
     /// The route's `cache`.
     pub(super) policy: &'q config::Cache,
-    /// Among whom the response is shared.
+    /// The partition that shares the response.
     pub(super) partition: &'q Partition,
     pub(super) key: &'q Key,
     pub(super) wanted: Wanted,
-    /// Whether credentials of the visitor's own are forwarded.
+    /// Whether the visitor's own credentials are forwarded.
     pub(super) authorized: bool,
-    /// Whether the visitor asks for a part.
+    /// Whether the visitor requests a part.
     pub(super) part: bool,
-    /// Whether the origin is asked for that part alone: what is stored is whole.
+    /// Whether only that part is requested from the origin; then nothing is stored, unless the origin sends all of it.
     pub(super) ranged: bool,
-    /// What is stored serves only if it was made since, for the visitor wrote before.
+    /// A response that was made before this moment is not served: the visitor wrote before.
     pub(super) shows_from: Moment,
     /// See [`Request::sent`].
     pub(super) sent: OnceCell<Vec<(String, String)>>,
 }
 
 impl Request<'_, '_> {
-    /// The fields that the origin gets; computed only where something varies on them.
+    /// The fields that the origin gets; computed only when a response varies on them.
     pub(super) fn sent<P: Platform>(&self, ctx: &Context<'_, P>) -> &[(String, String)] {
         let fields = || self.fields(ctx).applied(&ctx.head.fields);
         self.sent.get_or_init(fields)

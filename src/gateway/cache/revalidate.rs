@@ -9,7 +9,7 @@ use crate::cache::store::Received;
 use crate::cache::stored::{self as meta, Stored};
 use crate::cache::vary::Variants;
 use crate::cache::{marks, validate};
-use crate::config::{Addressed, Config, Target};
+use crate::config::{Config, HostMode, Target};
 use crate::error::Error;
 use crate::gateway::context::Context;
 use crate::gateway::identity::sign;
@@ -18,11 +18,11 @@ use crate::gateway::reply::{After, Revalidation};
 use crate::http::head::{self, Edits, Url};
 use crate::platform::{Failure, Forward, OriginRequest, Platform, Response};
 
-/// What of the visitor's must not be forwarded when Usher asks for everybody.
+/// The visitor's fields that are not forwarded when the response is for all visitors.
 const PERSONAL: [&str; 6] = ["authorization", "cache-control", "cookie", "if-range", "pragma", "range"];
 
 impl Cache {
-    /// Leaves a stale response, found under the URL `found`, to be revalidated, unless that is under way.
+    /// Schedules the revalidation of a stale response, stored under the URL `found`, unless it is under way.
     pub(super) fn revalidate_later<P: Platform>(
         &self,
         ctx: &Context<'_, P>,
@@ -36,12 +36,12 @@ impl Cache {
         let Some(claim) = ctx.platform.claim(flight, deadline) else { return };
         let failed = self.failing.borrow().has(&request.key.url, now);
         if failed {
-            // While this is asked after the reply, nobody else waits for the same.
+            // Until the revalidation ends, no other request waits for the failing origin.
             self.failing.borrow_mut().hold(&request.key.url, now + deadline + marks::FAILED);
         }
         let mut pools = self.origins.nearest_pools(ctx, request.place.route, pools);
         if ctx.canary {
-            // No other pool's response may take the place of the canary's.
+            // A response of another pool must not replace the canary's.
             pools.truncate(1);
         }
         let criteria = self.origins.criteria(ctx, &[], self.stamped(request.key));
@@ -66,7 +66,8 @@ impl Cache {
         })));
     }
 
-    /// Does what [`Cache::revalidate_later`] left. What fails is left stale: the next visitor tries again.
+    /// Carries out what [`Cache::revalidate_later`] scheduled. If it fails, the response stays stale, and the next
+    /// request tries again.
     pub(in crate::gateway) async fn revalidate<P: Platform>(
         &self,
         platform: &P,
@@ -74,7 +75,7 @@ impl Cache {
         revalidation: &Revalidation,
     ) {
         if self.revalidated(platform, config, revalidation).await.is_none() {
-            // Those who wait for it get the stale response, rather than wait once more.
+            // Requests that wait for it get the stale response, and do not wait again.
             let failed = self.failing.borrow().has(&revalidation.key.url, platform.now());
             platform.release(&revalidation.claim, failed.then_some(Failure::Unreachable));
         }
@@ -85,9 +86,9 @@ impl Cache {
         let route = config.routes.get(revalidation.route)?;
         let policy = route.cache.as_ref()?;
         let (old, _) = stored(platform, &revalidation.found).await?;
-        let known: Stored = serde_json::from_str(head::answer(&old.packed).1.get(meta::FIELD)?).ok()?;
+        let known: Stored = serde_json::from_str(head::response(&old.packed).1.get(meta::FIELD)?).ok()?;
         let mut edits = revalidation.edits.clone();
-        validate::conditions(&head::answer(&old.packed).1, &mut edits);
+        validate::conditions(&head::response(&old.packed).1, &mut edits);
         let mut whole = revalidation.edits.clone();
         if let Some(assertion) = &revalidation.assertion {
             sign(platform, assertion, &mut edits).await.ok()?;
@@ -97,20 +98,20 @@ impl Cache {
         let asked = platform.now();
         let (response, changes) = self.first(platform, config, revalidation, &edits).await?;
         self.failing.borrow_mut().clear(&key.url);
-        let (response, edits) = match head::answer(&response.packed).0 {
+        let (response, edits) = match head::response(&response.packed).0 {
             304 => match renewed(&known, old, &response.packed) {
                 Ok((response, mut edits)) => {
                     edits.extend(&changes);
                     (response, edits)
                 }
-                // It speaks of another response than ours: ask for all of it.
+                // The 304 belongs to another response than the stored one: request it without conditions.
                 Err(_) => self.first(platform, config, revalidation, &whole).await?,
             },
             _ => (response, changes),
         };
-        let (status, fields) = head::answer(&response.packed);
-        // What says nothing of the resource does not take the place of what serves, and what speaks of a session is for
-        // one visitor.
+        let (status, fields) = head::response(&response.packed);
+        // A status that does not describe the resource must not replace the stored response, and a response that
+        // changes a session is for one visitor.
         if !is_definite(status) || status == 304 || fields.get("usher-session").is_some() {
             platform.discard(response.body);
             return None;
@@ -128,11 +129,11 @@ impl Cache {
             asked,
             received: platform.now(),
         };
-        // What the origin no longer lets us store must not go on serving.
+        // A response that the origin no longer allows to be stored must not be served again.
         let fresh = received.judge().inspect_err(|_| platform.remove(&revalidation.found)).ok()?;
         let variants = match fresh.vary.is_empty() {
             true => None,
-            false => stored(platform, &key.url).await.and_then(|(all, _)| Variants::of(&head::answer(&all.packed).1)),
+            false => stored(platform, &key.url).await.and_then(|(all, _)| Variants::of(&head::response(&all.packed).1)),
         };
         let claim = Some(revalidation.claim.as_str());
         let storable =
@@ -142,7 +143,7 @@ impl Cache {
         Some(())
     }
 
-    /// The first origin's response, or the next one's when that cannot be reached, with the changes that belong to it.
+    /// The response of the first origin, or of the next one when the first is unreachable, with its changes.
     async fn first<P: Platform>(
         &self,
         platform: &P,
@@ -172,7 +173,7 @@ impl Cache {
                 deadline,
                 idle: pool.idle,
                 workers_cache: None,
-                visitor_host: pool.host == Addressed::Visitor,
+                visitor_host: pool.host == HostMode::Visitor,
             };
             let counted = self.origins.in_flight(config, to, asked + deadline);
             let result = platform.fetch(&request).await;
@@ -180,7 +181,7 @@ impl Cache {
             let finished = Finished::of(&result, platform.now().saturating_sub(asked), asked);
             self.origins.record_attempt(platform, config, to, &finished);
             match result {
-                Ok(response) if unreached(head::answer(&response.packed).0).is_none() => {
+                Ok(response) if unreached(head::response(&response.packed).0).is_none() => {
                     return Some(to_visitor(config, to, &visitor, response, true));
                 }
                 Ok(response) => platform.discard(response.body),

@@ -1,4 +1,4 @@
-//! What is stored: a response as it was received, or a stored one that a 304 brings up to date.
+//! What is stored: a response as it was received, or a stored one that a 304 updated.
 
 use super::reply::LENGTH;
 use crate::cache::control::Directives;
@@ -9,17 +9,17 @@ use crate::headers;
 use crate::http::head::{self, Edits, Fields};
 use crate::platform::{Response, Store, StoredVariants};
 
-/// A stored response brought up to date by a 304 (packed as `fresh`), with the changes that make it so.
+/// A stored response updated by a 304 (packed as `fresh`), with the changes that update it.
 ///
 /// # Errors
-/// The response as it was, when the 304 speaks of another.
+/// The unchanged response, when the 304 belongs to another.
 pub(super) fn renewed<B>(
     stored: &Stored,
     response: Response<B>,
     fresh: &str,
 ) -> Result<(Response<B>, Edits), Response<B>> {
-    let (status, old) = head::answer(&response.packed);
-    let (_, fresh) = head::answer(fresh);
+    let (status, old) = head::response(&response.packed);
+    let (_, fresh) = head::response(fresh);
     if !validate::is_about(&old, &fresh) {
         return Err(response);
     }
@@ -34,13 +34,13 @@ pub(super) fn renewed<B>(
     Ok((Response { packed: format!("{status}\n{fields}"), body: response.body }, edits))
 }
 
-/// A response that is stored.
+/// A response to store.
 pub(super) struct Storable<'s> {
-    /// What is kept beside it.
+    /// Its metadata.
     pub(super) stored: &'s Stored,
     /// Its fields, as the origin sent them.
     pub(super) fields: &'s Fields<'s>,
-    /// The changes that were made to them.
+    /// The changes to them after they were received, such as rewritten addresses.
     pub(super) edits: &'s Edits,
     pub(super) key: &'s Key,
     /// The largest body, in bytes.
@@ -51,7 +51,7 @@ pub(super) struct Storable<'s> {
 }
 
 impl Storable<'_> {
-    /// How it is stored. `uses` says when variants were served last, so that the least recently used one makes room.
+    /// How it is stored. `uses` has the times of last use, so that the least recently used variant is replaced.
     pub(super) fn how(self, uses: &Uses) -> Store {
         let Self { stored, fields, key, .. } = self;
         let mut edits = self.edits.clone();

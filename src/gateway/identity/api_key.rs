@@ -8,7 +8,7 @@ use crate::platform::Platform;
 use std::rc::Rc;
 
 impl Identities {
-    /// Who is asking, by the API key.
+    /// The identity by the API key.
     pub(super) async fn by_api_key<P: Platform>(&self, ctx: &Context<'_, P>) -> Result<Identity, Absence> {
         let sent = ctx.head.fields.get(&ctx.config.api_key).ok_or(Absence::NoCookie)?;
         let key = api_key::parse(sent).ok_or(Absence::Key)?.key();

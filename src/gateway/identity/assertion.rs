@@ -12,8 +12,8 @@ use crate::respond::Generated;
 use crate::route::Place;
 
 impl Identities {
-    /// The assertion for the origins of a route, where there are keys for it. `shared` says among whom the response is
-    /// shared, when it may be stored.
+    /// The assertion for the origins of a route, if there are keys for it. `shared` names the visitors who share the
+    /// response, if it may be stored.
     pub(in crate::gateway) fn assertion<P: Platform>(
         &self,
         ctx: &Context<'_, P>,
@@ -55,7 +55,7 @@ impl Identities {
     }
 }
 
-/// Signs an assertion, and adds it to what the origin gets.
+/// Signs an assertion, and adds it to the request to the origin.
 pub(in crate::gateway) async fn sign(
     platform: &(impl Crypto + Log),
     assertion: &Unsigned,

@@ -14,12 +14,12 @@ use std::rc::Rc;
 const TURNS: u32 = 4;
 
 impl Identities {
-    /// Changes a session; where its rights change it goes on under a new token, whose cookie is given back. The old
-    /// token holds a little longer for the session as it was, for requests under way.
+    /// Changes a session. If its rights change it continues under a new token, and the `Set-Cookie` value for it is
+    /// returned. The old token stays valid for `grace`, with the old rights, for requests under way.
     ///
-    /// Two requests may change one session at once, here or elsewhere. The ledger has one order: who stamps first has
-    /// made the successor, and the other change is made to that one. What ended the session until now ends it still, for
-    /// the ledger is read to the present before and after.
+    /// Two requests may change one session at once, here or elsewhere. The ledger has one order: the request that
+    /// stamps first has made the successor, and the other change is applied to that one. The ledger is read to the
+    /// present before and after, so a stamp that ended the session until now still ends it.
     pub(super) async fn change<P: Platform>(
         &self,
         ctx: &Context<'_, P>,
@@ -34,22 +34,22 @@ impl Identities {
                 return Err(Error::Unauthenticated);
             }
             let Some((last, latest)) = self.latest(ctx, key, old).await? else {
-                return self.lose(ctx, key, old, &change).await;
+                return self.successor_unreadable(ctx, key, old, &change).await;
             };
             if latest.check(&last, now, &self.ledger.view(), bounds).is_err() {
                 return Err(Error::Unauthenticated);
             }
             let renews_last = |work: &After| matches!(work, After::Renew(renewal) if renewal.key == last);
-            if !change.is_of_rights() {
-                let noted = change.noted(&latest, now, bounds);
-                let value = serde_json::to_string(&noted).map_err(|_| Error::Internal)?;
-                let written = ctx.platform.put(&last, &value, noted.time_to_live(now)).await;
+            if !change.changes_rights() {
+                let updated = change.updated(&latest, now, bounds);
+                let value = serde_json::to_string(&updated).map_err(|_| Error::Internal)?;
+                let written = ctx.platform.put(&last, &value, updated.time_to_live(now)).await;
                 written.map_err(|_| Error::StoreDown)?;
-                self.memo.borrow_mut().put(&last, Rc::new(noted), now);
+                self.memo.borrow_mut().put(&last, Rc::new(updated), now);
                 ctx.cancel(renews_last);
                 return Ok(None);
             }
-            let new = change.clone().made(old, &latest, created, now).used(now, bounds);
+            let new = change.clone().successor(old, &latest, created, now).used(now, bounds);
             let (token, new) = self.keep(ctx, new).await?;
             let (user, made) = (latest.user.as_str(), token.key());
             let stamp = vec![subject::changed(&last, &made)];
@@ -57,7 +57,7 @@ impl Identities {
             let first = self.ledger.view().successor(&last).is_some_and(|(next, _)| next == made);
             let ended = latest.is_revoked(&last, &self.ledger.view());
             if stamped.is_ok() && first && !ended {
-                // It is renewed no more, and is in no list.
+                // The old key is not renewed any more, and leaves the user's list.
                 ctx.cancel(renews_last);
                 ctx.defer(After::Delete { key: ListEntry::name(user, &last) });
                 return Ok(Some(session::set_cookie(&token, &new, now, bounds, ctx.is_https())));
@@ -74,8 +74,8 @@ impl Identities {
         Err(Error::Busy)
     }
 
-    /// What a session goes on as, key and record: itself, unless its rights have changed. `None` when the store does not
-    /// show the successor yet, because it was made elsewhere a moment ago.
+    /// The key and record of a session's last successor; of the session itself, unless its rights have changed. `None`
+    /// when the store does not show the successor yet, because it was made elsewhere a moment ago.
     pub(in crate::gateway) async fn latest<P: Platform>(
         &self,
         ctx: &Context<'_, P>,
@@ -93,16 +93,16 @@ impl Identities {
         Ok(read.and_then(|text| parse(ctx.platform, &text).ok()).map(|record| (last, Rc::new(record))))
     }
 
-    /// A change to a successor that cannot be read here. No right that the change takes away may live on, so then the
-    /// session ends; else the change that came first stands.
-    async fn lose<P: Platform>(
+    /// A change to a successor that cannot be read here yet. If the change removes rights the session ends, so that
+    /// they are not kept; otherwise the change that came first stands and this one is dropped.
+    async fn successor_unreadable<P: Platform>(
         &self,
         ctx: &Context<'_, P>,
         key: &str,
         old: &Record,
         change: &Change,
     ) -> Result<Option<String>, Error> {
-        let ends = change.takes_away(old);
+        let ends = change.removes_rights(old);
         let then = if ends { "it is ended, for a right was to be taken away" } else { "the first one stands" };
         ctx.platform.warning(&format!(
             "a session was changed elsewhere at the same time, and cannot be changed again yet: {then}"

@@ -1,4 +1,4 @@
-//! Starts and ends sessions, as an origin's `Usher-Session` or one of Usher's own pages says.
+//! Starts and ends sessions, as an origin's `Usher-Session` or one of Usher's own pages requests.
 
 use super::{Identities, sent_token};
 use crate::config::{LONGEST_ENDED, Millis};
@@ -11,13 +11,13 @@ use crate::platform::{Log, Platform, Unavailable};
 use futures_util::future::join;
 use std::rc::Rc;
 
-/// Stamps in a minute, by one isolate, for sessions that it does not know.
+/// Maximum stamps in a minute, by one isolate, for sessions that it does not know.
 const UNKNOWN_ENDED: u32 = 30;
-/// How often an end is tried again because the session was changed meanwhile.
+/// Maximum rounds of stamps to end a session that is changed meanwhile.
 const ENDS: u32 = 4;
 
 impl Identities {
-    /// Carries an instruction out; gives a `Set-Cookie` value, if any.
+    /// Carries out an instruction; returns a `Set-Cookie` value, if any.
     pub(in crate::gateway) async fn carry_out<P: Platform>(
         &self,
         ctx: &Context<'_, P>,
@@ -31,7 +31,7 @@ impl Identities {
                 let cookie = session::set_cookie(&token, &record, ctx.now(), &ctx.config.session, https);
                 (Some(cookie), sent.map(|key| (subject::session(&key), key)))
             }
-            // Of the session, whatever other credential the visitor sent.
+            // The session is changed, even if another credential identified the visitor.
             (Instruction::Change(change), Some(key)) => match self.by_session(ctx).await {
                 Ok(Identity::User { record: old, .. }) => (self.change(ctx, (&old, &key), change).await?, None),
                 Err(Absence::Down) => return Err(Error::IdentityDown),
@@ -39,7 +39,7 @@ impl Identities {
             },
             // Without a session there is nothing to change; a failed sign-in was counted already.
             (Instruction::Change(_) | Instruction::Failed(_), _) => (None, None),
-            // The session that was sent is ended even where it could not be looked up.
+            // The session that was sent is ended even if it could not be looked up.
             (Instruction::End, sent) => {
                 let ended = sent.map(|key| (subject::session(&key), key));
                 (Some(session::clear_cookie(&ctx.config.session, https)), ended)
@@ -73,9 +73,9 @@ impl Identities {
         Ok(cookie)
     }
 
-    /// Whether an ended session needs a stamp. One that is over already does not. One that is unknown here may have
-    /// begun elsewhere, where the store shows it sooner, or may be invented: strangers must not fill the ledger, so only
-    /// a few are stamped each minute.
+    /// Whether an ended session needs a stamp. One that is no longer valid does not. One that is unknown here may have
+    /// begun elsewhere, where the store shows it sooner, or may be forged: forged tokens must not fill the ledger, so
+    /// at most `UNKNOWN_ENDED` are stamped each minute.
     fn needs_stamp(&self, identity: &Identity, now: Millis) -> bool {
         match identity {
             Identity::User { .. } | Identity::Anonymous(Absence::Down) => true,
@@ -113,7 +113,7 @@ impl Identities {
         Ok((token, record))
     }
 
-    /// Stores the record of a session or an API key, and its entry in the user's list, where it is listed as `device`.
+    /// Stores the record of a session or an API key, and its entry in the user's list, with `device` as its name.
     pub(in crate::gateway) async fn store<P: Platform>(
         &self,
         ctx: &Context<'_, P>,
@@ -132,8 +132,8 @@ impl Identities {
         Ok(())
     }
 
-    /// Ends what a subject names, and what can live for `lifetime`, by a stamp; here at once, elsewhere within
-    /// `max_delay`. A session under `key` ends as whatever it goes on as.
+    /// Ends the sessions, tokens or API keys that a subject names, by a stamp that is kept for `lifetime` (how long
+    /// they can live); here at once, elsewhere within `max_delay`. A session under `key` ends with all its successors.
     pub(in crate::gateway) async fn end<P: Platform>(
         &self,
         platform: &P,
@@ -146,7 +146,7 @@ impl Identities {
         let mut moment = 0;
         let mut ended = 0;
         for _ in 0..ENDS {
-            // What it goes on as may be made while it is being ended.
+            // A successor may be made while the session is being ended.
             subjects.extend(
                 one.into_iter().flat_map(|key| {
                     self.ledger.view().lineage(key).skip(ended).map(subject::session).collect::<Vec<_>>()
@@ -168,7 +168,7 @@ impl Identities {
     }
 }
 
-/// A session that is in no list is a session all the same.
+/// Logs that a list entry was not stored; the session is valid without it.
 fn log_unlisted(platform: &impl Log, listed: Result<(), Unavailable>) {
     if listed.is_err() {
         platform.warning("a session or key could not be put into its user's list");

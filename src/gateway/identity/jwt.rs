@@ -5,19 +5,19 @@ use crate::config::{Authenticator, Route};
 use crate::gateway::context::Context;
 use crate::identity::jwt::{self, Fault, Keys, Token};
 use crate::identity::session::digest;
-use crate::identity::{Absence, Identity, Source, VerifiedToken, of_token};
+use crate::identity::{Absence, Identity, Source, VerifiedToken, record_of_token};
 use crate::platform::{Platform, SignedMessage};
 use std::rc::Rc;
 
 impl Identities {
-    /// Who is asking, by the bearer token.
+    /// The identity by the bearer token.
     pub(super) async fn by_jwt<P: Platform>(&self, ctx: &Context<'_, P>, route: &Route) -> Result<Identity, Absence> {
         let text = jwt::bearer(&ctx.head.fields).ok_or(Absence::NoCookie)?.map_err(Absence::Token)?;
         if text.len() > jwt::LONGEST {
             return Err(Absence::Token(Fault::TooLong));
         }
         let now = ctx.now();
-        // By the whole token: a look-up is cheaper than a hash, and only tokens that hold are kept.
+        // The whole token is the key: a look-up is cheaper than a hash, and only valid tokens are kept.
         let remembered = self.verified.borrow().get(text, now);
         let known = match remembered.filter(|known| route.issuers.contains(&known.issuer)) {
             Some(known) => self.is_still_signed(ctx, &known).await.then_some(known),
@@ -54,18 +54,18 @@ impl Identities {
         let taken = route.issuers.iter().filter_map(|place| Some((*place, ctx.config.issuers.get(*place)?)));
         let (place, issuer) = token.issuer(taken).map_err(Absence::Token)?;
         let claims = token.admitted(issuer, &issuer.audience, ctx.now()).map_err(Absence::Token)?;
-        let record = of_token(issuer, claims.clone()).map_err(Absence::Token)?;
+        let record = record_of_token(issuer, claims.clone()).map_err(Absence::Token)?;
         let key = self.signed_by(ctx, place, &token).await?;
-        // By what is signed, for a signature may have another form that holds as well.
+        // The hash of the signing input, because a signature may have several valid forms.
         Ok(VerifiedToken { record: Rc::new(record), hash: digest(token.signed), issuer: place, key })
     }
 
-    /// Whether the key that signed a remembered token is still its issuer's.
+    /// Whether the issuer still has the key that signed a remembered token.
     async fn is_still_signed<P: Platform>(&self, ctx: &Context<'_, P>, known: &VerifiedToken) -> bool {
-        self.key_rings.keys(ctx, known.issuer).await.is_ok_and(|keys| keys.have(&known.key))
+        self.key_rings.keys(ctx, known.issuer).await.is_ok_and(|keys| keys.has_key(&known.key))
     }
 
-    /// The name of the issuer's key that signed a token. `place` is the issuer's.
+    /// The name of the issuer's key that signed a token. `place` is the issuer's index in the configuration.
     pub(super) async fn signed_by<P: Platform>(
         &self,
         ctx: &Context<'_, P>,
@@ -74,7 +74,7 @@ impl Identities {
     ) -> Result<Rc<str>, Absence> {
         let keys = self.key_rings.keys(ctx, place).await.map_err(|_| Absence::Down)?;
         let found = signed_by_one(ctx.platform, &keys, token).await;
-        let unknown = token.kid.as_deref().is_none_or(|kid| !keys.name(kid));
+        let unknown = token.kid.as_deref().is_none_or(|kid| !keys.has_kid(kid));
         if !unknown || !matches!(found, Err(Absence::Token(_))) {
             return found;
         }
@@ -86,7 +86,7 @@ impl Identities {
     }
 }
 
-/// The name of the one of these keys that signed a token.
+/// The name of the key among these that signed a token.
 async fn signed_by_one<P: Platform>(platform: &P, keys: &Keys, token: &Token<'_>) -> Result<Rc<str>, Absence> {
     let candidates = keys.candidates(token.algorithm, token.kid.as_deref(), &token.signature);
     for key in candidates.map_err(Absence::Token)? {

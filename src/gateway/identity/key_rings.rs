@@ -1,9 +1,9 @@
-//! The keys of issuers: read from the issuer, kept in the store for when it is down, read anew when they age or
-//! when a token names a key that is not among them.
+//! The keys of issuers: read from the issuer, kept in the store in case it is down, read again when they are older than
+//! `refresh` or when a token names an unknown key.
 
 use crate::config::{Algorithm, Config, Issuer, KeySource, Millis};
 use crate::gateway::context::Context;
-use crate::gateway::observer::Observer;
+use crate::gateway::observe::Observer;
 use crate::gateway::reply::After;
 use crate::identity::jwt::{self, Key, Keys, MOST_BYTES};
 use crate::identity::oidc::Provider;
@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 /// An unknown key makes Usher read an issuer's keys again at most this often.
 const AGAIN: Millis = 30_000;
-/// Unknown keys that are remembered as asked for at one time.
+/// Maximum number of unknown and of withdrawn key names that are remembered.
 const MOST_WANTED: usize = 16;
 /// After a failure an issuer whose keys are not known is not asked for this long.
 const PAUSE: Millis = 2_000;
@@ -28,9 +28,9 @@ const KEPT: u64 = 30 * 86_400;
 struct Ring {
     keys: Option<Rc<Keys>>,
     provider: Option<Rc<Provider>>,
-    /// When the keys were asked for; 0 where they cannot change.
+    /// When the keys were requested (milliseconds since 1970); 0 if they cannot change.
     read: Millis,
-    /// When they were last asked for because a token named an unknown key, and which keys.
+    /// When they were last read because a token named an unknown key, and the names of such keys.
     again: Option<(Millis, Vec<String>)>,
     /// Names of keys that the issuer had before and has no longer.
     withdrawn: Vec<String>,
@@ -40,23 +40,23 @@ struct Ring {
     failed: bool,
     /// When the last good keys were put into the store.
     kept: Millis,
-    /// To be logged once: none of the keys that the operator gave can be used.
+    /// Why none of the operator's keys can be used, until that is logged once.
     fault: Option<String>,
-    /// When the discovery document could not be read last.
+    /// When reading the discovery document failed last.
     silent: Option<Millis>,
 }
 
-/// The keys of all issuers, by their places in [`Config::issuers`].
+/// The keys of all issuers, by their index in [`Config::issuers`].
 pub(super) struct KeyRings {
     rings: Vec<RefCell<Ring>>,
     observer: Rc<Observer>,
 }
 
 impl KeyRings {
-    /// The keys that the operator gave.
+    /// Reads the keys that the operator configured.
     ///
     /// # Errors
-    /// Whose keys cannot be used, and why.
+    /// The issuer whose keys cannot be used, and why.
     pub(super) fn new(issuers: &[Issuer], observer: Rc<Observer>) -> Result<Self, String> {
         let ring = |issuer: &Issuer| {
             let keys = match &issuer.keys {
@@ -67,7 +67,7 @@ impl KeyRings {
             let keys = keys
                 .transpose()
                 .map_err(|why| format!("the keys of issuer {:?} cannot be used: {why}", issuer.name))?;
-            let fault = keys.as_ref().and_then(Keys::useless);
+            let fault = keys.as_ref().and_then(Keys::why_unusable);
             Ok(RefCell::new(Ring { keys: keys.map(Rc::new), fault, ..Ring::default() }))
         };
         Ok(Self { rings: issuers.iter().map(ring).collect::<Result<_, String>>()?, observer })
@@ -102,7 +102,7 @@ impl KeyRings {
                 if aged && tried.is_none_or(|tried| now.saturating_sub(tried) >= AGAIN) {
                     ring.borrow_mut().tried = Some(now);
                     if overdue {
-                        // No request came that could have read them after its reply: withdrawn keys must not hold.
+                        // No earlier request has read them after its reply: withdrawn keys must not stay in use.
                         return Ok(self.read(ctx.platform, ctx.config, place).await.unwrap_or(keys));
                     }
                     ctx.defer(After::ReadKeys(place));
@@ -114,9 +114,12 @@ impl KeyRings {
         }
     }
 
-    /// The keys of an issuer whose token names a key (`kid`) that is not among the `known` ones: read anew, unless that
-    /// happened lately. While the issuer is down it cannot be said that there is no such key, nor when it was asked
-    /// because of another key and may have made this one since.
+    /// The keys of an issuer whose token names a key (`kid`) that is not among the `known` ones: read again, unless
+    /// that happened within `AGAIN`.
+    ///
+    /// # Errors
+    /// It is uncertain whether the key exists: the issuer is down, or was last asked because of another key and may
+    /// have made this one since.
     pub(super) async fn keys_again<P: Platform>(
         &self,
         ctx: &Context<'_, P>,
@@ -133,18 +136,18 @@ impl KeyRings {
             let ring = ring.borrow();
             (ring.again.clone(), ring.read, ring.tried, ring.failed)
         };
-        // The response answers for every key that was wanted when the request was sent.
+        // A response answers for every key that was wanted when its request was sent.
         let withdrawn = kid.is_some_and(|kid| ring.borrow().withdrawn.iter().any(|known| known == kid));
         let known_of = |wanted: &[String]| withdrawn || kid.is_none_or(|kid| wanted.iter().any(|known| known == kid));
         match again.filter(|(again, _)| now.saturating_sub(*again) < AGAIN) {
             None => {}
             Some((again, _)) if failed && tried.is_some_and(|tried| tried >= again) => return Err(Unavailable),
-            // It has answered since, or the request that asked is gone.
+            // The issuer has answered since, or the request that asked it is gone.
             Some((again, wanted)) if read >= again || now.saturating_sub(again) >= DEADLINE => {
                 let keys = ring.borrow().keys.clone().unwrap_or(known);
                 return if known_of(&wanted) { Ok(keys) } else { Err(Unavailable) };
             }
-            // It is being asked at this moment: the response is shared.
+            // The issuer is being asked: the response is shared.
             Some((_, wanted)) => {
                 if let Some((_, wanted)) = ring.borrow_mut().again.as_mut().filter(|_| !known_of(&wanted)) {
                     wanted.extend(kid.filter(|_| wanted.len() < MOST_WANTED).map(str::to_owned));
@@ -156,7 +159,7 @@ impl KeyRings {
         self.read(ctx.platform, ctx.config, place).await
     }
 
-    /// Reads an issuer's keys from the issuer. Where it gives none, the last good ones stay.
+    /// Reads an issuer's keys from the issuer. If that fails, the last good ones stay.
     pub(super) async fn read<P: Platform>(
         &self,
         platform: &P,
@@ -170,15 +173,15 @@ impl KeyRings {
         self.observer.counters().keys_read(&issuer.name, read.is_ok());
         match read {
             Ok((keys, text)) => {
-                if let Some(why) = keys.useless() {
+                if let Some(why) = keys.why_unusable() {
                     platform.error(&format!("the keys of issuer {:?} hold no token: {why}", issuer.name));
                 }
                 let keys = Rc::new(keys);
                 {
                     let mut ring = ring.borrow_mut();
                     let before = ring.keys.replace(Rc::clone(&keys));
-                    ring.withdrawn.retain(|kid| !keys.name(kid));
-                    let gone = before.iter().flat_map(|before| before.kids()).filter(|kid| !keys.name(kid));
+                    ring.withdrawn.retain(|kid| !keys.has_kid(kid));
+                    let gone = before.iter().flat_map(|before| before.kids()).filter(|kid| !keys.has_kid(kid));
                     ring.withdrawn.extend(gone.map(str::to_owned));
                     let surplus = ring.withdrawn.len().saturating_sub(MOST_WANTED);
                     ring.withdrawn.drain(..surplus);
@@ -186,8 +189,8 @@ impl KeyRings {
                     ring.tried = None;
                     ring.failed = false;
                 }
-                // Another isolate may begin with them; where they cannot be kept it asks for itself. The store takes one
-                // write a second for one key.
+                // Another isolate may start with the stored keys; without them it asks the issuer. The store accepts
+                // one write a second for one key.
                 if asked.saturating_sub(ring.borrow().kept) < AGAIN {
                     return Ok(keys);
                 }
@@ -244,7 +247,7 @@ impl KeyRings {
         Keys::published(&text).map(|keys| (keys, text)).map_err(|why| format!("{url}: {why}"))
     }
 
-    /// Reads the discovery document, for the issuer may move its endpoints.
+    /// Reads the discovery document again, because the issuer may move its endpoints.
     async fn discover<P: Platform>(&self, platform: &P, config: &Config, place: usize) -> Result<Rc<Provider>, String> {
         let (ring, issuer) = self.ring(config, place).map_err(|_| "it is unknown")?;
         let url = format!("{}/.well-known/openid-configuration", issuer.iss.text().trim_end_matches('/'));
@@ -259,12 +262,12 @@ impl KeyRings {
     }
 }
 
-/// Whether the operator gave the keys, so that they cannot change.
+/// Whether the operator configured the keys, so that they cannot change.
 fn is_fixed(issuer: &Issuer) -> bool {
     matches!(issuer.keys, KeySource::Set(_) | KeySource::Secret(_))
 }
 
-/// A shared secret as text, or as `base64url:` and its bytes.
+/// Reads a shared secret: plain text, or `base64url:` and the encoded bytes.
 fn secret(text: &str, algorithms: &[Algorithm]) -> Result<Key, String> {
     match text.strip_prefix("base64url:") {
         Some(encoded) => {
@@ -275,7 +278,7 @@ fn secret(text: &str, algorithms: &[Algorithm]) -> Result<Key, String> {
     }
 }
 
-/// A document of an issuer.
+/// Fetches a document of an issuer.
 async fn document<P: Platform>(platform: &P, url: &str) -> Result<String, String> {
     let request = DocumentRequest { url, form: None, authorization: None, deadline: DEADLINE, most: MOST_BYTES };
     match platform.fetch_document(&request).await {
@@ -285,7 +288,7 @@ async fn document<P: Platform>(platform: &P, url: &str) -> Result<String, String
     }
 }
 
-/// The key under which an issuer's last good keys are in the store.
+/// The store key of an issuer's last good keys.
 fn stored_as(issuer: &Issuer) -> String {
     let of = match &issuer.keys {
         KeySource::Url(url) => url.text(),

@@ -8,8 +8,8 @@ use crate::gateway::context::Context;
 use crate::http::{cookie, path};
 use crate::identity::jwt::{self, MOST_BYTES};
 use crate::identity::oidc::{self, Pending, Provider};
-use crate::identity::session::{self, Draft, Instruction, is_word};
-use crate::identity::{Absence, Identity, of_token};
+use crate::identity::session::{self, Draft, Instruction, is_list_value};
+use crate::identity::{Absence, Identity, record_of_token};
 use crate::ledger::{Validity, subject};
 use crate::platform::{DocumentRequest, Platform};
 use crate::respond::Generated;
@@ -19,8 +19,8 @@ use crate::route::Place;
 const USED: u64 = 3_600_000;
 
 impl Identities {
-    /// Answers a route's `sign_in` with the issuer at `number`: its own path leads to the provider, `/callback` below it
-    /// is where the provider sends the visitor back to.
+    /// Answers a route's `sign_in` with the issuer at index `number`: the route's path redirects to the provider, and
+    /// the provider redirects back to `/callback` below it.
     pub(in crate::gateway) async fn sign_in<P: Platform>(
         &self,
         ctx: &mut Context<'_, P>,
@@ -71,7 +71,7 @@ impl Identities {
         let mut answer = Generated::redirect(302, &location);
         let cookie = &ctx.config.session.cookie;
         let name = session::cookie_name(&Pending::cookie_name(cookie, &pending.state), ctx.is_https());
-        let value = pending.sealed(name.len());
+        let value = pending.cookie_value(name.len());
         let cookies = ctx.head.fields.get("cookie");
         let own = (cookie.as_str(), ctx.is_https());
         for old in Pending::abandoned(cookies, own, name.len() + value.len()) {
@@ -130,8 +130,8 @@ impl Identities {
             ));
             return Err(failed("the provider did not take the code"));
         };
-        let draft = self.proven(ctx, sign_in, &pending, &text).await?;
-        // Only now, for a cookie and a state can be invented, and strangers must not fill the ledger.
+        let draft = self.verify_id_token(ctx, sign_in, &pending, &text).await?;
+        // Not before the ID token is verified: a cookie and a state can be forged, and must not fill the ledger.
         self.ledger.stamp(ctx.platform, vec![used], false, USED).await.map_err(|_| Error::LedgerDown)?;
         ctx.identity = self.by_session(ctx).await.unwrap_or_else(Identity::Anonymous);
         let cookie = self.carry_out(ctx, Instruction::Start(draft)).await?;
@@ -143,7 +143,7 @@ impl Identities {
         Ok(answer)
     }
 
-    /// Lets a visitor go on who has a session: whatever became of this sign-in, they are signed in.
+    /// Redirects a visitor who has a session in spite of the error; otherwise returns the error.
     async fn go_on<P: Platform>(&self, ctx: &mut Context<'_, P>, back: &str, error: Error) -> Result<Generated, Error> {
         ctx.identity = self.by_session(ctx).await.unwrap_or_else(Identity::Anonymous);
         match ctx.identity {
@@ -153,8 +153,8 @@ impl Identities {
         }
     }
 
-    /// The draft of a session for the user that an ID token proves.
-    async fn proven<P: Platform>(
+    /// Verifies an ID token, and returns the draft of a session for its user.
+    async fn verify_id_token<P: Platform>(
         &self,
         ctx: &Context<'_, P>,
         sign_in: &SignIn<'_>,
@@ -170,26 +170,26 @@ impl Identities {
         let token = jwt::Token::read(text).map_err(|fault| refused(fault.as_str()))?;
         token.issuer([(number, issuer)].into_iter()).map_err(|fault| refused(fault.as_str()))?;
         let audience = std::slice::from_ref(&client.id);
-        // The configured `typ` is that of access tokens.
+        // The configured `typ` is for access tokens.
         let of_id = Issuer { typ: None, ..issuer.clone() };
         let claims = token.admitted(&of_id, audience, now).map_err(|fault| refused(fault.as_str()))?;
-        pending.answered(claims, client, now).map_err(refused)?;
+        pending.check_id_token(claims, client, now).map_err(refused)?;
         self.signed_by(ctx, number, &token).await.map_err(|absence| match absence {
             Absence::Down => Error::IdentityDown,
             other => refused(other.as_str()),
         })?;
-        let record = of_token(issuer, claims.clone()).map_err(|fault| refused(fault.as_str()))?;
+        let record = record_of_token(issuer, claims.clone()).map_err(|fault| refused(fault.as_str()))?;
         let locale = claims.text("locale").ok().flatten().map(str::to_owned);
         let mut draft = Draft {
             user: record.user,
-            roles: record.roles.into_iter().filter(|role| is_word(role)).take(64).collect(),
-            scopes: record.scopes.into_iter().filter(|scope| is_word(scope)).take(64).collect(),
+            roles: record.roles.into_iter().filter(|role| is_list_value(role)).take(64).collect(),
+            scopes: record.scopes.into_iter().filter(|scope| is_list_value(scope)).take(64).collect(),
             locale,
             authenticated: record.authenticated,
-            data: oidc::kept(claims.clone()),
+            data: oidc::session_data(claims.clone()),
             ..Draft::default()
         };
-        // A locale that is no language tag, or claims too large to be kept, are no reason to refuse a sign-in.
+        // A locale that is no language tag, or claims that are too large, must not refuse a sign-in.
         if let Err((field, _)) = draft.check() {
             draft.locale = draft.locale.filter(|_| field != "locale");
             draft.data = if field == "data" { serde_json::Value::Null } else { draft.data };
@@ -198,21 +198,21 @@ impl Identities {
     }
 }
 
-/// A sign-in that comes back.
+/// A sign-in whose callback is being answered.
 struct SignIn<'a> {
-    /// Place of the issuer.
+    /// The issuer's index in the configuration.
     number: usize,
     issuer: &'a Issuer,
     client: &'a Client,
     provider: &'a Provider,
     token_endpoint: &'a str,
     redirect_uri: &'a str,
-    /// The path that leads to the provider.
+    /// The path that redirects to the provider.
     base: &'a str,
 }
 
 impl SignIn<'_> {
-    /// A sign-in that failed, with where it begins again.
+    /// The error of a failed sign-in, with the URL that begins it again.
     fn failed(&self, why: &'static str, back: &str) -> Error {
         Error::SignInFailed { why, again: format!("{}?return_to={}", self.base, path::encode(back)) }
     }

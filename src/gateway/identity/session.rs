@@ -11,7 +11,7 @@ use futures_util::future::join;
 use std::rc::Rc;
 
 impl Identities {
-    /// Who is asking, by the session cookie.
+    /// The identity by the session cookie.
     pub(in crate::gateway) async fn by_session<P: Platform>(&self, ctx: &Context<'_, P>) -> Result<Identity, Absence> {
         let key = sent_token(ctx)?.key();
         let (record, source) = self.read_record(ctx, &key).await?;
@@ -21,7 +21,7 @@ impl Identities {
             self.memo.borrow_mut().forget(&key);
             return Err(absence);
         }
-        // A session that goes on under another key is left to expire.
+        // A session that has a successor is not renewed.
         let renews = source == Source::Store && self.ledger.view().successor(&key).is_none();
         let record = match record.renewed(now, &ctx.config.session).filter(|_| renews) {
             None => record,
@@ -57,7 +57,7 @@ impl Identities {
         Ok((Rc::new(parse(ctx.platform, &text)?), Source::Store))
     }
 
-    /// Writes a renewed record, unless the session was changed or ended meanwhile: that has renewed it, or ended it.
+    /// Writes a renewed record, unless the session has been changed meanwhile, which renews it too, or has a successor.
     pub(in crate::gateway) async fn renew<P: Platform>(
         &self,
         platform: &P,
@@ -73,7 +73,8 @@ impl Identities {
         written.and(listed)
     }
 
-    /// Leaves the record of an ended session to be removed, with its entry in the user's list, and renews it no more.
+    /// Removes the record of an ended session and its entry in the user's list after the reply, and cancels its
+    /// renewal.
     pub(in crate::gateway) fn remove_later<P: Platform>(&self, ctx: &Context<'_, P>, user: Option<&str>, key: &str) {
         ctx.cancel(|work| matches!(work, After::Renew(renewal) if renewal.key == key));
         if let Some(user) = user {

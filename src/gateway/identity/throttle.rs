@@ -10,7 +10,8 @@ use crate::ledger::subject;
 use crate::platform::Platform;
 
 impl Identities {
-    /// Refuses a sign-in from an address, or as a user, that has to wait. While the ledger cannot be read nobody has to.
+    /// Refuses a sign-in from a throttled address, or as a throttled `user`. While the ledger cannot be read none is
+    /// refused.
     pub(in crate::gateway) async fn may_sign_in<P: Platform>(
         &self,
         ctx: &Context<'_, P>,
@@ -31,8 +32,8 @@ impl Identities {
         }
     }
 
-    /// Counts what an origin says of a sign-in. While an account has to wait, a right password is answered like a wrong
-    /// one, so that guessing on finds out nothing.
+    /// Counts the result of a sign-in that an origin reports. While an account is throttled, a right password is
+    /// answered like a wrong one, so that further guesses reveal nothing.
     pub(in crate::gateway) async fn count_sign_in<P: Platform>(
         &self,
         ctx: &Context<'_, P>,
@@ -54,7 +55,7 @@ impl Identities {
             }
             Instruction::Start(draft) => {
                 self.failures.borrow_mut().succeeded(&account(&draft.user));
-                Ok(Instruction::Start(draft.proven(ctx.now())))
+                Ok(Instruction::Start(draft.authenticated(ctx.now())))
             }
             other => Ok(other),
         }

@@ -1,7 +1,7 @@
 //! Addresses in messages, both ways: see [`crate::headers::address`].
 
 use crate::cache::validate;
-use crate::config::{Addressed, Config};
+use crate::config::{Config, HostMode};
 use crate::headers::address::Addresses;
 use crate::http::head::{self, Edits, Head, Url};
 use crate::origin::selection::OriginRef;
@@ -37,7 +37,7 @@ pub(in crate::gateway) fn to_origin(
     edits: &mut Edits,
 ) {
     let Some((pool, base)) = to.of(config) else { return };
-    if pool.host == Addressed::Origin
+    if pool.host == HostMode::Origin
         && let Some(addresses) = Addresses::new(base, &visitor.url, "")
     {
         addresses.to_origin(visitor.origin, visitor.referer, edits);
@@ -66,7 +66,7 @@ pub(in crate::gateway) fn to_visitor<B>(
         let own = path.starts_with("/.usher/") || path.starts_with("/.well-known/usher/");
         !own && route::find(config, &url, "GET").is_ok_and(|place| place.route.localized && place.prefix.is_none())
     };
-    let (status, fields) = head::answer(&response.packed);
+    let (status, fields) = head::response(&response.packed);
     let addresses = Addresses::new(base, &visitor.url, visitor.prefix).filter(|_| pool.rewrite);
     let mut changed = addresses.map(|addresses| addresses.to_visitor(&fields, &is_localized)).unwrap_or_default();
     changed.extend(validate::weakened(&fields).filter(|_| shared).map(|etag| ("etag".to_owned(), vec![etag])));

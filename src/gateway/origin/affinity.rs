@@ -7,11 +7,11 @@ use crate::http::signed_cookie::Purpose;
 use crate::origin::selection::OriginRef;
 use crate::platform::Platform;
 
-/// How long a visitor stays with an origin unless they come again, in seconds.
+/// The lifetime of the affinity cookie, in seconds.
 const STAYS: u64 = 86_400;
 
 impl Origins {
-    /// The origin that the visitor stays with, as their cookie says.
+    /// The origin that the visitor stays with, as their cookie states.
     pub(super) fn sticky<P: Platform>(&self, ctx: &Context<'_, P>, pool: &Pool) -> Option<usize> {
         let name = self.signed_cookie(ctx, Purpose::Affinity, &pool.name)?;
         pool.origins.iter().position(|origin| origin.name == name)

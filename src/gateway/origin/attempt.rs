@@ -2,10 +2,10 @@
 
 use super::Origins;
 use super::address::{VisitorAddress, to_origin};
+use super::ask::unreached;
 use super::outgoing::{Course, Outgoing, Sent};
-use super::response::unreached;
 use super::select::Next;
-use crate::config::{Addressed, Config, Millis};
+use crate::config::{Config, HostMode, Millis};
 use crate::error::Error;
 use crate::gateway::context::Context;
 use crate::gateway::record::Record;
@@ -15,7 +15,7 @@ use crate::origin::retry::{self, Body};
 use crate::origin::selection::{OriginRef, is_plain};
 use crate::platform::{Clock, Failure, Forward, Log, OriginRequest, Platform, Response};
 
-/// Tells the origin in how many milliseconds nobody waits any more.
+/// The request field with the milliseconds after which the gateway no longer waits for the origin.
 const DEADLINE: &str = "x-usher-deadline-ms";
 
 /// A request to an origin that is over.
@@ -31,15 +31,15 @@ impl Finished {
     /// `took` milliseconds until the response began, or until it was given up.
     pub(in crate::gateway) fn of<B>(result: &Result<Response<B>, Failure>, took: Millis, random: u64) -> Self {
         let Ok(response) = result else { return Self { status: 0, retry_after: None, took, random } };
-        let (status, fields) = head::answer(&response.packed);
+        let (status, fields) = head::response(&response.packed);
         let retry_after = fields.get("retry-after").filter(|_| status == 503).map(str::to_owned);
         Self { status, retry_after, took, random }
     }
 }
 
 impl Origins {
-    /// Asks the origins of `pools`, the preferred pool first, until one answers. What fails is sent again where that
-    /// makes no difference to origins, while there is time.
+    /// Asks the origins of `pools`, the preferred pool first, until one answers. A failed request is sent again
+    /// where it may be repeated, within the deadline and the retry budget.
     pub(super) async fn attempt<'a, P: Platform>(
         &self,
         ctx: &Context<'a, P>,
@@ -55,11 +55,11 @@ impl Origins {
         let attempts = retry::attempts(ctx.head, &first.retry);
         let forward = match retry::body(ctx.head, first.retry.max_body) {
             Body::None => Forward::Fields,
-            // A buffered body can be sent again, and how long it takes is the origin's doing, not its sender's.
+            // A buffered body can be sent again, and its time to the origin does not depend on the visitor.
             Body::Held if attempts > 1 || outgoing.buffer || !is_plain(first) => Forward::Buffered,
             Body::Held | Body::Streamed => Forward::Streamed,
         };
-        // The visitor's own slowness is no origin's.
+        // A slow visitor must not count as a slow origin.
         let left = outgoing.until.saturating_sub(ctx.now());
         if forward == Forward::Buffered && ctx.platform.buffer_body(left).await.is_err() {
             let sentence = "the request's body broke off or took too long: send it again";
@@ -83,7 +83,7 @@ impl Origins {
                 Err(error) if course.tried.is_empty() => return failed(error),
                 Err(_) => break,
             };
-            // To ask another origin for what a replica does not have yet is no retry.
+            // Asking another origin for what a replica does not have yet is no retry.
             if attempt > 0 && !behind && !state.borrow_mut().budget.spend() {
                 self.observer.counters().origin("budget", &first.name);
                 break;
@@ -95,13 +95,13 @@ impl Origins {
             course.tried.push(to);
             let (from, result) = self.send(ctx, record, &mut course, outgoing).await;
             if let Ok(response) = &result {
-                let (_, fields) = head::answer(&response.packed);
+                let (_, fields) = head::response(&response.packed);
                 if outgoing.is_from_origin(&fields) {
                     self.learn(ctx, from, &fields);
                 }
             }
             let result = match result {
-                Ok(response) => match unreached(head::answer(&response.packed).0) {
+                Ok(response) => match unreached(head::response(&response.packed).0) {
                     Some(error) => {
                         ctx.platform.discard(response.body);
                         Err(error)
@@ -116,14 +116,14 @@ impl Origins {
                 },
                 Err(failure) => Err(failure.into()),
             };
-            // What a canary fails at, the route's own pools may do.
+            // Where a canary fails, the route's own pools may succeed.
             let canary = ctx.canary && from.pool == nearest;
             let again = |status: u16| {
                 (canary && status >= 500)
                     || ctx.config.pools.get(from.pool).is_some_and(|pool| pool.retry.on.contains(&status))
             };
             (attempt, behind) = (attempt + 1, false);
-            let done = result.as_ref().is_ok_and(|response| !again(head::answer(&response.packed).0));
+            let done = result.as_ref().is_ok_and(|response| !again(head::response(&response.packed).0));
             last = Some(Sent { from: Some(from), result });
             if done {
                 break;
@@ -132,12 +132,12 @@ impl Origins {
         let Some(sent) = last else { return failed(Error::Internal) };
         match (&sent.result, sent.from) {
             (Ok(response), Some(from)) => {
-                let (status, fields) = head::answer(&response.packed);
+                let (status, fields) = head::response(&response.packed);
                 if outgoing.is_from_origin(&fields) {
                     self.remember(ctx, from, status, &fields);
                 }
             }
-            // It may have been done all the same.
+            // The origin may have carried out the request all the same.
             (Err(_), Some(from)) => self.wrote(ctx, from, None),
             (_, None) => {}
         }
@@ -160,7 +160,7 @@ impl Origins {
                 self.observer.counters().origin("shed", name);
                 Err(Error::Busy)
             }
-            Next::Nobody => Err(Error::PoolDown { stale_serves: false }),
+            Next::Exhausted => Err(Error::PoolDown { stale_serves: false }),
             Next::Down(policy, result) => {
                 self.observer.counters().origin(policy, name);
                 ctx.platform.error(&format!("pool {name:?}: no origin is fit: {policy}"));
@@ -172,7 +172,7 @@ impl Origins {
     }
 
     /// Sends the request to the origin that was tried last, and to another as well when that is slow and the pool
-    /// hedges; says which origin answered.
+    /// hedges; returns the origin that answered.
     async fn send<'a, P: Platform>(
         &self,
         ctx: &Context<'a, P>,
@@ -191,7 +191,7 @@ impl Origins {
         let visitor = VisitorAddress::of(ctx.head, "");
         to_origin(ctx.config, to, &visitor, course.tried.len() > 1, &mut outgoing.edits);
         let streams = course.forward == Forward::Streamed;
-        // How long a body takes to come is up to who sends it.
+        // The time of a streamed body depends on the visitor.
         let first_byte = |left: Millis| if streams { left } else { pool.first_byte.unwrap_or(left).min(left) };
         let url = format!("{base}{}", outgoing.path);
         let request = OriginRequest {
@@ -202,7 +202,7 @@ impl Origins {
             deadline: first_byte(left),
             idle: pool.idle,
             workers_cache: outgoing.workers_cache,
-            visitor_host: pool.host == Addressed::Visitor,
+            visitor_host: pool.host == HostMode::Visitor,
         };
         if let Some((after, other)) = self.hedges(ctx, course, outgoing)
             && let Some((_, base)) = other.of(ctx.config)
@@ -228,7 +228,7 @@ impl Origins {
                 self.record_attempt(ctx.platform, ctx.config, to, &Finished::of(&result, took, ctx.random));
                 return (to, result);
             }
-            // How long the slow one would have taken is not known, but that it took so long.
+            // The slow origin's latency is not known, but it is at least this.
             if let Some(state) = self.pools.get(to.pool) {
                 state.borrow_mut().health.record_wait(to.origin, took);
             }
@@ -242,7 +242,7 @@ impl Origins {
         let counted = self.in_flight(ctx.config, to, asked + request.deadline);
         let result = ctx.platform.fetch(&request).await;
         drop(counted);
-        // A body that streams may have broken off at the visitor's end.
+        // A streamed body may have broken off on the visitor's side.
         if result.is_ok() || !streams {
             let finished = Finished::of(&result, ctx.now().saturating_sub(asked), ctx.random);
             self.record_attempt(ctx.platform, ctx.config, to, &finished);
@@ -279,9 +279,9 @@ impl Origins {
                 pool.name, pool.ejection.failures
             ));
         }
-        // Once, it may have been meant for that one request; an origin that is overloaded says it again.
+        // A single `Retry-After` may be meant for that one request; an overloaded origin sends it again.
         if let Some(rest) = retry::rest(finished.retry_after.as_deref(), now)
-            && health.asks_again_for_rest(to.origin)
+            && health.repeats_retry_after(to.origin)
         {
             health.rest_until(to.origin, now + rest);
         }

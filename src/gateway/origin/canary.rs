@@ -23,7 +23,7 @@ impl Origins {
             return false;
         }
         let percent = canary.percent.text().parse().unwrap_or(0);
-        // Where it makes no difference nobody draws.
+        // At 0 and 100 % no draw is needed.
         if percent == 0 || percent >= 100 {
             return percent > 0;
         }
@@ -56,13 +56,13 @@ impl Origins {
         let asked = ctx.now();
         record.steered = Some("canary");
         let sent = self.attempt(ctx, record, pools, outgoing).await;
-        // Another pool may have answered in the end: the canary's failure all the same.
+        // When another pool answered in the end, the canary has failed.
         let own = sent.from.is_some_and(|from| from.pool == canary.pool);
         if !own {
             record.steered = Some("not-canary");
         }
-        let good = own && sent.result.as_ref().is_ok_and(|response| head::answer(&response.packed).0 < 500);
-        // How long a body takes, and whether it comes, is its sender's doing.
+        let good = own && sent.result.as_ref().is_ok_and(|response| head::response(&response.packed).0 < 500);
+        // With a body, latency and failures may be the visitor's.
         if !ctx.head.has_body {
             let took = if own { ctx.now().saturating_sub(asked) } else { 0 };
             self.analyse(ctx, (route, canary), good, took);

@@ -2,7 +2,7 @@
 
 use super::Origins;
 use super::outgoing::{Course, Outgoing};
-use crate::config::{Addressed, Millis};
+use crate::config::{HostMode, Millis};
 use crate::gateway::context::Context;
 use crate::origin::selection::OriginRef;
 use crate::platform::{Forward, Platform};
@@ -19,7 +19,7 @@ impl Origins {
         let pool = ctx.config.pools.get(to.pool).filter(|pool| pool.retry.hedge)?;
         let plain = ctx.head.method == "GET" && course.forward == Forward::Fields && outgoing.workers_cache.is_none();
         // Both get the same fields, of which these name the one origin alone.
-        let addressed = pool.host == Addressed::Origin
+        let addressed = pool.host == HostMode::Origin
             && ["origin", "referer"].iter().any(|name| ctx.head.fields.get(name).is_some());
         if !plain || addressed || ctx.head.is_websocket() {
             return None;

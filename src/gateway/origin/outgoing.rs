@@ -7,7 +7,7 @@ use crate::ledger::Moment;
 use crate::origin::selection::OriginRef;
 use crate::platform::{Forward, Response};
 
-/// What is sent, whichever origin gets it.
+/// The parts of a request that are the same for all origins.
 pub(super) struct Outgoing<'p> {
     /// Path and query.
     pub(super) path: &'p str,
@@ -17,20 +17,20 @@ pub(super) struct Outgoing<'p> {
     pub(super) workers_cache: Option<&'p str>,
     /// When the resource was last purged, as far as is known.
     pub(super) stamped: Moment,
-    /// When nobody waits any more (milliseconds since 1970).
+    /// The request's deadline (milliseconds since 1970).
     pub(super) until: Millis,
     /// Whether the body is buffered even where it is sent once at most.
     pub(super) buffer: bool,
 }
 
 impl Outgoing<'_> {
-    /// Whether a response is the origin's own: what a cache on the way kept says nothing of now.
+    /// Whether a response comes from the origin itself: one from a cache between does not show the present state.
     pub(super) fn is_from_origin(&self, fields: &Fields<'_>) -> bool {
         self.workers_cache.is_none() || fields.get("age").is_none()
     }
 }
 
-/// What was tried so far.
+/// The attempts so far.
 pub(super) struct Course {
     /// Pools, the preferred one first.
     pub(super) pools: Vec<usize>,
@@ -40,7 +40,7 @@ pub(super) struct Course {
     pub(super) fail_open: bool,
 }
 
-/// What came of it.
+/// The result of the attempts.
 pub(super) struct Sent<B> {
     /// The origin that was asked last.
     pub(super) from: Option<OriginRef>,

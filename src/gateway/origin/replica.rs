@@ -1,4 +1,4 @@
-//! Reads from replicas that have the visitor's own writes, and what responses say of an origin's state.
+//! Reads from replicas that have the visitor's own writes, and what responses report of an origin's state.
 
 use super::Origins;
 use super::select::only_reads;
@@ -13,11 +13,11 @@ use crate::origin::selection::{Criteria, OriginRef, is_plain};
 use crate::platform::Platform;
 use std::rc::Rc;
 
-/// How often it is looked whether a replica has come up, in milliseconds.
-const LOOK: Millis = 10;
+/// The interval at which replicas' positions are checked, in milliseconds.
+const INTERVAL: Millis = 10;
 
 impl Origins {
-    /// The visitor's last write: as their cookie says, and as this isolate remembers of users.
+    /// The visitor's last write: from their cookie, and from this isolate's memory of users.
     pub(super) fn written<P: Platform>(&self, ctx: &Context<'_, P>, pool: &Pool) -> Option<Written> {
         let sent = self.signed_cookie(ctx, Purpose::LastWrite, &pool.name).and_then(|text| Written::read(&text));
         let known = writer(ctx, pool).and_then(|writer| self.writers.borrow().get(&writer, ctx.started));
@@ -34,7 +34,7 @@ impl Origins {
         pools.filter(|pool| pool.is_replicated()).filter_map(wrote).max().unwrap_or(0)
     }
 
-    /// Waits a moment for a replica that has the visitor's writes, where the pool says so.
+    /// Waits for a replica that has the visitor's writes, for as long as the pool's `wait` permits.
     pub(super) async fn wait_for_replica<P: Platform>(&self, ctx: &Context<'_, P>, place: usize, stamped: Moment) {
         let Some(pool) = ctx.config.pools.get(place) else { return };
         if pool.replicas.wait == 0 || !pool.is_replicated() || !only_reads(ctx) {
@@ -48,19 +48,19 @@ impl Origins {
         loop {
             let now = ctx.now();
             let criteria = Criteria { written, stamped, now, ..Criteria::default() };
-            let there = self.pools.get(place).is_some_and(|state| {
+            let is_ready = self.pools.get(place).is_some_and(|state| {
                 let state = state.borrow();
                 let mut origins = pool.origins.iter().enumerate();
                 origins.any(|(place, origin)| origin.replica && state.may_read(pool, place, &criteria))
             });
-            if there || now >= until {
+            if is_ready || now >= until {
                 return;
             }
-            ctx.platform.sleep(LOOK.min(until - now)).await;
+            ctx.platform.sleep(INTERVAL.min(until - now)).await;
         }
     }
 
-    /// Whether a replica turns out, by its response, not to have the visitor's writes.
+    /// Whether a response shows that its replica does not have the visitor's writes.
     pub(super) fn is_behind<P: Platform>(&self, ctx: &Context<'_, P>, from: OriginRef, stamped: Moment) -> bool {
         let Some(pool) = ctx.config.pools.get(from.pool).filter(|pool| pool.is_replicated()) else { return false };
         let Some(state) = self.pools.get(from.pool) else { return false };
@@ -69,7 +69,7 @@ impl Origins {
         replica && !state.borrow().may_read(pool, from.origin, &criteria)
     }
 
-    /// Records what a response says of its origin's load and of its position in the primary's history.
+    /// Records the load, the position in the primary's history, and the lag that a response reports.
     pub(super) fn learn<P: Platform>(&self, ctx: &Context<'_, P>, from: OriginRef, fields: &Fields<'_>) {
         if ctx.config.pools.get(from.pool).is_none_or(is_plain) {
             return;
@@ -85,8 +85,7 @@ impl Origins {
         health.record_position(from.origin, position, lag);
     }
 
-    /// Lets the visitor's browser remember what follows from the response they get: their write, and the origin that
-    /// they stay with.
+    /// Sets the cookies that follow from a response: the visitor's last write, and the origin that they stay with.
     pub(super) fn remember<P: Platform>(
         &self,
         ctx: &Context<'_, P>,
@@ -108,8 +107,8 @@ impl Origins {
             return;
         }
         let now = ctx.now();
-        // Of two responses under way at once the browser may keep the earlier one's cookie: it says how far the primary
-        // is known to be by now.
+        // Of two concurrent responses the browser may keep the earlier one's cookie: so each contains the primary's
+        // latest known position.
         let known = self.pools.get(to.pool).and_then(|state| state.borrow().health.position(to.origin));
         let position = position.and_then(|position| Position::later(known, Some(position)));
         let wrote = Written::new(position, now);

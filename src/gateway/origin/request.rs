@@ -1,4 +1,4 @@
-//! What an origin is asked, and what comes back.
+//! The request to a route's target, and its response.
 
 use crate::config::{Auth, Authenticator};
 use crate::gateway::context::Context;
@@ -15,9 +15,9 @@ pub(in crate::gateway) struct Request<'q, 'a> {
     pub(in crate::gateway) place: &'q Place<'a, 'a>,
     /// With its `?`, or empty.
     pub(in crate::gateway) query: &'q str,
-    /// Among whom the response is shared, when it may be stored.
+    /// The partition that shares the response, when it may be stored.
     pub(in crate::gateway) shared: Option<&'q Partition>,
-    /// Whether what is stored is still good: changes to the fields that the origin gets.
+    /// The conditional fields for revalidation, as changes to the fields that the origin gets.
     pub(in crate::gateway) conditions: &'q Edits,
     /// See [`crate::platform::OriginRequest::workers_cache`].
     pub(in crate::gateway) workers_cache: Option<&'q str>,
@@ -29,7 +29,7 @@ pub(in crate::gateway) struct Request<'q, 'a> {
 pub(in crate::gateway) struct Answer<B> {
     pub(in crate::gateway) response: Response<B>,
     pub(in crate::gateway) edits: Edits,
-    /// Whether it is for this visitor alone, because it starts or ends a session, say.
+    /// Whether it is for this visitor alone, for example because it starts or ends a session.
     pub(in crate::gateway) personal: bool,
     /// Whether it is in the language that was negotiated.
     pub(in crate::gateway) localized: bool,
@@ -37,7 +37,7 @@ pub(in crate::gateway) struct Answer<B> {
 
 impl<B> Answer<B> {
     pub(in crate::gateway) fn status(&self) -> u16 {
-        head::answer(&self.response.packed).0
+        head::response(&self.response.packed).0
     }
 }
 
@@ -62,8 +62,8 @@ pub(in crate::gateway) fn consumed_credentials<P: Platform>(ctx: &Context<'_, P>
     !names.filter(|name| !consumed.contains(name)).any(|name| ctx.head.fields.get(name).is_some())
 }
 
-/// The changes from the visitor's fields to the origin's. `shared` says among whom the response is shared, when it may
-/// be stored.
+/// The changes from the visitor's fields to the origin's. `shared` is the partition that shares the response, when it
+/// may be stored.
 pub(in crate::gateway) fn fields<P: Platform>(
     ctx: &Context<'_, P>,
     place: &Place<'_, '_>,

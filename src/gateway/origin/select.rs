@@ -21,7 +21,7 @@ pub(super) enum Next {
     /// The healthy origins have as many requests as they may.
     Full,
     /// Every origin has been asked.
-    Nobody,
+    Exhausted,
 }
 
 impl Origins {
@@ -41,16 +41,16 @@ impl Origins {
         pools
     }
 
-    /// What is done next. The third attempt goes to the next pool first, or to a fallback, for what stands together
-    /// often fails together; the second one already, where the first pool is a canary's.
+    /// What is done next. The third attempt goes to the next pool first, or to a fallback, because origins of one
+    /// pool often fail together; the second attempt already, where the first pool is a canary's.
     pub(super) fn next<P: Platform>(&self, ctx: &Context<'_, P>, course: &mut Course, stamped: Moment) -> Next {
         let Course { pools, tried, fail_open, .. } = course;
         if tried.len() >= 2 {
             fall_back(ctx.config, pools);
         }
         let criteria = self.criteria(ctx, tried, stamped);
-        let patience = if ctx.canary { 1 } else { 2 };
-        let start = usize::from(tried.len() >= patience && pools.len() > 1);
+        let attempts = if ctx.canary { 1 } else { 2 };
+        let start = usize::from(tried.len() >= attempts && pools.len() > 1);
         let mut full = false;
         for place in pools.iter().skip(start).chain(pools.iter().take(start)) {
             match self.select(ctx, *place, criteria) {
@@ -63,32 +63,32 @@ impl Origins {
             return Next::Full;
         }
         let first = pools.first().and_then(|place| Some((*place, ctx.config.pools.get(*place)?)));
-        let Some((place, pool)) = first else { return Next::Nobody };
+        let Some((place, pool)) = first else { return Next::Exhausted };
         let down = |stale_serves| Err(Error::PoolDown { stale_serves });
         let from = |place: usize, fail_open: bool| match self.select(ctx, place, Criteria { fail_open, ..criteria }) {
             Selected::Origin(origin, _) => Ok(OriginRef { pool: place, origin }),
             Selected::Full => Err(Error::Busy),
             Selected::None => down(false),
         };
-        // The origins that were asked have failed: the fallback is for that as well.
+        // The fallback is also used when all origins that were asked have failed.
         if let Some(other) = fall_back(ctx.config, pools) {
             let opens = ctx.config.pools.get(other).is_some_and(|pool| pool.down == Down::FailOpen);
             let found = from(other, false).or_else(|error| if opens { from(other, true) } else { Err(error) });
             return Next::Down("fallback", found);
         }
         match pool.down {
-            // All count as healthy, and so does the origin that is asked after the first.
+            // All origins count as healthy, for this attempt and for those after it.
             Down::FailOpen if tried.is_empty() => Next::Down("fail_open", from(place, true)),
             Down::FailOpen if *fail_open => {
-                from(place, true).map_or(Next::Nobody, |to| Next::Origin(to, Some("fail_open")))
+                from(place, true).map_or(Next::Exhausted, |to| Next::Origin(to, Some("fail_open")))
             }
             Down::FailClosed if tried.is_empty() => Next::Down("fail_closed", down(false)),
             Down::Stale if tried.is_empty() => Next::Down("stale", down(true)),
-            _ => Next::Nobody,
+            _ => Next::Exhausted,
         }
     }
 
-    /// The first `most` origins of these pools that would be asked, in this order; nobody's turn is used up.
+    /// The first `most` origins of these pools that would be asked, in this order; the turns do not advance.
     pub(in crate::gateway) fn order<P: Platform>(
         &self,
         ctx: &Context<'_, P>,

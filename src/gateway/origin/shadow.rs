@@ -1,16 +1,16 @@
-//! The shadow: a pool that gets copies of requests, and whose responses nobody sees.
+//! The shadow: a pool that gets copies of requests, and whose responses are discarded.
 
 use super::Origins;
 use super::address::{VisitorAddress, to_origin};
 use super::outgoing::Outgoing;
-use crate::config::{Addressed, Config, Millis};
+use crate::config::{Config, HostMode, Millis};
 use crate::gateway::context::Context;
 use crate::gateway::reply::{After, Shadow};
 use crate::http::head;
 use crate::origin::balance::mix;
 use crate::platform::{Forward, OriginRequest, Platform};
 
-/// How long a shadow may take, in milliseconds: behind it, other work waits.
+/// The longest deadline of a shadow request, in milliseconds: other deferred work waits for it.
 const LONGEST: Millis = 5_000;
 
 impl Origins {
@@ -47,12 +47,12 @@ impl Origins {
             deadline: shadow.deadline,
             idle: pool.idle,
             workers_cache: None,
-            visitor_host: pool.host == Addressed::Visitor,
+            visitor_host: pool.host == HostMode::Visitor,
         };
         let _counted = self.in_flight(config, shadow.origin, platform.now() + shadow.deadline);
         let good = match platform.fetch(&request).await {
             Ok(response) => {
-                let status = head::answer(&response.packed).0;
+                let status = head::response(&response.packed).0;
                 platform.discard(response.body);
                 status < 500
             }

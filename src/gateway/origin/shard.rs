@@ -13,7 +13,7 @@ use crate::origin::shard::{self, MISDIRECTED, Plan, Source};
 use crate::platform::Platform;
 use crate::route::Place;
 
-/// How often both shards are asked whether they have the data, while neither says so.
+/// How often both shards are asked at most, while both answer 421.
 const ROUNDS: u32 = 5;
 /// The pause before the second of these rounds, in milliseconds; twice as long before each further one.
 const PAUSE: Millis = 20;
@@ -39,7 +39,7 @@ impl Origins {
         Ok(Some((shards, key.into_owned())))
     }
 
-    /// What of the shard key tells stored responses apart that have the same URL.
+    /// The part of the shard key that distinguishes stored responses with the same URL.
     pub(in crate::gateway) fn shard_edition<P: Platform>(
         &self,
         ctx: &Context<'_, P>,
@@ -54,9 +54,8 @@ impl Origins {
         })
     }
 
-    /// Asks the shard that has the key. Each of the two that may have it while it moves answers 421 when it does not,
-    /// and has done nothing then: so whatever the method, the other is asked, and after a moment both again, for the
-    /// data may be on its way.
+    /// Asks the shard that has the key. While the key moves, a shard that does not have it answers 421 and has done
+    /// nothing: so with any method the other one is asked, and after a pause both again: the data may be moving.
     pub(super) async fn ask_shards<'a, P: Platform>(
         &self,
         ctx: &Context<'a, P>,
@@ -82,7 +81,7 @@ impl Origins {
                 }
                 ctx.platform.sleep(pause).await;
             }
-            // What the first did not find; it stands unless the second has it.
+            // The first shard's 404, which is returned unless the second shard has the resource.
             let mut missing: Option<(Sent<P::Body>, &Shard)> = None;
             for shard in [Some(plan.first), plan.second].into_iter().flatten() {
                 record.shard = Some(&shard.name);
@@ -96,7 +95,7 @@ impl Origins {
                 if let Some(heat) = heat {
                     heat.borrow_mut().record(&shard.name, &key, ctx.now().saturating_sub(asked));
                 }
-                let status = head::answer(&response.packed).0;
+                let status = head::response(&response.packed).0;
                 let first = std::ptr::eq(shard, plan.first);
                 if first && status != MISDIRECTED && again && plan.turns_to(status, ctx.head.is_safe()) {
                     missing = Some((sent, shard));

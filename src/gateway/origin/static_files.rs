@@ -36,7 +36,7 @@ impl Origins {
             record.attempts += 1;
             let found = ctx.platform.file(&format!("{prefix}{}", place.path)).await;
             let response = found.map_err(|_| Error::StoreDown)?;
-            let (status, fields) = head::answer(&response.packed);
+            let (status, fields) = head::response(&response.packed);
             if status == 404 {
                 continue;
             }

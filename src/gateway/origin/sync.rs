@@ -1,19 +1,19 @@
-//! Exchanges news with the probers of pools.
+//! Exchanges reports with the probers of pools.
 
 use super::Origins;
 use crate::config::{Config, Millis, Route};
+use crate::gateway::join_all::join_all;
 use crate::gateway::reply::After;
 use crate::origin::balance::View;
 use crate::origin::health::State;
 use crate::origin::health::protocol::{Report, Request};
 use crate::platform::{Crypto, Platform, Unavailable};
-use futures_util::future::join_all;
 
 /// How long a prober may take to answer, in milliseconds.
 const DEADLINE: Millis = 2_000;
 
 impl Origins {
-    /// Leaves news to be exchanged with the probers of a route's pools, when it is time.
+    /// The deferred exchange of reports with the probers of a route's pools, where it is due.
     pub(in crate::gateway) fn sync_later(&self, config: &Config, route: &Route, now: Millis) -> Option<After> {
         let mut due = Vec::new();
         for place in route.pools.iter().copied() {
@@ -28,7 +28,7 @@ impl Origins {
         (!due.is_empty()).then_some(After::SyncProbers(due))
     }
 
-    /// Exchanges news with the probers of several pools at once.
+    /// Exchanges reports with the probers of several pools concurrently.
     pub(in crate::gateway) async fn sync<P: Platform>(
         &self,
         platform: &P,
@@ -39,14 +39,14 @@ impl Origins {
         done.into_iter().collect()
     }
 
-    /// The name of this isolate towards probers: random, for as long as it lives.
+    /// The name that this isolate uses with probers: random, for as long as the isolate lives.
     pub(in crate::gateway) fn isolate(&self, platform: &impl Crypto) -> String {
         let isolate = self.isolate.get().unwrap_or_else(|| u64::from_le_bytes(platform.random::<8>()));
         self.isolate.set(Some(isolate));
         format!("{isolate:016x}")
     }
 
-    /// Tells a pool's prober what is known here, and learns what it knows.
+    /// Sends this isolate's report to a pool's prober, and applies the prober's report.
     async fn sync_pool<P: Platform>(&self, platform: &P, config: &Config, place: usize) -> Result<(), Unavailable> {
         let (Some(pool), Some(state)) = (config.pools.get(place), self.pools.get(place)) else { return Ok(()) };
         let asked = platform.now();

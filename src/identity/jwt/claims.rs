@@ -1,10 +1,10 @@
-//! What does a token claim, and may it? (RFC 7519 4.1)
+//! Which claims does a token make, and are they valid now and for this audience? (RFC 7519 4.1)
 
 use super::Fault;
 use crate::config::Setting;
 use serde_json::{Map, Value};
 
-/// Clocks may differ by so much, in milliseconds.
+/// Allowed clock skew, in milliseconds.
 pub const SKEW_MS: u64 = 30_000;
 /// The same in seconds.
 const SKEW: f64 = SKEW_MS as f64 / 1_000.0;
@@ -14,22 +14,22 @@ const SKEW: f64 = SKEW_MS as f64 / 1_000.0;
 pub struct Claims(Map<String, Value>);
 
 impl Claims {
-    /// Claims that were read.
+    /// Wraps the claims object of a token.
     #[must_use]
     pub fn of(all: Map<String, Value>) -> Self {
         Self(all)
     }
 
-    /// All of them.
+    /// All claims.
     #[must_use]
     pub fn all(self) -> Map<String, Value> {
         self.0
     }
 
-    /// A claim that is text, if it is there.
+    /// A string claim; `None` when it is missing.
     ///
     /// # Errors
-    /// It is there, and something else.
+    /// [`Fault::Claims`]: the claim is no string.
     pub fn text(&self, name: &str) -> Result<Option<&str>, Fault> {
         match self.0.get(name) {
             None => Ok(None),
@@ -38,10 +38,10 @@ impl Claims {
         }
     }
 
-    /// A moment in seconds since 1970, which may have a fraction (RFC 7519 2, NumericDate).
+    /// A time in seconds since 1970, which may have a fraction (RFC 7519 2, NumericDate); `None` when it is missing.
     ///
     /// # Errors
-    /// It is there, and no number.
+    /// [`Fault::Claims`]: the claim is no number.
     pub fn moment(&self, name: &str) -> Result<Option<f64>, Fault> {
         match self.0.get(name) {
             None => Ok(None),
@@ -65,25 +65,25 @@ impl Claims {
         }
         let now = now as f64 / 1_000.0;
         let expires = self.moment("exp")?.ok_or(Fault::Claims)?;
-        let (from, made) = (self.moment("nbf")?, self.moment("iat")?);
-        let proven = self.moment("auth_time")?;
+        let (from, issued) = (self.moment("nbf")?, self.moment("iat")?);
+        let authenticated = self.moment("auth_time")?;
         if now >= expires + SKEW {
             return Err(Fault::Expired);
         }
-        if [from, made, proven].into_iter().flatten().any(|moment| moment > now + SKEW) {
+        if [from, issued, authenticated].into_iter().flatten().any(|moment| moment > now + SKEW) {
             return Err(Fault::Early);
         }
         Ok(())
     }
 
-    /// A claim by its name, or by the names on the way to it: `realm_access.roles`.
+    /// A claim by its name or its dotted path: `realm_access.roles`.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<&Value> {
         find(&self.0, path)
     }
 }
 
-/// A member by its name, or by the names on the way to it: `realm_access.roles`.
+/// A member of a JSON object by its name or its dotted path: `realm_access.roles`.
 #[must_use]
 pub fn find<'a>(members: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     members.get(path).or_else(|| {
@@ -92,9 +92,9 @@ pub fn find<'a>(members: &'a Map<String, Value>, path: &str) -> Option<&'a Value
     })
 }
 
-/// The words of a claim: a list of them, or one text with spaces between (RFC 8693 4.2).
+/// The strings of a claim: an array, or one string separated by spaces (RFC 8693 4.2).
 #[must_use]
-pub fn words(value: Option<&Value>) -> Vec<String> {
+pub fn string_values(value: Option<&Value>) -> Vec<String> {
     match value {
         Some(Value::String(text)) => text.split_ascii_whitespace().map(str::to_owned).collect(),
         Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
@@ -108,14 +108,14 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn claims_are_found_inside_others_and_words_in_lists_and_texts() {
+    fn nested_claims_are_found_and_lists_and_strings_give_values() {
         let Value::Object(all) = json!({"realm": {"access": {"roles": ["a", 1, "b"]}}, "scope": "x  y", "a.b": 1})
         else {
             panic!("an object")
         };
         let claims = Claims::of(all);
-        assert_eq!(words(claims.find("realm.access.roles")), ["a", "b"]);
-        assert_eq!(words(claims.find("scope")), ["x", "y"]);
+        assert_eq!(string_values(claims.find("realm.access.roles")), ["a", "b"]);
+        assert_eq!(string_values(claims.find("scope")), ["x", "y"]);
         assert_eq!(claims.find("a.b"), Some(&json!(1)));
         assert_eq!((claims.find("realm.nothing"), claims.find("scope.x")), (None, None));
     }

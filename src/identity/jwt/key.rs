@@ -1,4 +1,4 @@
-//! Which keys may verify a token, and what for? (RFC 7517, RFC 7518 6, RFC 8037 2)
+//! Which keys may verify a token, with which algorithm? (RFC 7517, RFC 7518 6, RFC 8037 2)
 
 use super::{Fault, decode, encode};
 use crate::config::Algorithm;
@@ -6,25 +6,25 @@ use crate::http::json;
 use serde_json::{Map, Value};
 use std::rc::Rc;
 
-/// Keys of one issuer at most.
+/// Maximum number of keys of one issuer.
 const MOST_KEYS: usize = 64;
-/// Bytes of a set of keys at most.
+/// Maximum bytes of a key set.
 pub const MOST_BYTES: usize = 64 << 10;
-/// Keys that are tried for one token which names none.
+/// Maximum number of keys that are tried for one token.
 const MOST_TRIED: usize = 8;
 
-/// What a key is made of.
+/// The kind of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Material {
     Secret(Secret),
     Ed25519,
     P256,
     P384,
-    /// With so many bytes in its modulus.
+    /// With the length of its modulus in bytes.
     Rsa(usize),
 }
 
-/// A shared secret, of which nothing is ever printed.
+/// A shared secret; `Debug` never prints it.
 #[derive(Clone, PartialEq, Eq)]
 struct Secret(Vec<u8>);
 
@@ -34,25 +34,24 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// A key that can verify.
+/// A key that verifies signatures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     kid: Option<String>,
-    /// The only algorithm it is for, when it says one.
+    /// The only algorithm it may be used with, if it states one (`alg`).
     only: Option<Algorithm>,
     material: Material,
-    /// The public key alone as JWK: what verifies is told, and what it is known by. Of a secret its
-    /// hash.
+    /// The key's identifier: the public key alone as JWK, which the platform verifies with; of a secret its hash.
     name: Rc<str>,
 }
 
 impl Key {
-    /// A shared secret.
+    /// A key from a shared secret.
     ///
     /// # Errors
-    /// Why it is too weak to be one (RFC 7518 3.2, RFC 8725 3.5).
+    /// Why the secret is too weak (RFC 7518 3.2, RFC 8725 3.5).
     pub fn secret(bytes: &[u8], algorithms: &[Algorithm]) -> Result<Self, String> {
-        let least = algorithms.iter().filter_map(|algorithm| digest(*algorithm)).min().unwrap_or(32);
+        let least = algorithms.iter().filter_map(|algorithm| tag_length(*algorithm)).min().unwrap_or(32);
         if bytes.len() < least {
             return Err(format!(
                 "it has {} bytes, and {least} random ones are the least: `openssl rand -base64 {}` makes some",
@@ -71,8 +70,8 @@ impl Key {
         Ok(Self { kid: None, only: None, material: Material::Secret(Secret(bytes.to_vec())), name: hash.into() })
     }
 
-    /// Reads one JWK. `trusted` keys come from the operator: secrets are among them, and nothing of
-    /// a private key; from an issuer's page nothing secret is taken.
+    /// Reads one JWK. A `trusted` key comes from the operator and may be a shared secret; one that an issuer publishes
+    /// may not. Private keys are always refused.
     fn read(jwk: &Map<String, Value>, trusted: bool, algorithms: &[Algorithm]) -> Result<Self, String> {
         let text = |name: &str| match jwk.get(name) {
             None => Ok(None),
@@ -122,7 +121,7 @@ impl Key {
             ("RSA", _) => {
                 let (n, e) = (trimmed(bytes("n")?), trimmed(bytes("e")?));
                 let bits = n.len() * 8 - n.first().map_or(0, |first| first.leading_zeros() as usize);
-                // WebCrypto at the edge takes no others.
+                // WebCrypto on Workers imports no others.
                 if !(2048..=4096).contains(&bits) || !bits.is_multiple_of(8) {
                     return Err(format!(
                         "its modulus has {bits} bits; 2048 to 4096, by eights, are allowed (RFC 7518 3.3)"
@@ -139,12 +138,13 @@ impl Key {
         Ok(Self { kid, only, material, name: public.to_string().into() })
     }
 
-    /// Whether it is for this algorithm: its kind must be, and its own word when it gives one.
-    fn fits(&self, algorithm: Algorithm) -> bool {
+    /// Whether it may be used with this algorithm: its kind must support it, and its `alg`, if any, must name it.
+    fn supports(&self, algorithm: Algorithm) -> bool {
         use Algorithm::{ES256, ES384, EdDSA, HS256, HS384, HS512, PS256, PS384, PS512, RS256, RS384, RS512};
         let kind = match &self.material {
             Material::Secret(secret) => {
-                matches!(algorithm, HS256 | HS384 | HS512) && secret.0.len() >= digest(algorithm).unwrap_or(usize::MAX)
+                matches!(algorithm, HS256 | HS384 | HS512)
+                    && secret.0.len() >= tag_length(algorithm).unwrap_or(usize::MAX)
             }
             Material::Ed25519 => algorithm == EdDSA,
             Material::P256 => algorithm == ES256,
@@ -154,23 +154,23 @@ impl Key {
         kind && self.only.is_none_or(|only| only == algorithm)
     }
 
-    /// How many bytes its signatures have.
-    fn signature(&self, algorithm: Algorithm) -> usize {
+    /// The length of its signatures, in bytes.
+    fn signature_length(&self, algorithm: Algorithm) -> usize {
         match &self.material {
-            Material::Secret(_) => digest(algorithm).unwrap_or_default(),
+            Material::Secret(_) => tag_length(algorithm).unwrap_or_default(),
             Material::Ed25519 | Material::P256 => 64,
             Material::P384 => 96,
             Material::Rsa(size) => *size,
         }
     }
 
-    /// What it is known by: of a public key its JWK, with nothing in it but the key.
+    /// Its identifier: of a public key its JWK without further members, of a secret its hash.
     #[must_use]
     pub fn name(&self) -> &Rc<str> {
         &self.name
     }
 
-    /// The shared secret, when it is one.
+    /// The shared secret, if it is one.
     #[must_use]
     pub fn shared_secret(&self) -> Option<&[u8]> {
         match &self.material {
@@ -184,92 +184,92 @@ impl Key {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Keys {
     all: Vec<Key>,
-    /// Why one was passed over.
-    passed_over: Option<String>,
+    /// Why a key was skipped: one of the reasons.
+    skipped: Option<String>,
 }
 
 impl Keys {
     /// One shared secret.
     #[must_use]
     pub fn one(key: Key) -> Self {
-        Self { all: vec![key], passed_over: None }
+        Self { all: vec![key], skipped: None }
     }
 
-    /// A set of keys that the operator gives. Those that are for something else are passed over, but a
-    /// weak secret or a private key is not.
+    /// Reads a key set that the operator configured. Keys that cannot be used are skipped, but a weak secret or a
+    /// private key is an error.
     ///
     /// # Errors
-    /// What is wrong, and with which.
+    /// The key and what is wrong with it.
     pub fn trusted(text: &str, algorithms: &[Algorithm]) -> Result<Self, String> {
         let mut keys = Self::default();
         for (place, jwk) in members(text)?.iter().enumerate() {
-            let said = |why: String| format!("keys[{place}]: {why}");
+            let located = |why: String| format!("keys[{place}]: {why}");
             match Key::read(jwk, true, algorithms) {
                 Ok(key) => keys.all.push(key),
                 Err(why) if jwk.get("kty").is_some_and(|kind| kind == "oct") || is_private(jwk) => {
-                    return Err(said(why));
+                    return Err(located(why));
                 }
-                Err(why) => keys.passed_over = Some(said(why)),
+                Err(why) => keys.skipped = Some(located(why)),
             }
         }
         Ok(keys)
     }
 
-    /// A set of keys that an issuer publishes; those that cannot be used here are passed over
-    /// (RFC 7517 5).
+    /// Reads a key set that an issuer publishes; keys that cannot be used are skipped (RFC 7517 5).
     ///
     /// # Errors
-    /// It is no such set.
+    /// It is no key set.
     pub fn published(text: &str) -> Result<Self, String> {
         let members = members(text)?;
         let (good, bad): (Vec<_>, Vec<_>) =
             members.iter().map(|jwk| Key::read(jwk, false, &[])).partition(Result::is_ok);
-        let passed_over = bad.into_iter().find_map(Result::err);
-        Ok(Self { all: good.into_iter().flatten().collect(), passed_over })
+        let skipped = bad.into_iter().find_map(Result::err);
+        Ok(Self { all: good.into_iter().flatten().collect(), skipped })
     }
 
-    /// Why none of them can be used, when that is so.
+    /// Why no key can be used; `None` when at least one can.
     #[must_use]
-    pub fn useless(&self) -> Option<String> {
-        let why = self.passed_over.as_deref().unwrap_or("it is empty");
+    pub fn why_unusable(&self) -> Option<String> {
+        let why = self.skipped.as_deref().unwrap_or("it is empty");
         self.all.is_empty().then(|| format!("no key in it can be used: {why}"))
     }
 
-    /// Those that may have signed, most likely first: with the token's `kid`, else such as have none.
-    /// A signature of another length than theirs was not made by them.
+    /// The keys that may have signed a token, at most `MOST_TRIED`: with its `kid` first, then those without one. A
+    /// token without a `kid` may be signed by any. Keys whose signatures have another length are left out.
     ///
     /// # Errors
-    /// [`Fault::Key`] when a `kid` is named that none has; [`Fault::Signature`].
+    /// [`Fault::Key`]: no key has the token's `kid`. [`Fault::KeyType`]: none supports the algorithm.
+    /// [`Fault::Signature`]: no signature of these keys has that length.
     pub fn candidates(&self, algorithm: Algorithm, kid: Option<&str>, signature: &[u8]) -> Result<Vec<Key>, Fault> {
-        let fit = |key: &&Key| key.fits(algorithm);
+        let usable = |key: &&Key| key.supports(algorithm);
         let named: Vec<&Key> = match kid {
             Some(kid) => self.all.iter().filter(|key| key.kid.as_deref().is_none_or(|own| own == kid)).collect(),
             None => self.all.iter().collect(),
         };
-        let mut found: Vec<&Key> = named.iter().copied().filter(fit).collect();
+        let mut found: Vec<&Key> = named.iter().copied().filter(usable).collect();
         if found.is_empty() {
             return Err(if named.is_empty() { Fault::Key } else { Fault::KeyType });
         }
         found.sort_by_key(|key| key.kid.is_none());
-        found.retain(|key| key.signature(algorithm) == signature.len());
+        found.retain(|key| key.signature_length(algorithm) == signature.len());
         found.truncate(MOST_TRIED);
         if found.is_empty() { Err(Fault::Signature) } else { Ok(found.into_iter().cloned().collect()) }
     }
 
-    /// What those are called that have a name.
+    /// The `kid`s of the keys that have one.
     pub fn kids(&self) -> impl Iterator<Item = &str> {
         self.all.iter().filter_map(|key| key.kid.as_deref())
     }
 
-    /// Whether one of them is called so.
+    /// Whether a key has this `kid`.
     #[must_use]
-    pub fn name(&self, kid: &str) -> bool {
+    pub fn has_kid(&self, kid: &str) -> bool {
         self.all.iter().any(|key| key.kid.as_deref() == Some(kid))
     }
 
-    /// Whether a key known by this ([`Key::name`]) is still among them.
+    /// Whether a key with this [`Key::name`] is in the set.
     #[must_use]
-    pub fn have(&self, name: &str) -> bool {
+    pub fn has_key(&self, name: &str) -> bool {
         self.all.iter().any(|key| &*key.name == name)
     }
 }
@@ -298,8 +298,8 @@ fn members(text: &str) -> Result<Vec<Map<String, Value>>, String> {
         .collect()
 }
 
-/// Bytes of an HMAC algorithm's tag.
-fn digest(algorithm: Algorithm) -> Option<usize> {
+/// Bytes of an HMAC algorithm's tag; `None` for other algorithms.
+fn tag_length(algorithm: Algorithm) -> Option<usize> {
     match algorithm {
         Algorithm::HS256 => Some(32),
         Algorithm::HS384 => Some(48),
@@ -314,8 +314,8 @@ fn trimmed(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// With such a public key a signature can be made that holds for anything: the points of order 1, 2, 4
-/// and 8, canonical or not. (The last byte's top bit is the sign of x, and makes no difference.)
+/// Whether an Ed25519 public key is a point of order 1, 2, 4 or 8, canonical or not: with such a key one signature can
+/// verify for any message. (The last byte's top bit is the sign of x, and makes no difference.)
 fn is_of_small_order(x: &[u8]) -> bool {
     const POINTS: [&str; 7] = [
         "0000000000000000000000000000000000000000000000000000000000000000",

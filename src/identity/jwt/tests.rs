@@ -53,8 +53,8 @@ fn with(name: &str, value: serde_json::Value) -> serde_json::Value {
     claims
 }
 
-/// The whole verdict, as the gateway puts it together.
-fn verdict(issuer: &Issuer, keys: &Keys, text: &str) -> Result<Claims, Fault> {
+/// All checks of a token, in the gateway's order.
+fn verify(issuer: &Issuer, keys: &Keys, text: &str) -> Result<Claims, Fault> {
     let token = Token::read(text)?;
     token.issuer([(0, issuer)].into_iter())?;
     let claims = token.admitted(issuer, &issuer.audience, NOW * 1_000)?.clone();
@@ -67,10 +67,10 @@ fn verdict(issuer: &Issuer, keys: &Keys, text: &str) -> Result<Claims, Fault> {
     Err(Fault::Signature)
 }
 
-fn of_shared(text: &str) -> Result<(), Fault> {
+fn verify_shared(text: &str) -> Result<(), Fault> {
     let issuer = shared();
     let keys = Keys::one(Key::secret(SECRET, &issuer.algorithms).expect("a secret"));
-    verdict(&issuer, &keys, text).map(|_| ())
+    verify(&issuer, &keys, text).map(|_| ())
 }
 
 const HS256: &str = r#"{"alg":"HS256"}"#;
@@ -80,42 +80,42 @@ fn hs256() -> serde_json::Value {
 }
 
 #[test]
-fn a_good_token_is_taken() {
+fn a_valid_token_is_accepted() {
     for header in [
         json!({"alg": "HS256"}),
         json!({"alg": "HS256", "typ": "JWT", "kid": "any"}),
         json!({"typ": "at+jwt", "alg": "HS256", "x5t": "AAAA", "jku": "https://evil.example/keys", "unknown": {"a": [1]}}),
     ] {
-        assert_eq!(of_shared(&token(&header, &claims())), Ok(()), "{header}");
+        assert_eq!(verify_shared(&token(&header, &claims())), Ok(()), "{header}");
     }
 }
 
 /// RFC 8725 3.1, 3.2; 2.1 (alg none, in any case).
 #[test]
-fn the_algorithm_is_the_issuers_choice_and_not_the_tokens() {
+fn the_issuer_configuration_chooses_the_algorithm_and_not_the_token() {
     for alg in [
         "none", "None", "NONE", "nOnE", "", "hs256", "HS256 ", "HS384", "RS256", "ES256", "EdDSA", "HS1", "dir",
         "A128KW",
     ] {
         let unsigned = format!("{}.{}.", part(&json!({"alg": alg})), part(&claims()));
         for text in [token(&json!({"alg": alg}), &claims()), unsigned] {
-            let found = of_shared(&text);
+            let found = verify_shared(&text);
             assert!(matches!(found, Err(Fault::Algorithm)), "{alg}: {found:?}");
         }
     }
     for alg in [json!(null), json!(1), json!(["HS256"]), json!({"a": "HS256"}), json!(true)] {
-        assert_eq!(of_shared(&token(&json!({"alg": alg}), &claims())), Err(Fault::Malformed), "{alg}");
+        assert_eq!(verify_shared(&token(&json!({"alg": alg}), &claims())), Err(Fault::Malformed), "{alg}");
     }
-    assert_eq!(of_shared(&token(&json!({"typ": "JWT"}), &claims())), Err(Fault::Malformed));
+    assert_eq!(verify_shared(&token(&json!({"typ": "JWT"}), &claims())), Err(Fault::Malformed));
 }
 
-/// RFC 8725 2.1: a public key taken for a shared secret.
+/// RFC 8725 2.1: a public key used as a shared secret.
 #[test]
-fn a_public_key_is_never_a_secret() {
+fn a_public_key_is_never_used_as_a_secret() {
     let rsa = json!({"keys": [{"kty": "RSA", "n": encode(&[0xc1; 256]), "e": "AQAB"}]}).to_string();
     let issuer = issuer(&format!("algorithms = [\"RS256\"]\nkeys = '{rsa}'"));
     let keys = Keys::trusted(&rsa, &issuer.algorithms).expect("keys");
-    assert_eq!(verdict(&issuer, &keys, &token(&hs256(), &claims())).map(|_| ()), Err(Fault::Algorithm));
+    assert_eq!(verify(&issuer, &keys, &token(&hs256(), &claims())).map(|_| ()), Err(Fault::Algorithm));
     let all = [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
     for algorithm in all {
         assert_eq!(keys.candidates(algorithm, None, &[0; 32]), Err(Fault::KeyType), "{algorithm:?}");
@@ -128,7 +128,7 @@ fn a_public_key_is_never_a_secret() {
 
 /// RFC 8725 3.8, 3.9; RFC 7519 4.1.
 #[test]
-fn issuer_audience_and_times_are_held_against_what_is_expected() {
+fn issuer_audience_and_times_are_checked() {
     let cases = [
         ("iss", json!("https://i"), Ok(())),
         ("iss", json!("(none)"), Err(Fault::Issuer)),
@@ -170,13 +170,13 @@ fn issuer_audience_and_times_are_held_against_what_is_expected() {
         ("auth_time", json!("now"), Err(Fault::Claims)),
     ];
     for (name, value, found) in cases {
-        assert_eq!(of_shared(&token(&hs256(), &with(name, value.clone()))), found, "{name} = {value}");
+        assert_eq!(verify_shared(&token(&hs256(), &with(name, value.clone()))), found, "{name} = {value}");
     }
 }
 
 /// RFC 7515 4.1.11, RFC 7797.
 #[test]
-fn nothing_critical_is_understood() {
+fn critical_extensions_are_refused() {
     for header in [
         json!({"alg": "HS256", "crit": ["exp"], "exp": 1}),
         json!({"alg": "HS256", "crit": []}),
@@ -187,13 +187,13 @@ fn nothing_critical_is_understood() {
         json!({"alg": "HS256", "crit": ["b64"], "b64": true}),
         json!({"alg": "HS256", "b64": false}),
     ] {
-        assert_eq!(of_shared(&token(&header, &claims())), Err(Fault::Critical), "{header}");
+        assert_eq!(verify_shared(&token(&header, &claims())), Err(Fault::Critical), "{header}");
     }
 }
 
 /// RFC 8725 3.11.
 #[test]
-fn an_explicit_type_keeps_one_kind_of_token_from_being_taken_for_another() {
+fn a_configured_type_refuses_other_kinds_of_tokens() {
     let issuer = issuer("algorithms = [\"HS256\"]\nsecret = \"${S}\"\ntyp = \"at+jwt\"");
     let keys = Keys::one(Key::secret(SECRET, &issuer.algorithms).expect("a secret"));
     for (typ, found) in [
@@ -206,18 +206,18 @@ fn an_explicit_type_keeps_one_kind_of_token_from_being_taken_for_another() {
         (json!(["at+jwt"]), Err(Fault::Malformed)),
     ] {
         let text = token(&json!({"alg": "HS256", "typ": typ}), &claims());
-        assert_eq!(verdict(&issuer, &keys, &text).map(|_| ()), found, "{typ}");
+        assert_eq!(verify(&issuer, &keys, &text).map(|_| ()), found, "{typ}");
     }
     let text = token(&json!({"alg": "HS256"}), &claims());
-    assert_eq!(verdict(&issuer, &keys, &text).map(|_| ()), Err(Fault::Type));
+    assert_eq!(verify(&issuer, &keys, &text).map(|_| ()), Err(Fault::Type));
 }
 
 #[test]
-fn what_is_not_three_parts_of_strict_base64url_and_json_is_no_token() {
+fn a_token_must_be_three_parts_of_strict_base64url_and_json() {
     let good = token(&hs256(), &claims());
     let parts: Vec<&str> = good.split('.').collect();
     let [header, body, tag] = parts[..] else { panic!("three parts") };
-    let spoiled = |at: usize, by: &str| format!("{}{by}{}", &good[..at], &good[at..]);
+    let corrupted = |at: usize, by: &str| format!("{}{by}{}", &good[..at], &good[at..]);
     let mut bad = vec![
         String::new(),
         ".".into(),
@@ -237,13 +237,13 @@ fn what_is_not_three_parts_of_strict_base64url_and_json_is_no_token() {
         format!("{good}\n"),
         format!("\"{good}\""),
         json!({"payload": body, "protected": header, "signature": tag}).to_string(),
-        spoiled(5, "\n"),
-        spoiled(5, "+"),
-        spoiled(5, "/"),
-        spoiled(5, "\u{0}"),
-        spoiled(5, "%41"),
+        corrupted(5, "\n"),
+        corrupted(5, "+"),
+        corrupted(5, "/"),
+        corrupted(5, "\u{0}"),
+        corrupted(5, "%41"),
     ];
-    // A last character whose unused bits are not zero is another spelling of the same bytes.
+    // A last character whose unused bits are not zero decodes to the same bytes.
     let last = tag.chars().last().expect("a character");
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let other = alphabet.chars().nth(alphabet.find(last).expect("base64url") ^ 1).expect("another");
@@ -279,14 +279,14 @@ fn what_is_not_three_parts_of_strict_base64url_and_json_is_no_token() {
     }
     bad.push(signed(&format!("{header}.{}", encode(b"{\"a\":\"\xff\xfe\"}"))));
     for text in bad {
-        assert_eq!(of_shared(&text), Err(Fault::Malformed), "{text:?}");
+        assert_eq!(verify_shared(&text), Err(Fault::Malformed), "{text:?}");
     }
-    assert_eq!(of_shared(&"a".repeat(LONGEST + 1)), Err(Fault::TooLong));
-    assert_eq!(of_shared(&signed(&format!("{header}.{}", "A".repeat(LONGEST)))), Err(Fault::TooLong));
+    assert_eq!(verify_shared(&"a".repeat(LONGEST + 1)), Err(Fault::TooLong));
+    assert_eq!(verify_shared(&signed(&format!("{header}.{}", "A".repeat(LONGEST)))), Err(Fault::TooLong));
 }
 
 #[test]
-fn a_changed_or_truncated_token_does_not_hold() {
+fn a_changed_or_truncated_token_is_refused() {
     let good = token(&hs256(), &claims());
     let (signed, tag) = good.rsplit_once('.').expect("a tag");
     let other = part(&with("sub", json!("8")));
@@ -300,14 +300,14 @@ fn a_changed_or_truncated_token_does_not_hold() {
         format!("{signed}.{}", encode(&[0; 32])),
         format!("{signed}.{}", encode(&HS512Key::from_bytes(SECRET).authentication_tag(signed.as_bytes()))),
     ] {
-        assert_eq!(of_shared(&text), Err(Fault::Signature), "{text}");
+        assert_eq!(verify_shared(&text), Err(Fault::Signature), "{text}");
     }
-    assert_eq!(of_shared(&format!("{signed}.")), Err(Fault::Signature));
+    assert_eq!(verify_shared(&format!("{signed}.")), Err(Fault::Signature));
 }
 
 /// RFC 7515 A.1.
 #[test]
-fn the_rfcs_own_example_holds() {
+fn the_example_of_the_rfc_verifies() {
     let key = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
     let signed = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
     let tag = decode("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk").expect("base64url");
@@ -326,13 +326,13 @@ fn every_bit_of_a_tag_counts() {
     for bit in 0..256 {
         let mut bytes = bytes.clone();
         bytes[bit / 8] ^= 1 << (bit % 8);
-        assert_eq!(of_shared(&format!("{signed}.{}", encode(&bytes))), Err(Fault::Signature), "{bit}");
+        assert_eq!(verify_shared(&format!("{signed}.{}", encode(&bytes))), Err(Fault::Signature), "{bit}");
     }
 }
 
-/// RFC 8725 3.10: the key is chosen among the issuer's, by its `kid` as a name and nothing else.
+/// RFC 8725 3.10: the `kid` is compared as a string with those of the issuer's keys, and used for nothing else.
 #[test]
-fn a_kid_is_a_name_and_nothing_else() {
+fn a_kid_is_compared_as_a_string_only() {
     let oct = |kid: Option<&str>, secret: &[u8]| {
         let mut key = json!({"kty": "oct", "k": encode(secret)});
         if let Some(kid) = kid {
@@ -346,7 +346,7 @@ fn a_kid_is_a_name_and_nothing_else() {
     };
     let other: Vec<u8> = SECRET.iter().rev().copied().collect();
     let ask = |keys: &Keys, kid: serde_json::Value| {
-        verdict(&issuer, keys, &token(&json!({"alg": "HS256", "kid": kid}), &claims())).map(|_| ())
+        verify(&issuer, keys, &token(&json!({"alg": "HS256", "kid": kid}), &claims())).map(|_| ())
     };
     let two = keys(vec![oct(Some("old"), &other), oct(Some("new"), SECRET)]);
     assert_eq!(ask(&two, json!("new")), Ok(()));
@@ -355,20 +355,20 @@ fn a_kid_is_a_name_and_nothing_else() {
         assert_eq!(ask(&two, json!(kid)), Err(Fault::Key), "{kid:?}");
     }
     assert_eq!(
-        verdict(&issuer, &two, &token(&hs256(), &claims())).map(|_| ()),
+        verify(&issuer, &two, &token(&hs256(), &claims())).map(|_| ()),
         Ok(()),
         "without a kid all that fit are tried"
     );
-    let nameless = keys(vec![oct(None, SECRET)]);
-    assert_eq!(ask(&nameless, json!("whatever")), Ok(()), "a key without a name goes by any");
-    // Key injection: what the token brings along is not looked at.
+    let without_kid = keys(vec![oct(None, SECRET)]);
+    assert_eq!(ask(&without_kid, json!("whatever")), Ok(()), "a key without a name goes by any");
+    // Key injection: keys in the token's header are ignored.
     let own = json!({"kty": "oct", "k": encode(&other)});
     let text = token(&json!({"alg": "HS256", "jwk": own, "jku": "https://evil.example"}), &claims());
-    assert_eq!(verdict(&issuer, &keys(vec![oct(None, &other)]), &text).map(|_| ()), Err(Fault::Signature));
+    assert_eq!(verify(&issuer, &keys(vec![oct(None, &other)]), &text).map(|_| ()), Err(Fault::Signature));
 }
 
 #[test]
-fn a_route_that_takes_tokens_takes_those_of_every_issuer_with_an_audience() {
+fn a_route_with_tokens_accepts_every_issuer_with_an_audience() {
     assert!(
         config("algorithms = [\"RS256\"]")
             .routes
@@ -379,15 +379,15 @@ fn a_route_that_takes_tokens_takes_those_of_every_issuer_with_an_audience() {
 
 proptest! {
     #[test]
-    fn no_text_can_panic_or_be_believed(text in "\\PC{0,60}|[A-Za-z0-9_.=-]{0,80}|(e30|eyJ[A-Za-z0-9_-]{0,20}|\\.){0,8}") {
-        prop_assert!(of_shared(&text).is_err());
+    fn no_text_panics_or_is_accepted(text in "\\PC{0,60}|[A-Za-z0-9_.=-]{0,80}|(e30|eyJ[A-Za-z0-9_-]{0,20}|\\.){0,8}") {
+        prop_assert!(verify_shared(&text).is_err());
     }
 
     #[test]
-    fn no_change_of_a_token_is_believed(place in 0usize..200, by in "[A-Za-z0-9_.-]") {
+    fn a_token_with_a_changed_byte_is_refused(place in 0usize..200, by in "[A-Za-z0-9_.-]") {
         let good = token(&serde_json::from_str(HS256).expect("JSON"), &claims());
         let place = place % good.len();
         let changed = format!("{}{by}{}", &good[..place], &good[place + 1..]);
-        prop_assert!(changed == good || of_shared(&changed).is_err(), "{}", changed);
+        prop_assert!(changed == good || verify_shared(&changed).is_err(), "{}", changed);
     }
 }

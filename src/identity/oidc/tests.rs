@@ -20,7 +20,7 @@ fn provider() -> Provider {
 }
 
 #[test]
-fn a_discovery_document_is_the_issuers_own_and_its_urls_are_safe() {
+fn a_discovery_document_must_be_of_the_issuer_and_have_https_urls() {
     let good = json!({"issuer": "https://i", "authorization_endpoint": "https://i/a", "token_endpoint": "https://i/t", "jwks_uri": "https://i/k"});
     assert!(Provider::read(&good.to_string(), "https://i").is_ok());
     assert!(Provider::read(&good.to_string(), "https://i/").is_err());
@@ -36,7 +36,7 @@ fn a_discovery_document_is_the_issuers_own_and_its_urls_are_safe() {
 }
 
 #[test]
-fn a_visitor_leaves_with_everything_that_coming_back_is_checked_by() {
+fn the_authorization_url_has_state_nonce_and_code_challenge() {
     let pending = Pending::new(&[7; 96], "id", "/x?y=1", Some(600), 1_000);
     let location = pending.location(&provider(), &client(None), "https://us/in/callback", Some("de"));
     let challenge = encode(&hmac_sha256::Hash::hash(pending.verifier.as_bytes()));
@@ -51,41 +51,41 @@ fn a_visitor_leaves_with_everything_that_coming_back_is_checked_by() {
 }
 
 #[test]
-fn only_the_same_browser_comes_back_and_only_in_time() {
+fn a_callback_needs_the_same_browser_issuer_and_state_in_time() {
     let random: [u8; 96] = std::array::from_fn(|place| place as u8);
     let pending = Pending::new(&random, "id", "/", None, 1_000);
-    let sealed = pending.sealed(24);
-    assert_eq!(Pending::back(Some(&sealed), "id", &pending.state, 600_999), Some(pending.clone()));
-    assert_eq!(Pending::back(Some(&sealed), "id", &pending.state, 601_000), None);
-    assert_eq!(Pending::back(Some(&sealed), "id", &pending.nonce, 1_000), None);
-    assert_eq!(Pending::back(Some(&sealed), "id", "", 1_000), None);
+    let value = pending.cookie_value(24);
+    assert_eq!(Pending::back(Some(&value), "id", &pending.state, 600_999), Some(pending.clone()));
+    assert_eq!(Pending::back(Some(&value), "id", &pending.state, 601_000), None);
+    assert_eq!(Pending::back(Some(&value), "id", &pending.nonce, 1_000), None);
+    assert_eq!(Pending::back(Some(&value), "id", "", 1_000), None);
     assert_eq!(Pending::back(None, "id", &pending.state, 1_000), None);
-    assert_eq!(Pending::back(Some(&sealed), "another", &pending.state, 1_000), None);
+    assert_eq!(Pending::back(Some(&value), "another", &pending.state, 1_000), None);
     let evil = Pending { back: "//evil.example".into(), ..pending.clone() };
-    assert_eq!(Pending::back(Some(&evil.sealed(24)), "id", &pending.state, 1_000), None);
+    assert_eq!(Pending::back(Some(&evil.cookie_value(24)), "id", &pending.state, 1_000), None);
     assert!(!format!("{pending:?}").contains(&pending.verifier));
     assert_eq!(Pending::back(Some("AAAA"), "id", &pending.state, 1_000), None);
 }
 
 #[test]
-fn a_long_way_back_is_given_up_before_the_browser_drops_the_cookie() {
+fn a_return_path_too_long_for_the_cookie_is_dropped() {
     let name = Pending::cookie_name("__Host-usher", &"x".repeat(43)).len();
     for (length, kept) in [(2_700, true), (2_900, false), (60_000, false)] {
         let back = format!("/{}", "a".repeat(length));
         let pending = Pending::new(&[7; 96], "id", &back, None, 1_000);
-        let sealed = pending.sealed(name);
-        assert!(name + sealed.len() <= 4_096, "{length}: {}", sealed.len());
-        let came = Pending::back(Some(&sealed), "id", &pending.state, 1_000).expect("the sign-in goes on");
-        assert_eq!(came.back == back, kept, "{length}");
+        let value = pending.cookie_value(name);
+        assert!(name + value.len() <= 4_096, "{length}: {}", value.len());
+        let resumed = Pending::back(Some(&value), "id", &pending.state, 1_000).expect("the sign-in goes on");
+        assert_eq!(resumed.back == back, kept, "{length}");
     }
 }
 
 #[test]
-fn of_abandoned_sign_ins_the_oldest_go() {
+fn the_oldest_abandoned_sign_ins_are_removed() {
     let began = |second: u64, back: &str| {
         let random: [u8; 96] = std::array::from_fn(|place| (place as u8).wrapping_mul(second as u8 + 1));
         let pending = Pending::new(&random, "id", back, None, second * 1_000);
-        format!("{}={}", Pending::cookie_name("usher", &pending.state), pending.sealed(20))
+        format!("{}={}", Pending::cookie_name("usher", &pending.state), pending.cookie_value(20))
     };
     let name = |cookie: &str| cookie.split('=').next().expect("a name").to_owned();
     let all: Vec<String> = [3, 1, 4, 2, 5].map(|second| began(second, "/")).to_vec();
@@ -102,7 +102,7 @@ fn of_abandoned_sign_ins_the_oldest_go() {
 }
 
 #[test]
-fn a_code_is_redeemed_with_the_clients_own_proof() {
+fn a_code_is_redeemed_with_the_client_credentials() {
     let pending = Pending::new(&[7; 96], "id", "/", None, 0);
     let (form, authorization) = pending.redeem(&provider(), &client(Some("p w")), "c/1", "https://us/cb");
     assert!(form.contains("code=c%2F1") && !form.contains("client_id"), "{form}");
@@ -115,7 +115,7 @@ fn a_code_is_redeemed_with_the_clients_own_proof() {
 }
 
 #[test]
-fn an_id_token_answers_the_very_question() {
+fn an_id_token_must_belong_to_the_sign_in() {
     let pending = Pending::new(&[7; 96], "id", "/", Some(60), 0);
     let nonce = pending.nonce.clone();
     let check = |claims: serde_json::Value| {
@@ -123,7 +123,7 @@ fn an_id_token_answers_the_very_question() {
         claims.entry("iat").or_insert(json!(980));
         claims.retain(|_, value| !value.is_null());
         let claims = Claims::of(claims);
-        pending.answered(&claims, &client(None), 1_000_000).is_ok()
+        pending.check_id_token(&claims, &client(None), 1_000_000).is_ok()
     };
     for (claims, good) in [
         (json!({"nonce": nonce, "aud": "us:er", "auth_time": 990}), true),

@@ -1,4 +1,4 @@
-//! What an origin or the operator asks to be done with a session.
+//! What does an origin or the operator instruct Usher to do with a session?
 
 use super::Record;
 use crate::config::{self, Millis};
@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 pub enum Instruction {
     /// Sign this user in, with a new token.
     Start(Draft),
-    /// Make something different of this session: other rights under a new token.
+    /// Change this session; other rights get a new token.
     Change(Change),
-    /// Somebody tried to sign in as this user, and failed.
+    /// A sign-in as this user failed.
     Failed(String),
     /// End this session.
     End,
@@ -21,34 +21,34 @@ pub enum Instruction {
     EndAll,
 }
 
-/// A session to be.
+/// A session that is to be started.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Draft {
-    /// Who; 1 to 256 bytes.
+    /// The user's id; 1 to 256 bytes.
     pub user: String,
-    /// What they are; at most 64, each of visible ASCII without commas.
+    /// The user's roles; at most 64, each of 1 to 64 visible ASCII characters without commas.
     #[serde(default)]
     pub roles: Vec<String>,
-    /// What they may do; like roles.
+    /// The user's scopes; like roles.
     #[serde(default)]
     pub scopes: Vec<String>,
-    /// The language they chose.
+    /// The locale that the user chose.
     #[serde(default)]
     pub locale: Option<String>,
-    /// Whether it lives as long as `remember` of `[session]` says.
+    /// Whether it lives as long as `remember` of `[session]` configures.
     #[serde(default)]
     pub remember: bool,
-    /// When they proved who they are (milliseconds since 1970), where that is known.
+    /// When the user authenticated (milliseconds since 1970), if that is known.
     #[serde(skip)]
     pub authenticated: Option<Millis>,
-    /// Whatever the origin wants to keep; at most 16 KiB as JSON.
+    /// Data that the origin stores in the session; at most 16 KiB as JSON.
     #[serde(default)]
     pub data: serde_json::Value,
 }
 
-/// What becomes different of a session; the rest stays. Where rights do, its token is a new one, so that
-/// who knew the old one has none of them.
+/// A change of a session; missing fields stay as they are. A change of rights makes a new token, so that the old token
+/// does not give the new rights.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Change {
@@ -60,42 +60,41 @@ pub struct Change {
     pub locale: Option<String>,
     /// Other data.
     pub data: Option<serde_json::Value>,
-    /// Whether they have just proven again who they are.
+    /// Whether the user has just authenticated again.
     pub authenticated: bool,
 }
 
 impl Change {
-    /// Whether what they may do becomes different, and so the token; a change that says nothing is for a
-    /// new token's sake.
+    /// Whether it changes rights, and so the token; an empty change makes a new token only.
     #[must_use]
-    pub fn is_of_rights(&self) -> bool {
+    pub fn changes_rights(&self) -> bool {
         let other = self.locale.is_some() || self.data.is_some();
         self.roles.is_some() || self.scopes.is_some() || self.authenticated || !other
     }
 
-    /// Whether it takes a role or scope away that `old` has.
+    /// Whether it removes a role or scope that `old` has.
     #[must_use]
-    pub fn takes_away(&self, old: &Record) -> bool {
-        let lost = |said: &Option<Vec<String>>, had: &[String]| {
-            said.as_ref().is_some_and(|said| had.iter().any(|word| !said.contains(word)))
+    pub fn removes_rights(&self, old: &Record) -> bool {
+        let removes = |new: &Option<Vec<String>>, old: &[String]| {
+            new.as_ref().is_some_and(|new| old.iter().any(|value| !new.contains(value)))
         };
-        lost(&self.roles, &old.roles) || lost(&self.scopes, &old.scopes)
+        removes(&self.roles, &old.roles) || removes(&self.scopes, &old.scopes)
     }
 
-    /// The record of a session that goes on from the ledger's moment `created`; its expiry is left to
-    /// [`Record::used`]. The change was made to `old`; by now the session may be `latest`, and what that has lost does
-    /// not come back.
+    /// The record of the session's successor, made at the ledger's moment `created`; [`Record::used`] sets its expiry.
+    /// The change was made to `old`, but the session may have become `latest` since: rights that were removed meanwhile
+    /// are not restored.
     #[must_use]
-    pub fn made(self, old: &Record, latest: &Record, created: Moment, now: Millis) -> Record {
-        let left = |said: Option<Vec<String>>, old: &[String], latest: &[String]| match said {
-            Some(said) => said.into_iter().filter(|word| latest.contains(word) || !old.contains(word)).collect(),
+    pub fn successor(self, old: &Record, latest: &Record, created: Moment, now: Millis) -> Record {
+        let merged = |new: Option<Vec<String>>, old: &[String], latest: &[String]| match new {
+            Some(new) => new.into_iter().filter(|value| latest.contains(value) || !old.contains(value)).collect(),
             None => latest.to_vec(),
         };
         let Self { roles, scopes, locale, data, authenticated } = self;
         Record {
             user: latest.user.clone(),
-            roles: left(roles, &old.roles, &latest.roles),
-            scopes: left(scopes, &old.scopes, &latest.scopes),
+            roles: merged(roles, &old.roles, &latest.roles),
+            scopes: merged(scopes, &old.scopes, &latest.scopes),
             locale: locale.or_else(|| latest.locale.clone()),
             created,
             started: Some(latest.started.unwrap_or(latest.created)),
@@ -106,9 +105,9 @@ impl Change {
         }
     }
 
-    /// The same session with other data, or in another language, used at `now`.
+    /// The same session with the new data or locale, under the same token, used at `now`.
     #[must_use]
-    pub fn noted(self, latest: &Record, now: Millis, bounds: &config::Session) -> Record {
+    pub fn updated(self, latest: &Record, now: Millis, bounds: &config::Session) -> Record {
         let locale = self.locale.or_else(|| latest.locale.clone());
         let data = self.data.unwrap_or_else(|| latest.data.clone());
         Record { locale, data, ..latest.clone() }.used(now, bounds)
@@ -116,7 +115,7 @@ impl Change {
 }
 
 impl Instruction {
-    /// Reads the field's value; `end` and `end_all` may stand without quotes.
+    /// Reads the field's value; `end` and `end_all` are accepted without quotes too.
     ///
     /// # Errors
     /// A sentence for the log.
@@ -146,13 +145,13 @@ impl Instruction {
 }
 
 impl Draft {
-    /// The same of somebody who has just proven who they are.
+    /// The same draft, of a user who authenticated at `now`.
     #[must_use]
-    pub fn proven(self, now: Millis) -> Self {
+    pub fn authenticated(self, now: Millis) -> Self {
         Self { authenticated: Some(now), ..self }
     }
 
-    /// Whether it can be told to an origin and kept in the store.
+    /// Whether it can be sent to an origin and kept in the store.
     ///
     /// # Errors
     /// The field and what is wrong with it.
@@ -160,8 +159,8 @@ impl Draft {
         if self.user.trim().is_empty() || self.user.len() > 256 || self.user.chars().any(char::is_control) {
             return Err(("user", "1 to 256 bytes without control characters, not all of them spaces, are allowed"));
         }
-        for (field, words) in [("roles", &self.roles), ("scopes", &self.scopes)] {
-            if words.len() > 64 || !words.iter().all(|word| is_word(word)) {
+        for (field, values) in [("roles", &self.roles), ("scopes", &self.scopes)] {
+            if values.len() > 64 || !values.iter().all(|value| is_list_value(value)) {
                 return Err((field, "at most 64 are allowed, each 1 to 64 visible ASCII characters without ','"));
             }
         }
@@ -175,7 +174,7 @@ impl Draft {
         Ok(())
     }
 
-    /// The record of a session that starts now; `created` is the ledger's moment.
+    /// The record of a session that starts at `now`; `created` is the ledger's moment.
     #[must_use]
     pub fn record(self, created: Moment, now: Millis, bounds: &config::Session) -> Record {
         let Self { user, roles, scopes, locale, remember, authenticated, data } = self;
@@ -185,8 +184,9 @@ impl Draft {
     }
 }
 
-/// Whether a role or scope can be told to an origin among others.
+/// Whether a role or scope can be sent to an origin in a comma-separated list: 1 to 64 visible ASCII characters without
+/// commas.
 #[must_use]
-pub fn is_word(word: &str) -> bool {
-    (1..=64).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_graphic() && b != b',')
+pub fn is_list_value(value: &str) -> bool {
+    (1..=64).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_graphic() && b != b',')
 }

@@ -1,32 +1,32 @@
-//! Where is a user signed in? A line for each session, beside the sessions themselves, that says on
-//! which device and in which country.
+//! Where is a user signed in? The store has a list entry for each session, beside the session's record, with the
+//! device and the country.
 
 use super::{Record, digest};
 use crate::config::Millis;
 use crate::http::visitor::Visitor;
 use serde::{Deserialize, Serialize};
 
-/// Characters of a device's name that are kept.
+/// Maximum characters of a device's name; the rest is cut off.
 const DEVICE: usize = 160;
 
-/// The line of one session.
+/// The list entry of one session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {
-    /// Whose.
+    /// The session's user.
     pub user: String,
-    /// What the browser calls itself.
+    /// The browser's `User-Agent`, or the name of the device.
     pub device: String,
     /// ISO 3166-1 code.
     pub country: String,
-    /// The ledger's moment when the session was made.
+    /// The ledger's moment when the session was made (milliseconds since 1970).
     pub created: Millis,
-    /// When it was used, more or less (milliseconds since 1970).
+    /// When it was used last, as of the last renewal (milliseconds since 1970).
     pub seen: Millis,
-    /// When it is over unless used again (milliseconds since 1970).
+    /// When it expires unless used again (milliseconds since 1970).
     pub expires: Millis,
 }
 
-/// A line and the name it is stored under.
+/// A list entry and the key it is stored under.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListEntry {
     /// See [`ListEntry::name`].
@@ -36,7 +36,7 @@ pub struct ListEntry {
 }
 
 impl ListEntry {
-    /// The line of a session that a visitor uses at `now`.
+    /// The list entry of a session that a visitor uses at `now`.
     #[must_use]
     pub fn new(record: &Record, key: &str, visitor: &Visitor<'_>, agent: Option<&str>, now: Millis) -> Self {
         let device = Device {
@@ -55,19 +55,19 @@ impl ListEntry {
         Self { name: Self::name(&record.user, key), text: serde_json::to_string(&device).unwrap_or_default() }
     }
 
-    /// What the line of this user's session is stored under.
+    /// The key that the list entry of this user's session is stored under.
     #[must_use]
     pub fn name(user: &str, key: &str) -> String {
         format!("{}{key}", Self::prefix(Some(user)))
     }
 
-    /// What the names of a user's lines begin with, or everybody's.
+    /// The prefix of the keys of a user's list entries; without a user, of all list entries.
     #[must_use]
     pub fn prefix(user: Option<&str>) -> String {
         user.map_or_else(|| "of:".into(), |user| format!("of:{}:", digest(user)))
     }
 
-    /// The session's key in a line's name.
+    /// The session's key, from the key of its list entry.
     #[must_use]
     pub fn key(name: &str) -> &str {
         name.rsplit(':').next().unwrap_or_default()

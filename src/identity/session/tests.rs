@@ -25,7 +25,7 @@ fn record(created: Millis, expires: Millis) -> Record {
 }
 
 #[test]
-fn a_session_is_over_at_the_moment_it_expires() {
+fn a_session_is_invalid_from_the_moment_it_expires() {
     let view = View::default();
     let check = |now, expires| record(1_000, expires).check("k", now, &view, &BOUNDS);
     assert_eq!(check(4_999, 5_000), Ok(()));
@@ -52,7 +52,7 @@ fn a_stamp_on_the_session_the_user_or_everyone_ends_it() {
 }
 
 #[test]
-fn a_session_is_renewed_in_steps_of_a_tenth_and_never_past_its_absolute_end() {
+fn a_session_is_renewed_in_steps_of_a_tenth_of_idle_time_and_never_past_its_absolute_end() {
     let fresh = record(0, 1_000_000);
     assert_eq!(fresh.renewed(99_999, &BOUNDS), None);
     assert_eq!(fresh.renewed(100_000, &BOUNDS).map(|r| r.expires), Some(1_100_000));
@@ -63,7 +63,7 @@ fn a_session_is_renewed_in_steps_of_a_tenth_and_never_past_its_absolute_end() {
 }
 
 #[test]
-fn the_tokens_cookie_is_told_apart_from_every_lookalike() {
+fn only_the_exact_cookie_gives_the_token() {
     let good = Token::new(&[7; 32]);
     let t = good.secret();
     for (cookies, found) in [
@@ -79,10 +79,10 @@ fn the_tokens_cookie_is_told_apart_from_every_lookalike() {
         (Some(format!("s=\"{t}\"")), Err(Absence::Malformed)),
         (Some(format!("s={t}x")), Err(Absence::Malformed)),
         (Some(format!("s={t}; s={t}")), Err(Absence::Duplicated)),
-        // Two lines arrive joined by a comma: nobody can tell them from one value.
+        // Two lines arrive joined by a comma, and cannot be distinguished from one value.
         (Some(format!("s={t}, s={t}")), Err(Absence::Malformed)),
         (Some(format!("a=1, s={t}")), Err(Absence::NoCookie)),
-        // What a sibling host put into its own cookie's value neither signs in nor out.
+        // A sibling host's cookie whose value contains the name has no effect.
         (Some(format!("theme=dark,s={t}")), Err(Absence::NoCookie)),
         (Some(format!("a=x,s=1; s={t}")), Ok(())),
     ] {
@@ -91,7 +91,7 @@ fn the_tokens_cookie_is_told_apart_from_every_lookalike() {
 }
 
 #[test]
-fn the_sessions_cookie_never_reaches_the_origin() {
+fn the_session_cookie_is_never_forwarded() {
     for (cookies, left) in [
         ("s=1", None),
         ("a=1; s=2; b=3", Some("a=1; b=3")),
@@ -130,7 +130,7 @@ fn the_cookie_is_bound_to_the_host_on_https() {
 }
 
 #[test]
-fn a_remembered_session_lives_as_long_as_it_is_remembered() {
+fn a_remembered_session_lives_for_the_remember_time() {
     let bounds = config::Session { remember: Some(9_000_000), ..named("s") };
     let remembered = Record { remember: true, ..record(0, 1) };
     let (used, end) = (remembered.clone().used(500, &bounds), |now| remembered.clone().used(now, &bounds).expires);
@@ -142,21 +142,21 @@ fn a_remembered_session_lives_as_long_as_it_is_remembered() {
 }
 
 #[test]
-fn a_changed_session_keeps_what_is_not_said_and_its_end() {
+fn a_changed_session_keeps_missing_fields_and_its_absolute_end() {
     let old = Record { roles: vec!["a".into()], authenticated: Some(7), ..record(1_000, 5_000) };
     let change = Change { scopes: Some(vec!["s".into()]), ..Change::default() };
-    let new = change.made(&old, &old, 2_500_000, 2_500_000).used(2_500_000, &BOUNDS);
+    let new = change.successor(&old, &old, 2_500_000, 2_500_000).used(2_500_000, &BOUNDS);
     assert_eq!((new.user.as_str(), new.roles.len(), new.scopes.len()), ("u", 1, 1));
     assert_eq!((new.created, new.started, new.authenticated), (2_500_000, Some(1_000), Some(7)));
     assert_eq!(new.expires, 3_001_000, "it is not made to last longer than it was to");
     let again = Change { authenticated: true, ..Change::default() }
-        .made(&new, &new, 2_600_000, 2_600_000)
+        .successor(&new, &new, 2_600_000, 2_600_000)
         .used(2_600_000, &BOUNDS);
     assert_eq!((again.started, again.authenticated, again.expires), (Some(1_000), Some(2_600_000), 3_001_000));
 }
 
 #[test]
-fn an_api_key_is_no_session_token_and_no_session_token_an_api_key() {
+fn an_api_key_is_no_session_token_and_a_session_token_no_api_key() {
     let (token, key) = (Token::new(&[7; 32]), api_key::new(&[7; 32]));
     assert!(api_key::parse(key.secret()).is_some() && Token::parse(key.secret()).is_none());
     assert!(api_key::parse(token.secret()).is_none());
@@ -164,7 +164,7 @@ fn an_api_key_is_no_session_token_and_no_session_token_an_api_key() {
 }
 
 #[test]
-fn the_store_knows_a_hash_and_no_token() {
+fn the_store_key_is_a_hash_of_the_token() {
     let token = Token::new(&[7; 32]);
     assert_eq!(token.secret().len(), TOKEN_LENGTH);
     assert_eq!(token.key().len(), TOKEN_LENGTH);
@@ -174,11 +174,11 @@ fn the_store_knows_a_hash_and_no_token() {
 }
 
 #[test]
-fn an_instruction_is_json_or_a_word() {
+fn an_instruction_is_json_or_a_bare_keyword() {
     let start = Instruction::parse(r#"{"start":{"user":"7","roles":["admin"],"locale":"ja","data":{"cart":3}}}"#);
     assert!(matches!(start, Ok(Instruction::Start(draft)) if draft.user == "7" && draft.roles == ["admin"]));
-    for word in ["end", "\"end\"", " end "] {
-        assert_eq!(Instruction::parse(word), Ok(Instruction::End));
+    for keyword in ["end", "\"end\"", " end "] {
+        assert_eq!(Instruction::parse(keyword), Ok(Instruction::End));
     }
     assert_eq!(Instruction::parse("\"end_all\""), Ok(Instruction::EndAll));
     assert_eq!(Instruction::parse(r#"{"failed":"ada"}"#), Ok(Instruction::Failed("ada".into())));
@@ -205,7 +205,7 @@ fn an_instruction_is_json_or_a_word() {
 
 proptest! {
     #[test]
-    fn no_cookie_can_panic_and_none_leaks(cookies in "(s=|__Host-s=|[a-z]{1,3}=|[;, \"=é]|[A-Za-z0-9_-]{43}){0,12}") {
+    fn no_cookie_panics_and_no_token_is_forwarded(cookies in "(s=|__Host-s=|[a-z]{1,3}=|[;, \"=é]|[A-Za-z0-9_-]{43}){0,12}") {
         let _ = token(Some(&cookies), "s");
         if let Some(left) = without_token(&cookies, "s") {
             prop_assert_eq!(token(Some(&left), "s"), Err(Absence::NoCookie));
@@ -214,7 +214,7 @@ proptest! {
     }
 
     #[test]
-    fn no_instruction_can_panic(value in "\\PC{0,60}") {
+    fn parsing_an_instruction_never_panics(value in "\\PC{0,60}") {
         let _ = Instruction::parse(&value);
     }
 }

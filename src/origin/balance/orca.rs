@@ -1,16 +1,15 @@
-//! How much of what it can take does an origin say is taken? ORCA's `endpoint-load-metrics`, as text
-//! (`TEXT cpu_utilization=0.3, ...`) or JSON (`JSON {"cpu_utilization": 0.3, ...}`): the Open Request
-//! Cost Aggregation of Envoy and gRFC A51.
+//! Which load does an origin report? Reads ORCA's field `endpoint-load-metrics` (Open Request Cost Aggregation, Envoy
+//! and gRFC A51), as text (`TEXT cpu_utilization=0.3, ...`) or JSON (`JSON {"cpu_utilization": 0.3, ...}`).
 
 use crate::config::Millis;
 
-/// The field in which it is said.
+/// The response field with the load.
 pub const FIELD: &str = "endpoint-load-metrics";
-/// What is said counts for this long.
+/// A reported load is valid for so many milliseconds.
 const VALID: Millis = 30_000;
 
-/// Thousandths of what an origin can take: what its application says, else its processor (gRFC A58),
-/// or its memory where that is fuller. More than all is possible. `None` when nothing of it is said.
+/// An origin's utilization in thousandths: that of the application, else of the CPU (gRFC A58), or of the memory where
+/// that is higher. It may exceed 1000. `None` without any of these metrics.
 #[must_use]
 pub fn utilization(value: &str) -> Option<u32> {
     let value = value.trim();
@@ -42,7 +41,7 @@ fn thousandths(load: f64) -> Option<u32> {
     (load.is_finite() && load >= 0.0).then(|| (load.min(1_000.0) * 1_000.0).round() as u32)
 }
 
-/// A load that follows what is said, and is forgotten when nothing is.
+/// A smoothed load that expires without new reports.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Load {
     smooth: f64,
@@ -50,15 +49,15 @@ pub struct Load {
 }
 
 impl Load {
-    /// What was known before and what is said now, thousandths: half of each.
+    /// The mean of the load so far, if it is still valid, and of the reported one, in thousandths.
     #[must_use]
-    pub fn merged(before: Option<Self>, said: u32, now: Millis) -> Self {
-        let said = f64::from(said);
+    pub fn merged(before: Option<Self>, reported: u32, now: Millis) -> Self {
+        let reported = f64::from(reported);
         let known = before.filter(|before| now.saturating_sub(before.at) < VALID);
-        Self { smooth: known.map_or(said, |known| (known.smooth + said) / 2.0), at: now }
+        Self { smooth: known.map_or(reported, |known| (known.smooth + reported) / 2.0), at: now }
     }
 
-    /// Thousandths, while it counts.
+    /// The load in thousandths, while it is valid.
     #[must_use]
     pub fn now(self, now: Millis) -> Option<u32> {
         (now.saturating_sub(self.at) < VALID).then_some(self.smooth.round() as u32)
@@ -72,7 +71,7 @@ mod tests {
 
     #[test]
     fn text_and_json_are_read_alike() {
-        for said in [
+        for field in [
             "TEXT cpu_utilization=0.3,mem_utilization=0.2,rps_fractional=10.5,named_metrics.queue=7",
             "TEXT  cpu_utilization:0.3, mem_utilization:0.2",
             "cpu_utilization=0.3",
@@ -82,7 +81,7 @@ mod tests {
             "TEXT application_utilization=0.3,cpu_utilization=0.9",
             "TEXT cpu_utilization=0.1,mem_utilization=0.3",
         ] {
-            assert_eq!(utilization(said), Some(300), "{said}");
+            assert_eq!(utilization(field), Some(300), "{field}");
         }
         assert_eq!(utilization("TEXT cpu_utilization=1.7"), Some(1_700));
         for nothing in [
@@ -100,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_load_follows_what_is_said_and_is_forgotten() {
+    fn a_load_is_smoothed_and_expires() {
         let first = Load::merged(None, 800, 0);
         assert_eq!(first.now(29_999), Some(800));
         assert_eq!(first.now(30_000), None);
@@ -110,8 +109,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_an_origin_says_is_read_or_is_not(said in ".{0,200}") {
-            let _ = utilization(&said);
+        fn any_field_is_read_without_panic(field in ".{0,200}") {
+            let _ = utilization(&field);
         }
     }
 }

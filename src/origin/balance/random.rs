@@ -1,4 +1,4 @@
-//! Random bits from other bits.
+//! How are random bits derived from other bits?
 
 /// Spreads bits (the finaliser of SplitMix64).
 #[must_use]

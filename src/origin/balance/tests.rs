@@ -2,9 +2,9 @@ use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-/// Origins as a test says they are.
+/// Origins with fixed values.
 #[derive(Debug, Clone)]
-struct OriginReport(Vec<One>);
+struct Origins(Vec<One>);
 
 #[derive(Debug, Clone)]
 struct One {
@@ -17,7 +17,7 @@ struct One {
     load: Option<u32>,
 }
 
-fn named(names: &[(&str, u32)]) -> OriginReport {
+fn named(names: &[(&str, u32)]) -> Origins {
     let one = |(name, weight): &(&str, u32)| One {
         name: (*name).to_owned(),
         weight: *weight,
@@ -27,15 +27,15 @@ fn named(names: &[(&str, u32)]) -> OriginReport {
         latency: None,
         load: None,
     };
-    OriginReport(names.iter().map(one).collect())
+    Origins(names.iter().map(one).collect())
 }
 
-fn equal(count: usize) -> OriginReport {
+fn equal(count: usize) -> Origins {
     let names: Vec<String> = (0..count).map(|number| format!("origin-{number}")).collect();
     named(&names.iter().map(|name| (name.as_str(), 1)).collect::<Vec<_>>())
 }
 
-impl View for OriginReport {
+impl View for Origins {
     fn len(&self) -> usize {
         self.0.len()
     }
@@ -76,8 +76,8 @@ const ALL: [Balance; 8] = [
     Balance::RandomTwo,
 ];
 
-/// How often each is picked in so many turns, each with dice and a key of its own.
-fn counted(algorithm: Balance, view: &OriginReport, turns: usize) -> Vec<usize> {
+/// How often each is picked in so many turns, each with its own random bits and key.
+fn counted(algorithm: Balance, view: &Origins, turns: usize) -> Vec<usize> {
     let mut counts = vec![0; view.len()];
     let mut state = Turns::default();
     for turn in 0..turns as u64 {
@@ -87,8 +87,8 @@ fn counted(algorithm: Balance, view: &OriginReport, turns: usize) -> Vec<usize> 
     counts
 }
 
-/// Within 3.3 standard deviations of a binomial: one test in a thousand would fail by chance, and
-/// the dice here are always the same.
+/// Within 3.3 standard deviations of a binomial: one test in a thousand would fail by chance, but the random numbers
+/// here are always the same.
 fn near(count: usize, turns: usize, share: f64) {
     let (expected, turns) = (turns as f64 * share, turns as f64);
     let sigma = (turns * share * (1.0 - share)).sqrt();
@@ -125,13 +125,13 @@ fn round_robin_goes_round() {
 }
 
 #[test]
-fn the_turn_of_one_that_is_out_goes_to_all_others_alike() {
+fn the_turn_of_an_origin_that_is_out_goes_to_all_others_equally() {
     let mut view = equal(5);
     view.0[2].share = 0;
     let counts = counted(Balance::RoundRobin, &view, 10_000);
     assert_eq!(counts[2], 0);
     for place in [0, 1, 3, 4] {
-        // 2,000 of its own, and a quarter of the other's 2,000.
+        // 2,000 of its own, and a quarter of the 2,000 of the one that is out.
         assert!((2_350..2_650).contains(&counts[place]), "{counts:?}");
     }
 }
@@ -169,7 +169,7 @@ fn removing_one_of_five_moves_only_its_keys() {
 }
 
 #[test]
-fn a_sixth_takes_a_sixth_from_all() {
+fn a_sixth_origin_takes_a_sixth_of_the_keys_from_all() {
     let (before, after) = (equal(5), equal(6));
     let mut taken = [0; 5];
     for key in (0..12_000).map(mix) {
@@ -183,7 +183,7 @@ fn a_sixth_takes_a_sixth_from_all() {
 }
 
 #[test]
-fn least_connections_asks_whoever_has_fewest_for_its_weight() {
+fn least_connections_picks_the_origin_with_fewest_requests_for_its_weight() {
     let mut view = named(&[("a", 1), ("b", 1), ("c", 4)]);
     for (flights, picked) in [([3, 1, 9], 1), ([3, 2, 7], 2), ([0, 1, 3], 0), ([9, 10, 38], 0), ([9, 9, 35], 2)] {
         for (one, count) in view.0.iter_mut().zip(flights) {
@@ -191,7 +191,7 @@ fn least_connections_asks_whoever_has_fewest_for_its_weight() {
         }
         assert_eq!(pick(Balance::LeastConnections, &view, &mut Turns::default(), None, 7), Some(picked), "{flights:?}");
     }
-    // Among equals each by its weight, which is how it is when isolates have few requests each.
+    // Among equals each by its weight: the usual case, as an isolate has few requests.
     view.0.iter_mut().for_each(|one| one.in_flight = 0);
     let counts = counted(Balance::LeastConnections, &view, 12_000);
     for (count, share) in counts.into_iter().zip([1.0 / 6.0, 1.0 / 6.0, 4.0 / 6.0]) {
@@ -200,13 +200,13 @@ fn least_connections_asks_whoever_has_fewest_for_its_weight() {
 }
 
 #[test]
-fn least_response_time_asks_the_swift_more_often_and_of_two_the_less_busy() {
+fn least_response_time_prefers_quick_origins_and_of_two_the_less_busy() {
     let mut view = equal(3);
     for (one, latency) in view.0.iter_mut().zip([Some(9.0), Some(39.0), None]) {
         one.latency = latency;
     }
     let counts = counted(Balance::LeastResponseTime, &view, 18_000);
-    // By 1 / 10, 1 / 40, and who has not answered yet as the quickest.
+    // By 1 / 10, 1 / 40, and the one without a latency as the quickest.
     for (count, share) in counts.into_iter().zip([4.0 / 9.0, 1.0 / 9.0, 4.0 / 9.0]) {
         near(count, 18_000, share);
     }
@@ -216,7 +216,7 @@ fn least_response_time_asks_the_swift_more_often_and_of_two_the_less_busy() {
 }
 
 #[test]
-fn what_all_isolates_see_shifts_the_odds() {
+fn the_bias_shifts_the_shares() {
     for algorithm in [Balance::RandomTwo, Balance::LeastConnections, Balance::LeastResponseTime] {
         let mut view = equal(3);
         view.0[2].bias = 0.5;
@@ -228,7 +228,7 @@ fn what_all_isolates_see_shifts_the_odds() {
 }
 
 #[test]
-fn resource_based_goes_where_there_is_room() {
+fn resource_based_picks_by_unused_capacity() {
     let mut view = equal(3);
     for (one, load) in view.0.iter_mut().zip([Some(900), Some(600), None]) {
         one.load = load;
@@ -252,7 +252,7 @@ fn of_two_the_less_busy_is_picked() {
 }
 
 #[test]
-fn whoever_comes_back_gets_a_part_of_its_share() {
+fn an_origin_in_slow_start_gets_a_part_of_its_share() {
     for algorithm in
         [Balance::RoundRobin, Balance::RandomTwo, Balance::WeightedRoundRobin, Balance::Hash, Balance::ResourceBased]
     {
@@ -265,7 +265,7 @@ fn whoever_comes_back_gets_a_part_of_its_share() {
 }
 
 #[test]
-fn whoever_comes_back_is_not_run_to_for_having_nothing_to_do() {
+fn an_origin_in_slow_start_is_not_preferred_for_being_idle() {
     let mut view = equal(4);
     view.0.iter_mut().for_each(|one| one.in_flight = 2);
     (view.0[1].share, view.0[1].in_flight) = (WHOLE / 10, 0);
@@ -286,21 +286,21 @@ fn without_a_key_hashing_picks_at_random() {
 }
 
 prop_compose! {
-    fn origins()(ones in prop::collection::vec((0..6_u32, prop::sample::select(vec![0, 0, 100, WHOLE]), 0..50_u32, prop::option::of(0.0..1e6), prop::option::of(0..3_000_u32)), 0..12)) -> OriginReport {
-        OriginReport(ones.into_iter().enumerate().map(|(number, (weight, share, in_flight, latency, load))| One {
+    fn origins()(ones in prop::collection::vec((0..6_u32, prop::sample::select(vec![0, 0, 100, WHOLE]), 0..50_u32, prop::option::of(0.0..1e6), prop::option::of(0..3_000_u32)), 0..12)) -> Origins {
+        Origins(ones.into_iter().enumerate().map(|(number, (weight, share, in_flight, latency, load))| One {
             name: number.to_string(), weight, share, bias: 1.0, in_flight, latency, load,
         }).collect())
     }
 }
 
 proptest! {
-    /// Whatever the pool is like: somebody is picked exactly when somebody may be, and nobody who may not.
+    /// In any pool: an origin is picked exactly when one has a share, and never one without.
     #[test]
-    fn only_who_may_be_picked_is(view in origins(), dice: u64, key: Option<u64>, turns in 1..20_usize) {
+    fn only_origins_with_a_share_are_picked(view in origins(), random: u64, key: Option<u64>, turns in 1..20_usize) {
         for algorithm in ALL {
             let mut state = Turns::default();
             for turn in 0..turns {
-                let picked = pick(algorithm, &view, &mut state, key, mix(dice ^ turn as u64));
+                let picked = pick(algorithm, &view, &mut state, key, mix(random ^ turn as u64));
                 match picked {
                     Some(place) => prop_assert!(view.share(place) > 0, "{:?} picked {}", algorithm, place),
                     None => prop_assert!(view.0.iter().all(|one| one.share == 0), "{:?} picked none", algorithm),
@@ -309,31 +309,31 @@ proptest! {
         }
     }
 
-    /// Who has no weight is picked only when nobody else may be.
+    /// An origin without a weight is picked only when no other has a share.
     #[test]
-    fn no_weight_is_no_traffic(view in origins(), dice: u64, key: Option<u64>) {
+    fn no_weight_is_no_traffic(view in origins(), random: u64, key: Option<u64>) {
         let weighed = view.0.iter().any(|one| one.share > 0 && one.weight > 0);
         for algorithm in ALL {
-            if let Some(place) = pick(algorithm, &view, &mut Turns::default(), key, dice) {
+            if let Some(place) = pick(algorithm, &view, &mut Turns::default(), key, random) {
                 prop_assert!(!weighed || view.weight(place) > 0, "{:?} picked {}", algorithm, place);
             }
         }
     }
 
-    /// However weights are spread, over a whole round each gets exactly its own.
+    /// With any weights, over a whole round each origin is picked exactly as often as its weight.
     #[test]
-    fn a_round_of_weights_is_exact(weights in prop::collection::vec(1..9_u32, 1..8), dice: u64) {
+    fn a_round_of_weights_is_exact(weights in prop::collection::vec(1..9_u32, 1..8), random: u64) {
         let names: Vec<String> = (0..weights.len()).map(|number| number.to_string()).collect();
         let view = named(&names.iter().map(String::as_str).zip(weights.iter().copied()).collect::<Vec<_>>());
         let mut counts = vec![0; weights.len()];
         let mut state = Turns::default();
         for _ in 0..weights.iter().sum() {
-            counts[pick(Balance::WeightedRoundRobin, &view, &mut state, None, dice).unwrap()] += 1;
+            counts[pick(Balance::WeightedRoundRobin, &view, &mut state, None, random).unwrap()] += 1;
         }
         prop_assert_eq!(counts, weights);
     }
 
-    /// Who leaves hands over its own keys and no others, whatever the weights.
+    /// With any weights, removing an origin moves only its own keys.
     #[test]
     fn leaving_moves_only_its_own_keys(weights in prop::collection::vec(1..9_u32, 2..8), gone: prop::sample::Index, key: u64) {
         let names: Vec<String> = (0..weights.len()).map(|number| number.to_string()).collect();

@@ -1,41 +1,41 @@
-//! What must an algorithm know of the origins of a pool?
+//! Which data about a pool's origins does a balance algorithm need?
 
 /// A whole share, in thousandths.
 pub const WHOLE: u32 = 1_000;
 
-/// The origins of a pool as they are now; places go from 0 to `len`.
+/// The present state of a pool's origins; places go from 0 to below `len`.
 pub trait View {
-    /// How many there are.
+    /// The number of origins.
     fn len(&self) -> usize;
 
-    /// Whether there are none.
+    /// Whether the pool has no origins.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What share it may get of what is due to it, in thousandths: 0 when it is not to be picked,
-    /// [`WHOLE`] when all is well, between them while it is coming back.
+    /// The share of its usual traffic that it may get, in thousandths: 0 when it must not be picked, [`WHOLE`] when it
+    /// is healthy, between them during slow start.
     fn share(&self, place: usize) -> u32;
 
-    /// Its weight beside the others'.
+    /// Its weight relative to the others.
     fn weight(&self, place: usize) -> u32;
 
-    /// How much more or less than its weight it gets, for what all isolates together see of it: slowly
-    /// learned, for what others see is old when it is heard.
+    /// The factor on its weight that follows from the load all isolates see. It changes slowly, because reports of
+    /// other isolates are old when they are received.
     fn bias(&self, place: usize) -> f64;
 
-    /// The greatest product of weight and bias.
+    /// The highest product of weight and bias in the pool.
     fn heaviest(&self) -> f64;
 
-    /// Requests of this isolate that it is at.
+    /// This isolate's requests in flight to it.
     fn in_flight(&self, place: usize) -> u32;
 
-    /// How long it takes to begin an answer, in milliseconds (peak EWMA).
+    /// The time until its response begins, in milliseconds (peak EWMA).
     fn latency(&self, place: usize) -> Option<f64>;
 
-    /// How much of what it can take is taken, in thousandths.
+    /// Its load in thousandths.
     fn load(&self, place: usize) -> Option<u32>;
 
-    /// What stands for its name when hashing.
+    /// The hash of its name.
     fn seed(&self, place: usize) -> u64;
 }

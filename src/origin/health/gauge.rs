@@ -1,16 +1,17 @@
-//! How busy is an origin, and how slow?
+//! How many requests does an origin have in flight, and what is its latency?
 
 use crate::config::Millis;
 
-/// Weight of what is new falls by e in so many milliseconds (peak EWMA, as in Finagle).
+/// The weight of an old value falls by the factor e in so many milliseconds (peak EWMA, as in Finagle).
 const DECAY: f64 = 10_000.0;
-/// Requests on their way, each with the moment when it is over at the latest: one whose end is never
-/// told (its visitor left) does not count for ever.
+
+/// The deadlines of requests in flight (milliseconds since 1970): a request whose end is never reported (its visitor
+/// left) does not count for ever.
 #[derive(Debug, Default)]
 pub(super) struct InFlight(pub(super) Vec<Millis>);
 
 impl InFlight {
-    /// Those with the same end are the same.
+    /// Removes one request with this deadline: requests with the same deadline are interchangeable.
     pub(super) fn remove(&mut self, end: Millis) {
         if let Some(at) = self.0.iter().position(|known| *known == end) {
             self.0.swap_remove(at);
@@ -22,7 +23,7 @@ impl InFlight {
     }
 }
 
-/// A latency that rises at once and falls slowly.
+/// A latency in milliseconds that rises at once and falls slowly (peak EWMA).
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Peak {
     value: Option<f64>,
@@ -39,14 +40,14 @@ impl Peak {
         self.at = now;
     }
 
-    /// Others measured it, which counts only where nothing newer is known here.
-    pub(super) fn heard(&mut self, took: f64, now: Millis) {
+    /// Takes a latency that other isolates measured, unless this isolate has a recent one.
+    pub(super) fn observe_remote(&mut self, took: f64, now: Millis) {
         if self.value.is_none() || now.saturating_sub(self.at) as f64 > DECAY {
             *self = Self { value: Some(took), at: now };
         }
     }
 
-    /// It sinks while nothing is heard, so that the slow are tried again.
+    /// The value, which decays without new measurements so that slow origins are tried again.
     pub(super) fn now(&self, now: Millis) -> Option<f64> {
         Some(self.value? * self.kept(now).max(0.05))
     }

@@ -1,7 +1,7 @@
-//! What the pool's prober keeps: what its probes found and how often in a row, what the operator
-//! ordered, what happened, and what the isolates told it of themselves.
+//! Which state does a pool's prober keep? Probe results and how often in a row, the operator's orders, the history of
+//! events, and the reports of isolates.
 //!
-//! Plain data that is kept as JSON: the object around it only asks, waits and stores.
+//! Plain data that is stored as JSON: the object around it only probes, waits and stores.
 
 use super::protocol::{Action, Event, Order, OriginReport, OriginStats, ProbeResult, Report, Request};
 use crate::config::{Millis, Probe};
@@ -9,19 +9,19 @@ use crate::origin::replica::Position;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Events that are kept.
+/// The number of events that are kept.
 const HISTORY: usize = 100;
-/// An isolate that says nothing for so long is gone.
+/// An isolate without a report for so many milliseconds is gone.
 const GONE: Millis = 10_000;
-/// Isolates that are listened to at one time.
-const MOST: usize = 1_000;
+/// The number of isolates whose reports are kept at one time.
+const MAX_ISOLATES: usize = 1_000;
 
-/// What is kept of one origin.
+/// The state of one origin.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Entry {
     up: Option<bool>,
-    /// Probes in a row that say otherwise than `up`.
+    /// Probes in a row whose result differs from `up`.
     streak: u32,
     since: Millis,
     reason: String,
@@ -38,14 +38,14 @@ struct Entry {
     load: Option<u32>,
 }
 
-/// What a prober keeps.
+/// The state of a pool's prober.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ProberState {
     version: u64,
     origins: BTreeMap<String, Entry>,
     history: VecDeque<Event>,
-    /// When each isolate spoke last, and what it said.
+    /// The last report of each isolate by the origins' names, and when it came.
     #[serde(skip)]
     isolates: BTreeMap<String, (Millis, BTreeMap<String, OriginStats>)>,
     #[serde(skip)]
@@ -53,12 +53,12 @@ pub struct ProberState {
 }
 
 impl ProberState {
-    /// What a round of probes found. Whether anything is to be stored.
-    pub fn found(&mut self, probe: &Probe, findings: Vec<ProbeResult>, now: Millis) -> bool {
+    /// Records the results of a round of probes. Returns whether the state must be stored.
+    pub fn record_results(&mut self, probe: &Probe, results: Vec<ProbeResult>, now: Millis) -> bool {
         let mut changed = false;
-        for finding in findings {
+        for result in results {
             self.probes += 1;
-            let ProbeResult { name, good, reason, position, lag, load } = finding;
+            let ProbeResult { name, good, reason, position, lag, load } = result;
             let entry = self.origins.entry(name.clone()).or_default();
             entry.probed = now;
             entry.position = Position::later(entry.position, position);
@@ -69,10 +69,10 @@ impl ProberState {
                 entry.streak = 0;
                 continue;
             }
-            // To be stored as well: the object may be gone before the next probe.
+            // The streak is stored as well: the object may be evicted before the next probe.
             entry.streak += 1;
             changed = true;
-            // Of whom nothing is known, the first word is taken when it is good.
+            // For an origin without a state, one good probe is enough.
             let needed = match (entry.up, good) {
                 (None, true) => 1,
                 (_, true) => probe.rise,
@@ -90,13 +90,12 @@ impl ProberState {
         changed
     }
 
-    /// Reads a letter, and answers. Whether anything is to be stored. Names are those of the letter, or of
-    /// all that is known.
-    pub fn answer(&mut self, letter: Request, now: Millis) -> (Report, bool) {
-        match letter {
+    /// Answers a request: with the origins that it names, else with all. Returns whether the state must be stored.
+    pub fn answer(&mut self, request: Request, now: Millis) -> (Report, bool) {
+        match request {
             Request::Sync { isolate, origins } => {
-                let names: Vec<String> = origins.iter().map(|digest| digest.name.clone()).collect();
-                self.told(&isolate, origins, now);
+                let names: Vec<String> = origins.iter().map(|stats| stats.name.clone()).collect();
+                self.merge(&isolate, origins, now);
                 self.report(Some(&isolate), &names, now)
             }
             Request::Show | Request::Look => {
@@ -113,28 +112,28 @@ impl ProberState {
         }
     }
 
-    /// Every origin of which anything is known.
+    /// The names of all known origins.
     fn names(&self) -> Vec<String> {
-        let told = self.isolates.values().flat_map(|(_, digests)| digests.keys());
-        let mut names: Vec<String> = self.origins.keys().chain(told).cloned().collect();
+        let reported = self.isolates.values().flat_map(|(_, stats)| stats.keys());
+        let mut names: Vec<String> = self.origins.keys().chain(reported).cloned().collect();
         names.sort_unstable();
         names.dedup();
         names
     }
 
-    /// An isolate's word.
-    fn told(&mut self, isolate: &str, digests: Vec<OriginStats>, now: Millis) {
+    /// Stores an isolate's report in place of its last one.
+    fn merge(&mut self, isolate: &str, stats: Vec<OriginStats>, now: Millis) {
         self.isolates.retain(|_, (at, _)| now.saturating_sub(*at) < GONE);
-        if self.isolates.len() < MOST || self.isolates.contains_key(isolate) {
-            let digests = digests.into_iter().map(|digest| (digest.name.clone(), digest)).collect();
-            self.isolates.insert(isolate.to_owned(), (now, digests));
+        if self.isolates.len() < MAX_ISOLATES || self.isolates.contains_key(isolate) {
+            let stats = stats.into_iter().map(|stats| (stats.name.clone(), stats)).collect();
+            self.isolates.insert(isolate.to_owned(), (now, stats));
         }
     }
 
-    /// Does what an operator orders who has seen `version`.
+    /// Carries out an operator's order that is based on `version`.
     ///
     /// # Errors
-    /// The version as it is now, when that is another.
+    /// The current version, when it is another.
     fn order(&mut self, version: u64, order: &Order, now: Millis) -> Result<(), u64> {
         if version != self.version {
             return Err(self.version);
@@ -160,7 +159,7 @@ impl ProberState {
         Ok(())
     }
 
-    /// What is known, for one isolate (which knows of itself) or for all; and whether a drain is over.
+    /// The report for one isolate, without its own stats, or for all; and whether a drain has ended.
     fn report(&mut self, isolate: Option<&str>, names: &[String], now: Millis) -> (Report, bool) {
         let over: Vec<String> = self
             .origins
@@ -175,26 +174,27 @@ impl ProberState {
             }
             self.note(now, &name, "the drain is over".into());
         }
-        let origins = names.iter().map(|name| self.said(name, isolate, now)).collect();
+        let origins = names.iter().map(|name| self.report_of(name, isolate, now)).collect();
         let history = if isolate.is_none() { self.history() } else { Vec::new() };
         let isolates = self.isolates.values().filter(|(at, _)| now.saturating_sub(*at) < GONE).count();
         let Self { version, probes, .. } = *self;
         (Report { version, refused: false, origins, history, isolates, probes }, changed)
     }
 
-    fn said(&self, name: &str, isolate: Option<&str>, now: Millis) -> OriginReport {
+    /// The report of one origin, without the stats of `isolate`.
+    fn report_of(&self, name: &str, isolate: Option<&str>, now: Millis) -> OriginReport {
         let entry = self.origins.get(name).cloned().unwrap_or_default();
         let others = self
             .isolates
             .iter()
             .filter(|(id, (at, _))| isolate != Some(id.as_str()) && now.saturating_sub(*at) < GONE)
-            .filter_map(|(_, (_, digests))| digests.get(name));
+            .filter_map(|(_, (_, stats))| stats.get(name));
         let (mut in_flight, mut latencies, mut load, mut position) = (0_u32, Vec::new(), entry.load, entry.position);
-        for digest in others {
-            in_flight = in_flight.saturating_add(digest.in_flight);
-            latencies.extend(digest.latency);
-            load = load.max(digest.load);
-            position = Position::later(position, digest.position);
+        for stats in others {
+            in_flight = in_flight.saturating_add(stats.in_flight);
+            latencies.extend(stats.latency);
+            load = load.max(stats.load);
+            position = Position::later(position, stats.position);
         }
         latencies.sort_unstable();
         OriginReport {
@@ -214,12 +214,12 @@ impl ProberState {
         }
     }
 
-    /// What happened, the newest first.
+    /// Events, the newest first.
     fn history(&self) -> Vec<Event> {
         self.history.iter().rev().cloned().collect()
     }
 
-    /// Forgets what probes found: it was long ago.
+    /// Forgets probe results, when they are too old.
     pub fn forget(&mut self) {
         for entry in self.origins.values_mut() {
             (entry.up, entry.streak) = (None, 0);

@@ -1,66 +1,66 @@
-//! What isolates, operators and a pool's prober tell one another.
+//! Which messages do isolates, operators and a pool's prober exchange?
 
 use crate::config::{Millis, Probe};
 use crate::origin::replica::Position;
 use serde::{Deserialize, Serialize};
 
-/// What an isolate tells of one origin.
+/// An isolate's measurements of one origin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OriginStats {
     /// The origin's name.
     pub name: String,
-    /// Requests that this isolate has there.
+    /// This isolate's requests in flight.
     pub in_flight: u32,
-    /// Milliseconds (peak EWMA).
+    /// Latency in milliseconds (peak EWMA).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<u32>,
-    /// Thousandths.
+    /// Load in thousandths.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<u32>,
-    /// How far it has come.
+    /// Its replication position.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<Position>,
 }
 
-/// What is said to a prober.
+/// A request to a prober.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
-    /// An isolate tells what it knows, and wants to know what is known.
+    /// An isolate reports its measurements, and asks for the prober's report.
     Sync {
         /// Random, for as long as the isolate lives.
         isolate: String,
-        /// What it knows.
+        /// Its measurements.
         origins: Vec<OriginStats>,
     },
-    /// The operator wants to see.
+    /// The operator asks for the report of all origins, with history.
     Show,
-    /// The operator orders something.
+    /// The operator gives an order.
     Order {
-        /// The version that they have seen.
+        /// The report's version on which the order is based.
         version: u64,
-        /// What.
+        /// The order.
         order: Order,
-        /// The isolate that passes it on.
+        /// The isolate that forwards it.
         #[serde(default)]
         isolate: String,
     },
-    /// Another location's prober wants this one to look.
+    /// Another location's prober asks this one for its own probe results.
     Look,
 }
 
-/// What an operator orders.
+/// An operator's order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Order {
     /// Name of the origin.
     pub origin: String,
-    /// What is to happen to it.
+    /// What to do with it.
     pub action: Action,
-    /// With `weight`: 0 to 1000; without one the configuration's again.
+    /// For `weight`: 0 to 1000; without it the configured weight applies again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<u32>,
-    /// With `drain`: for so many seconds, then it is back; without it until `undrain`.
+    /// For `drain`: its length in seconds; without it until `undrain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
 }
@@ -69,36 +69,36 @@ pub struct Order {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// It gets no new requests.
+    /// Sends it no new requests.
     Drain,
-    /// It gets them again.
+    /// Sends it requests again.
     Undrain,
-    /// It gets another share.
+    /// Changes its weight.
     Weight,
 }
 
-/// What a probe found.
+/// The result of a probe of one origin.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeResult {
     /// The origin's name.
     pub name: String,
     /// Whether it was good.
     pub good: bool,
-    /// Why, or why not.
+    /// Why it was good or not.
     pub reason: String,
-    /// How far it has come.
+    /// Its replication position.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<Position>,
-    /// How far it says it is behind, in milliseconds.
+    /// The replica lag that it reports, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lag: Option<Millis>,
-    /// Thousandths of its load.
+    /// The load that it reports, in thousandths.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<u32>,
 }
 
 impl ProbeResult {
-    /// Judges an answer: status and body, as the pool expects them.
+    /// Whether a response's status and body are as the pool expects, and the reason.
     #[must_use]
     pub fn judge(probe: &Probe, status: u16, body: &str) -> (bool, String) {
         if !probe.expect.iter().any(|(from, to)| (*from..=*to).contains(&status)) {
@@ -110,89 +110,89 @@ impl ProbeResult {
         }
     }
 
-    /// What several locations found of one origin, as one; nothing when fewer than it takes could look.
+    /// The combined result of several locations for one origin; `None` when fewer than `quorum` have a result.
     #[must_use]
-    pub fn agreed(quorum: usize, findings: &[Self]) -> Option<Self> {
-        if findings.len() < quorum {
+    pub fn agreed(quorum: usize, results: &[Self]) -> Option<Self> {
+        if results.len() < quorum {
             return None;
         }
-        let good = findings.iter().filter(|finding| finding.good).count();
+        let good = results.iter().filter(|result| result.good).count();
         let verdict = good >= quorum;
-        let of = findings.iter().find(|finding| finding.good == verdict).or(findings.first());
+        let of = results.iter().find(|result| result.good == verdict).or(results.first());
         let mut agreed = of.cloned().unwrap_or_default();
         agreed.good = verdict;
-        if findings.len() > 1 {
-            agreed.reason = format!("{} ({good} of {} locations good)", agreed.reason, findings.len());
+        if results.len() > 1 {
+            agreed.reason = format!("{} ({good} of {} locations good)", agreed.reason, results.len());
         }
         Some(agreed)
     }
 }
 
-/// What the prober says of one origin.
+/// The prober's report of one origin.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct OriginReport {
     /// Its name.
     pub name: String,
-    /// What probes find; nothing while too few were made, or none are.
+    /// Whether probes find it up; `None` after too few probes, or without probes.
     pub up: Option<bool>,
     /// The last probe's reason.
     pub reason: String,
     /// Since when it is up or down (milliseconds since 1970).
     pub since: Millis,
-    /// When it was last asked (milliseconds since 1970).
+    /// When it was last probed (milliseconds since 1970).
     pub probed: Millis,
-    /// Whether the operator takes it out.
+    /// Whether the operator drains it.
     pub drained: bool,
-    /// Until when, if that is known (milliseconds since 1970).
+    /// When the drain ends (milliseconds since 1970), if it has an end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drained_until: Option<Millis>,
     /// The operator's weight.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<u32>,
-    /// Requests of the other isolates.
+    /// Requests in flight from the other isolates.
     pub in_flight: u32,
-    /// Milliseconds, of the other isolates.
+    /// The median latency of the other isolates, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<u32>,
-    /// Thousandths.
+    /// Load in thousandths.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<u32>,
-    /// How far it has come.
+    /// Its replication position.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<Position>,
-    /// How far it is behind, in milliseconds.
+    /// Replica lag in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lag: Option<Millis>,
 }
 
-/// What the prober says.
+/// A prober's report of its pool.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// Grows with each order of the operator.
+    /// Grows by one with each order of the operator.
     pub version: u64,
-    /// Whether an order was not followed, because it was of somebody who had not seen this version.
+    /// Whether an order was rejected because it was based on another version.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
-    /// Of each origin.
+    /// One report for each origin.
     pub origins: Vec<OriginReport>,
-    /// What happened, the newest first; only where it was asked for.
+    /// Events, the newest first; only for `Show`, `Look` and `Order`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<Event>,
-    /// Isolates that tell of themselves.
+    /// The number of isolates that reported recently.
     #[serde(default)]
     pub isolates: usize,
-    /// Probes that were made since the prober woke up.
+    /// The number of probes since the prober woke up.
     #[serde(default)]
     pub probes: u64,
 }
 
-/// Something that happened to an origin.
+/// An event in an origin's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// When (milliseconds since 1970).
     pub at: Millis,
-    /// To which.
+    /// The origin's name.
     pub origin: String,
-    /// What, and why.
+    /// What happened, and why.
     pub what: String,
 }

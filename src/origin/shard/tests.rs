@@ -36,13 +36,13 @@ fn shard_of<'c>(config: &'c Config, key: &str) -> &'c str {
 
 #[test]
 fn the_slot_of_a_key_can_be_computed_anywhere() {
-    // printf ada | sha256sum: 4c2a9d8c..., the first eight bytes modulo 4,096 are the last twelve bits.
+    // printf ada | sha256sum: 4c2a9d8c...; the first eight bytes modulo 4,096 are the last twelve bits of these.
     let bytes = hmac_sha256::Hash::hash(b"ada");
     assert_eq!(slot("ada"), u64::from(u16::from_be_bytes([bytes[6], bytes[7]]) & 0xfff));
 }
 
 #[test]
-fn growing_from_four_shards_to_five_moves_only_what_it_must() {
+fn growing_from_four_shards_to_five_moves_keys_only_to_the_fifth() {
     let (four, five) = (hashed(4), hashed(5));
     let (mut moved, mut has) = (0, BTreeMap::new());
     for number in 0..20_000 {
@@ -52,7 +52,7 @@ fn growing_from_four_shards_to_five_moves_only_what_it_must() {
         moved += usize::from(was != is);
         *has.entry(is.to_owned()).or_insert(0_usize) += 1;
     }
-    // 4,096 slots, so shares are exact to 3.3 sigma of 4,096 throws: a fifth, 0.2 ± 0.021.
+    // 4,096 slots, so shares are exact to 3.3 sigma of 4,096 draws: a fifth, 0.2 ± 0.021.
     assert!((3_580..4_420).contains(&moved), "{moved}");
     assert!(has.values().all(|count| (3_580..4_420).contains(count)), "{has:?}");
 }
@@ -90,7 +90,7 @@ fn ranges_begin_with_their_first_key_and_end_before_the_next() {
 }
 
 #[test]
-fn months_and_quarters_are_told_on_their_edges() {
+fn days_months_and_quarters_are_split_at_their_edges() {
     let of = |values: &str, from: &str| {
         config(&format!(
             "[[shards]]\nname = \"s\"\nby = \"range\"\nvalues = \"{values}\"\nkey = \"query:t\"\nmap = [{{ name = \"old\", pool = \"p1\", to = \"{from}\" }}, {{ name = \"new\", pool = \"p2\", from = \"{from}\" }}]"
@@ -132,7 +132,7 @@ fn months_and_quarters_are_told_on_their_edges() {
 }
 
 #[test]
-fn a_place_has_a_shard_by_country_continent_or_none() {
+fn a_visitor_has_a_shard_by_country_continent_or_default() {
     let config = config(
         r#"
 [[shards]]
@@ -179,7 +179,7 @@ fn moving(phase: &str) -> Config {
 }
 
 #[test]
-fn while_data_moves_the_other_map_is_asked_on_421_and_on_reads_that_find_nothing() {
+fn while_data_moves_the_second_shard_is_asked_on_421_and_on_reads_with_404() {
     for (phase, first, second, on_404) in [
         ("prepare", "all", Some("high"), false),
         ("dual_read", "all", Some("high"), true),
@@ -202,7 +202,7 @@ fn while_data_moves_the_other_map_is_asked_on_421_and_on_reads_that_find_nothing
 }
 
 #[test]
-fn a_key_comes_from_where_the_map_says() {
+fn a_key_comes_from_the_configured_part_of_the_request() {
     let head = Head::parse("https://a/x/a%2Fb?id=7&e=\nGET\n0\nx-tenant:acme\ncookie:t=c1; usher=s\n\n").unwrap();
     let claims = serde_json::json!({ "org": "o1", "number": 5, "list": [1] });
     let source = Source { head: &head, captured: &[("id", "a%2Fb")], user: Some("ada"), claims: Some(&claims) };
@@ -239,7 +239,7 @@ fn hot_shards_and_keys_are_found() {
 }
 
 proptest! {
-    /// No key has two shards, none has none, and order holds.
+    /// Every key has exactly one shard, in the order of the ranges.
     #[test]
     fn every_number_has_exactly_one_shard(cuts in prop::collection::btree_set(-1_000..1_000_i64, 0..5), key in -1_100..1_100_i64) {
         let cuts: Vec<i64> = cuts.into_iter().collect();
@@ -254,9 +254,9 @@ proptest! {
         prop_assert_eq!(shard_of(&config, &key.to_string()), expected);
     }
 
-    /// Weights shift shares, and whoever is added takes from others only.
+    /// An added shard takes keys from the others; no other shard gains any.
     #[test]
-    fn a_shard_that_is_added_takes_and_nobody_else_gains(key in "[a-z0-9]{1,12}", count in 1..5_usize) {
+    fn keys_move_only_to_an_added_shard(key in "[a-z0-9]{1,12}", count in 1..5_usize) {
         let (before, after) = (hashed(count), hashed(count + 1));
         let (was, is) = (shard_of(&before, &key), shard_of(&after, &key));
         let added = format!("s{}", count + 1);
@@ -264,7 +264,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_a_key_is_like_it_is_read_or_is_not(key in ".{0,40}") {
+    fn any_key_is_read_without_panic(key in ".{0,40}") {
         for values in [crate::config::raw::Values::Number, crate::config::raw::Values::Text, crate::config::raw::Values::Day, crate::config::raw::Values::Month, crate::config::raw::Values::Quarter] {
             let _ = values.read(&key);
         }

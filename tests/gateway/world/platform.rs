@@ -206,7 +206,7 @@ impl CacheStore for Visit<'_> {
 
     fn store(&self, answer: Message, store: &Store) {
         let packed = answer.packed();
-        let mut fields = store.edits.applied(&head::answer(&packed).1);
+        let mut fields = store.edits.applied(&head::response(&packed).1);
         fields.retain(|(name, _)| name != "content-length");
         fields.push(("content-length".into(), answer.body.len().to_string()));
         self.isolate.put(&store.key, Message { fields, ..answer });

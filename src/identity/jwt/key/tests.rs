@@ -13,7 +13,7 @@ fn a_weak_secret_is_refused() {
     assert!(ok(&SECRET[..64], Algorithm::HS512) && !ok(&SECRET[..63], Algorithm::HS512));
     assert!(!ok(&[b'a'; 64], Algorithm::HS256) && !ok(b"", Algorithm::HS256));
     let key = Key::secret(&SECRET[..32], &[Algorithm::HS256, Algorithm::HS512]).expect("good for one of them");
-    assert!(key.fits(Algorithm::HS256) && !key.fits(Algorithm::HS384) && !key.fits(Algorithm::HS512));
+    assert!(key.supports(Algorithm::HS256) && !key.supports(Algorithm::HS384) && !key.supports(Algorithm::HS512));
     let brace = [b"{".as_slice(), &SECRET[..40]].concat();
     assert!(ok(&brace, Algorithm::HS256), "random bytes may begin like JSON");
     let why = Key::secret(b"hunter2", &[Algorithm::HS256]).expect_err("weak");
@@ -22,7 +22,7 @@ fn a_weak_secret_is_refused() {
 }
 
 #[test]
-fn a_jwk_is_taken_only_for_what_it_is_for() {
+fn a_jwk_is_accepted_only_if_it_is_valid_and_for_verifying() {
     let rsa = |n: &[u8], e: &[u8]| json!({"kty": "RSA", "n": encode(n), "e": encode(e)});
     let ec = |crv: &str, size: usize| json!({"kty": "EC", "crv": crv, "x": encode(&vec![1; size]), "y": encode(&vec![2; size])});
     let ed = |x: &[u8]| json!({"kty": "OKP", "crv": "Ed25519", "x": encode(x)});
@@ -78,7 +78,7 @@ fn a_jwk_is_taken_only_for_what_it_is_for() {
         (also(ed(&[9; 32]), "d", json!(encode(&[1; 32]))), false),
     ] {
         let found = Keys::published(&json!({"keys": [key]}).to_string()).expect("a set");
-        assert_eq!(found.useless().is_none(), good, "{key}: {found:?}");
+        assert_eq!(found.why_unusable().is_none(), good, "{key}: {found:?}");
     }
     let only = also(rsa(&big, &[1, 0, 1]), "alg", json!("PS256"));
     let keys = Keys::published(&json!({"keys": [only]}).to_string()).expect("a key");
@@ -90,16 +90,16 @@ fn a_jwk_is_taken_only_for_what_it_is_for() {
 }
 
 #[test]
-fn a_set_of_keys_is_bounded_and_what_cannot_be_used_is_passed_over() {
+fn a_key_set_is_bounded_and_unusable_keys_are_skipped() {
     let good = json!({"kty": "OKP", "crv": "Ed25519", "x": encode(&[9; 32])});
     let set = |keys: serde_json::Value| json!({"keys": keys}).to_string();
-    let useful = |keys: Result<Keys, String>| keys.expect("a set").useless().is_none();
-    assert!(useful(Keys::published(&set(json!([{"kty": "new"}, good, {"kty": "RSA"}])))));
-    assert!(useful(Keys::trusted(&set(json!([{"kty": "new"}, good])), &[Algorithm::EdDSA])));
-    assert!(!useful(Keys::trusted(&set(json!([{"kty": "new"}])), &[Algorithm::EdDSA])));
+    let usable = |keys: Result<Keys, String>| keys.expect("a set").why_unusable().is_none();
+    assert!(usable(Keys::published(&set(json!([{"kty": "new"}, good, {"kty": "RSA"}])))));
+    assert!(usable(Keys::trusted(&set(json!([{"kty": "new"}, good])), &[Algorithm::EdDSA])));
+    assert!(!usable(Keys::trusted(&set(json!([{"kty": "new"}])), &[Algorithm::EdDSA])));
     let weak = json!([good, {"kty": "oct", "k": "AAAA"}]);
     assert!(Keys::trusted(&set(weak), &[Algorithm::HS256]).is_err(), "a weak secret is not passed over");
-    assert!(!useful(Keys::published(&set(json!([{"kty": "new"}])))) && !useful(Keys::published(&set(json!([])))));
+    assert!(!usable(Keys::published(&set(json!([{"kty": "new"}])))) && !usable(Keys::published(&set(json!([])))));
     assert!(Keys::published(&set(json!(vec![good.clone(); 64]))).is_ok());
     for bad in [
         set(json!(vec![good.clone(); 65])),
@@ -118,7 +118,7 @@ fn a_set_of_keys_is_bounded_and_what_cannot_be_used_is_passed_over() {
 
 proptest! {
     #[test]
-    fn no_set_of_keys_can_panic(text in "\\PC{0,60}|\\{\"keys\":\\[(\\{(\"(kty|crv|x|y|n|e|k|alg|use)\":\"(RSA|EC|OKP|oct|P-256|Ed25519|AQAB|_w)\",?){0,5}\\},?){0,3}\\]\\}") {
+    fn reading_a_key_set_never_panics(text in "\\PC{0,60}|\\{\"keys\":\\[(\\{(\"(kty|crv|x|y|n|e|k|alg|use)\":\"(RSA|EC|OKP|oct|P-256|Ed25519|AQAB|_w)\",?){0,5}\\},?){0,3}\\]\\}") {
         let _ = Keys::published(&text);
         let _ = Keys::trusted(&text, &[Algorithm::HS256]);
     }

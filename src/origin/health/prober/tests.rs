@@ -16,28 +16,28 @@ fn probe() -> Probe {
     }
 }
 
-fn found(roster: &mut ProberState, good: bool, now: Millis) -> bool {
-    let finding = ProbeResult {
+fn found(prober: &mut ProberState, good: bool, now: Millis) -> bool {
+    let result = ProbeResult {
         name: "a".into(),
         good,
         reason: if good { "status 200" } else { "status 500" }.into(),
         ..ProbeResult::default()
     };
-    roster.found(&probe(), vec![finding], now)
+    prober.record_results(&probe(), vec![result], now)
 }
 
-fn shown(roster: &mut ProberState, now: Millis) -> Report {
-    roster.answer(Request::Show, now).0
+fn shown(prober: &mut ProberState, now: Millis) -> Report {
+    prober.answer(Request::Show, now).0
 }
 
-fn up(roster: &mut ProberState) -> Option<bool> {
-    shown(roster, 0).origins.first().and_then(|said| said.up)
+fn up(prober: &mut ProberState) -> Option<bool> {
+    shown(prober, 0).origins.first().and_then(|origin| origin.up)
 }
 
 #[test]
-fn it_takes_fall_bad_ones_in_a_row_to_be_down_and_rise_good_ones_to_be_up() {
-    let mut roster = ProberState::default();
-    assert!(found(&mut roster, true, 1), "the first good word is taken");
+fn fall_bad_probes_in_a_row_mark_it_down_and_rise_good_ones_mark_it_up() {
+    let mut prober = ProberState::default();
+    assert!(found(&mut prober, true, 1), "the first good word is taken");
     for (good, is) in [
         (false, true),
         (false, true),
@@ -50,25 +50,25 @@ fn it_takes_fall_bad_ones_in_a_row_to_be_down_and_rise_good_ones_to_be_up() {
         (true, false),
         (true, true),
     ] {
-        found(&mut roster, good, 2);
-        assert_eq!(up(&mut roster), Some(is));
+        found(&mut prober, good, 2);
+        assert_eq!(up(&mut prober), Some(is));
     }
-    let history: Vec<String> = shown(&mut roster, 3).history.into_iter().map(|event| event.what).collect();
+    let history: Vec<String> = shown(&mut prober, 3).history.into_iter().map(|event| event.what).collect();
     assert_eq!(history, ["up: status 200", "down: status 500"]);
 }
 
 #[test]
-fn who_was_never_good_is_down_after_fall_only() {
-    let mut roster = ProberState::default();
-    found(&mut roster, false, 1);
-    found(&mut roster, false, 2);
-    assert_eq!(up(&mut roster), None, "nothing is held against it yet");
-    found(&mut roster, false, 3);
-    assert_eq!(up(&mut roster), Some(false));
+fn an_origin_that_was_never_good_is_down_after_fall_bad_probes() {
+    let mut prober = ProberState::default();
+    found(&mut prober, false, 1);
+    found(&mut prober, false, 2);
+    assert_eq!(up(&mut prober), None, "nothing is held against it yet");
+    found(&mut prober, false, 3);
+    assert_eq!(up(&mut prober), Some(false));
 }
 
 #[test]
-fn an_answer_is_judged_by_status_and_body() {
+fn a_response_is_judged_by_status_and_body() {
     let judged = |status, body| ProbeResult::judge(&probe(), status, body);
     assert_eq!(judged(200, "all ready"), (true, "status 200".into()));
     assert!(judged(401, "ready").0);
@@ -78,20 +78,20 @@ fn an_answer_is_judged_by_status_and_body() {
 
 #[test]
 fn a_quorum_of_locations_decides() {
-    let finding = |good| ProbeResult {
+    let result = |good| ProbeResult {
         name: "a".into(),
         good,
         reason: if good { "status 200" } else { "timeout" }.into(),
         ..ProbeResult::default()
     };
-    let agreed = ProbeResult::agreed(2, &[finding(true), finding(false), finding(true)]).unwrap();
+    let agreed = ProbeResult::agreed(2, &[result(true), result(false), result(true)]).unwrap();
     assert_eq!((agreed.good, agreed.reason.as_str()), (true, "status 200 (2 of 3 locations good)"));
-    let agreed = ProbeResult::agreed(2, &[finding(true), finding(false), finding(false)]).unwrap();
+    let agreed = ProbeResult::agreed(2, &[result(true), result(false), result(false)]).unwrap();
     assert_eq!((agreed.good, agreed.reason.as_str()), (false, "timeout (1 of 3 locations good)"));
 }
 
 #[test]
-fn a_location_that_cannot_look_has_no_vote_and_too_few_find_nothing() {
+fn a_location_without_a_result_has_no_vote_and_below_the_quorum_there_is_no_result() {
     let good = ProbeResult { good: true, ..ProbeResult::default() };
     assert!(ProbeResult::agreed(2, &[good.clone(), good.clone()]).is_some_and(|agreed| agreed.good));
     assert_eq!(ProbeResult::agreed(2, &[good]), None);
@@ -102,40 +102,40 @@ fn order(action: Action, weight: Option<u32>, seconds: Option<u64>) -> Order {
 }
 
 #[test]
-fn orders_are_kept_and_only_taken_from_who_has_seen_how_things_are() {
-    let mut roster = ProberState::default();
-    let (report, stored) = roster.answer(
+fn orders_are_stored_and_rejected_when_based_on_an_old_version() {
+    let mut prober = ProberState::default();
+    let (report, stored) = prober.answer(
         Request::Order { version: 0, order: order(Action::Drain, None, Some(60)), isolate: String::new() },
         1_000,
     );
     assert!(stored && report.version == 1 && report.origins[0].drained);
     assert_eq!(report.origins[0].drained_until, Some(61_000));
-    let (report, stored) = roster.answer(
+    let (report, stored) = prober.answer(
         Request::Order { version: 0, order: order(Action::Undrain, None, None), isolate: String::new() },
         2_000,
     );
     assert!(!stored && report.version == 1 && report.origins[0].drained, "they had not seen the drain");
-    roster.answer(
+    prober.answer(
         Request::Order { version: 1, order: order(Action::Weight, Some(7), None), isolate: String::new() },
         3_000,
     );
-    // As after a restart.
-    let mut roster: ProberState = serde_json::from_str(&serde_json::to_string(&roster).unwrap()).unwrap();
-    let report = shown(&mut roster, 4_000);
+    // Like a restart.
+    let mut prober: ProberState = serde_json::from_str(&serde_json::to_string(&prober).unwrap()).unwrap();
+    let report = shown(&mut prober, 4_000);
     assert_eq!((report.version, report.origins[0].drained, report.origins[0].weight), (2, true, Some(7)));
-    let (report, changed) = roster.answer(Request::Show, 61_000);
+    let (report, changed) = prober.answer(Request::Show, 61_000);
     assert!(changed && !report.origins[0].drained, "the drain is over");
     let what: Vec<&str> = report.history.iter().map(|event| event.what.as_str()).collect();
     assert_eq!(what, ["the drain is over", "weight 7", "drained for 60 s"]);
 }
 
 #[test]
-fn an_isolate_is_told_of_the_others_and_not_of_itself() {
-    let mut roster = ProberState::default();
+fn a_report_to_an_isolate_has_the_stats_of_the_others_only() {
+    let mut prober = ProberState::default();
     let mut sync = |isolate: &str, in_flight, latency, now| {
         let origins =
             vec![OriginStats { name: "a".into(), in_flight, latency: Some(latency), load: None, position: None }];
-        roster.answer(Request::Sync { isolate: isolate.into(), origins }, now).0
+        prober.answer(Request::Sync { isolate: isolate.into(), origins }, now).0
     };
     assert_eq!(sync("x", 3, 10, 0).origins[0].in_flight, 0);
     let report = sync("y", 5, 30, 1_000);
@@ -146,17 +146,17 @@ fn an_isolate_is_told_of_the_others_and_not_of_itself() {
 }
 
 #[test]
-fn more_isolates_than_are_listened_to_do_no_harm() {
-    let mut roster = ProberState::default();
+fn the_number_of_isolates_is_limited() {
+    let mut prober = ProberState::default();
     for isolate in 0..2_000 {
         let origins = vec![OriginStats { name: "a".into(), in_flight: 1, latency: None, load: None, position: None }];
-        roster.answer(Request::Sync { isolate: isolate.to_string(), origins }, 0);
+        prober.answer(Request::Sync { isolate: isolate.to_string(), origins }, 0);
     }
-    assert_eq!(shown(&mut roster, 1).isolates, MOST);
+    assert_eq!(shown(&mut prober, 1).isolates, MAX_ISOLATES);
 }
 
 #[test]
-fn a_probe_says_by_default_what_the_readme_says() {
+fn the_defaults_of_a_probe_are_those_of_the_readme() {
     let raw::Probe { every, timeout, rise, fall, method, .. } = raw::Probe::default();
     assert_eq!((every.as_str(), timeout.as_str(), rise, fall, method.as_str()), ("15s", "2s", 2, 2, "GET"));
 }

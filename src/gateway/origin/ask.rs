@@ -18,8 +18,8 @@ use crate::platform::{Platform, Response};
 /// The methods that are forwarded; TRACE would show the visitor what they must not see.
 const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 
-/// What a status says of an origin that could not be reached, or not in time: Cloudflare's own statuses, and what is no
-/// status that could be passed on (RFC 9110 15); 101 is one where a web socket was asked for.
+/// The error for a status that means that an origin was not reached, or not in time: Cloudflare's own statuses, and
+/// numbers that are no final status (RFC 9110 15); 101 is allowed, for web sockets.
 pub(in crate::gateway) fn unreached(status: u16) -> Option<Error> {
     match status {
         520..=523 | 525..=527 | 530 => Some(Error::OriginUnreachable),
@@ -64,22 +64,22 @@ impl Origins {
             }
             _ => return Err(Error::Internal),
         };
-        self.heed(ctx, request, sent).await
+        self.apply(ctx, request, sent).await
     }
 
     /// Reads what the origin's response asks of the gateway: sessions to start, change or end.
-    async fn heed<P: Platform>(
+    async fn apply<P: Platform>(
         &self,
         ctx: &Context<'_, P>,
         request: &Request<'_, '_>,
         Sent { from, result }: Sent<P::Body>,
     ) -> Result<Answer<P::Body>, Error> {
         let (response, mut edits) = addressed(ctx, request, from, result?);
-        let (_, fields) = head::answer(&response.packed);
+        let (_, fields) = head::response(&response.packed);
         let route = request.place.route;
         let canary = route.canary.as_ref().filter(|_| ctx.canary).map(|canary| canary.pool);
-        // Whatever becomes of it, a response that speaks of a session is for this visitor alone. Nor may what another
-        // pool answered in the canary's place be stored as the canary's.
+        // A response with `Usher-Session` is for this visitor alone, even if the field is invalid or ignored. A
+        // response of another pool in the canary's place must not be stored as the canary's.
         let other = canary.is_some_and(|pool| from.is_none_or(|from| from.pool != pool));
         let personal = fields.get("usher-session").is_some() || other;
         if headers::sets_session(&fields, &ctx.config.session.cookie, &mut edits) {
