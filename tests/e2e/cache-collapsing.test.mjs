@@ -1,41 +1,15 @@
 // Many visitors at once who want the same answer, and bodies on their way to them.
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
-import { hit, met, open } from "./cache.mjs";
-import { folder, gateway, origin } from "./harness.mjs";
-
-let usher, a, dir, made;
-
-before(async () => {
-  dir = folder();
-  a = await origin();
-  usher = await gateway({ state: dir.path, vars: { A_URL: a.url, B_URL: a.url, DEAD_URL: a.url } });
-});
-after(async () => {
-  await usher?.stop();
-  a?.close();
-  dir?.remove();
-});
-beforeEach(() => {
-  made = 0;
-  says({ "cache-control": "max-age=60" });
-});
-
-/** The origin answers with these headers and a body that tells its answers apart. */
-function says(headers, status = 200) {
-  a.answer = (asked, response) => {
-    made += 1;
-    const who = [asked.headers["x-user-id"], asked.headers["x-user-roles"], asked.headers["x-locale"], asked.headers.cookie].join("|");
-    response.writeHead(status, headers).end(`${made} ${who}`);
-  };
-}
+import { test } from "node:test";
+import { a, counted, hit, met, open, says, usher } from "./cache.mjs";
+import { origin } from "./harness.mjs";
 
 test("200 cold clients at once are one question to the origin, whatever the length is known to be", async () => {
   for (const [path, framed] of [["/stored/crowd", true], ["/stored/crowd-chunked", false]]) {
     let release;
     const gate = new Promise((resolve) => (release = resolve));
     a.answer = async (_, response) => {
-      made += 1;
+      counted.made += 1;
       const body = "y".repeat(30_000);
       response.writeHead(200, { "cache-control": "max-age=60", ...(framed && { "content-length": body.length }) });
       response.write(body.slice(0, 10_000));
@@ -153,7 +127,7 @@ test("who joins what turns out too large gets all of it", async () => {
 test("what breaks off is not stored, and neither is what turns out too large", async () => {
   for (const [path, headers] of [["/stored/cut-framed", { "content-length": 100_000 }], ["/stored/cut-chunked", {}], ["/stored/cut-large", { "content-length": 9_000_000 }], ["/stored/cut-chunked-large", {}]]) {
     a.answer = (_, response) => {
-      made += 1;
+      counted.made += 1;
       response.writeHead(200, { "cache-control": "max-age=60", ...headers });
       response.write("z".repeat(path.endsWith("large") ? 6_000_000 : 50_000), () => setTimeout(() => response.socket.destroy(), 50));
     };
@@ -164,7 +138,7 @@ test("what breaks off is not stored, and neither is what turns out too large", a
     assert.ok(next.text.length < 100, path);
   }
   a.answer = (_, response) => {
-    made += 1;
+    counted.made += 1;
     response.writeHead(200, { "cache-control": "max-age=60" }).end("w".repeat(5_000));
   };
   // Too large in the middle of going to the store.
@@ -179,7 +153,7 @@ test("what breaks off is not stored, and neither is what turns out too large", a
     assert.deepEqual([answer.text.length, /fwd=miss/.test(met(answer))], [7_000_000, true]);
   }
   a.answer = (_, response) => {
-    made += 1;
+    counted.made += 1;
     response.writeHead(200, { "cache-control": "max-age=60" }).end("w".repeat(5_000));
   };
   for (let n = 0; n < 2; n += 1) {
@@ -187,5 +161,5 @@ test("what breaks off is not stored, and neither is what turns out too large", a
     assert.equal(answer.text.length, 5_000);
     assert.match(met(answer), /^usher; fwd=miss/);
   }
-  assert.equal(made, 10);
+  assert.equal(counted.made, 10);
 });

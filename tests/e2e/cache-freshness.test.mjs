@@ -1,34 +1,8 @@
 // What ends the use of a stored answer, and what a stale one is still good for.
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
-import { hit, met, stored } from "./cache.mjs";
-import { folder, gateway, origin, until } from "./harness.mjs";
-
-let usher, a, dir, made;
-
-before(async () => {
-  dir = folder();
-  a = await origin();
-  usher = await gateway({ state: dir.path, vars: { A_URL: a.url, B_URL: a.url, DEAD_URL: a.url } });
-});
-after(async () => {
-  await usher?.stop();
-  a?.close();
-  dir?.remove();
-});
-beforeEach(() => {
-  made = 0;
-  says({ "cache-control": "max-age=60" });
-});
-
-/** The origin answers with these headers and a body that tells its answers apart. */
-function says(headers, status = 200) {
-  a.answer = (asked, response) => {
-    made += 1;
-    const who = [asked.headers["x-user-id"], asked.headers["x-user-roles"], asked.headers["x-locale"], asked.headers.cookie].join("|");
-    response.writeHead(status, headers).end(`${made} ${who}`);
-  };
-}
+import { test } from "node:test";
+import { a, counted, hit, met, says, stored, usher } from "./cache.mjs";
+import { origin, until } from "./harness.mjs";
 
 test("an API's answer goes from miss to hit, and a purge by tag makes it a miss at once", async () => {
   says({ "cache-control": "max-age=60", "cache-tag": "product-42, shop" });
@@ -44,7 +18,7 @@ test("an API's answer goes from miss to hit, and a purge by tag makes it a miss 
   assert.deepEqual(JSON.parse(receipt.text).stamped, ["tag:product-42"]);
   const third = await usher.ask("/stored/one");
   assert.equal(met(third), "usher; fwd=miss; stored; detail=purged");
-  assert.equal(made, 2);
+  assert.equal(counted.made, 2);
   assert.match(met(await usher.ask("/stored/one")), hit);
 });
 
@@ -98,7 +72,7 @@ test("an answer fetched before a purge is worthless after it, however late it co
 
 test("a stale answer is asked after, and a 304 brings it up to date", async () => {
   a.answer = (asked, response) => {
-    made += 1;
+    counted.made += 1;
     if (asked.headers["if-none-match"] === '"v1"') return response.writeHead(304, { "cache-control": "max-age=60", etag: '"v1"', "x-new": "2" }).end();
     response.writeHead(200, { "cache-control": "no-cache", etag: '"v1"', "x-old": "1", expires: "0" }).end("the body");
   };
@@ -109,7 +83,7 @@ test("a stale answer is asked after, and a 304 brings it up to date", async () =
   const third = await usher.ask("/stored/validate");
   assert.match(met(third), hit);
   assert.deepEqual([third.text, third.headers["cache-control"], third.headers["x-new"], third.headers.expires], ["the body", "max-age=60", "2", "0"]);
-  assert.equal(made, 2);
+  assert.equal(counted.made, 2);
 });
 
 test("a 304 that speaks of another answer is not believed", async () => {

@@ -1,34 +1,8 @@
 // What is stored, for whom, under which key, and what of it visitors are given.
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
-import { hit, met, stored } from "./cache.mjs";
-import { folder, gateway, origin } from "./harness.mjs";
-
-let usher, a, dir, made;
-
-before(async () => {
-  dir = folder();
-  a = await origin();
-  usher = await gateway({ state: dir.path, vars: { A_URL: a.url, B_URL: a.url, DEAD_URL: a.url } });
-});
-after(async () => {
-  await usher?.stop();
-  a?.close();
-  dir?.remove();
-});
-beforeEach(() => {
-  made = 0;
-  says({ "cache-control": "max-age=60" });
-});
-
-/** The origin answers with these headers and a body that tells its answers apart. */
-function says(headers, status = 200) {
-  a.answer = (asked, response) => {
-    made += 1;
-    const who = [asked.headers["x-user-id"], asked.headers["x-user-roles"], asked.headers["x-locale"], asked.headers.cookie].join("|");
-    response.writeHead(status, headers).end(`${made} ${who}`);
-  };
-}
+import { test } from "node:test";
+import { a, counted, hit, met, says, stored, usher } from "./cache.mjs";
+import { origin } from "./harness.mjs";
 
 test("a static file goes from miss to hit in each language, and purging it purges them all", async () => {
   const ask = (language) => usher.ask("/about", { headers: { "accept-language": language } });
@@ -116,10 +90,10 @@ test("no visitor is given another's answer, on any route", async () => {
       }
     }
   }
-  const before = made;
+  const before = counted.made;
   assert.match(met(await usher.ask("/private/leak", { headers: { cookie: ada.cookie } })), hit);
   assert.match(met(await usher.ask("/roles/leak", { headers: { cookie: bob.cookie } })), hit);
-  assert.equal(made, before);
+  assert.equal(counted.made, before);
 });
 
 test("files that are not there are told so in the visitor's language, and tidied paths keep it", async () => {
@@ -162,7 +136,7 @@ test("an encoded answer is stored once and reads the same from every level", asy
 
 test("each variant is stored, chosen by what the origin was told", async () => {
   a.answer = (asked, response) => {
-    made += 1;
+    counted.made += 1;
     response.writeHead(200, { "cache-control": "max-age=60", vary: "X-Shape, X-Country" }).end(`${asked.headers["x-shape"]} ${asked.headers["x-country"]}`);
   };
   const ask = (shape, country) => usher.ask("/stored/vary", { headers: { "accept-language": "en", "x-shape": shape, "x-country": "XX", "MF-CF-Blob": JSON.stringify({ country, clientAcceptEncoding: "identity" }) } });
@@ -178,7 +152,7 @@ test("each variant is stored, chosen by what the origin was told", async () => {
     assert.match(met(answer), status);
     assert.equal(answer.text, `${shape.trim()} ${country}`);
   }
-  assert.equal(made, 3);
+  assert.equal(counted.made, 3);
   await usher.admin("/.usher/purge", { urls: ["/stored/vary"] });
   assert.match(met(await ask("round", "JP")), /detail=purged/);
 });
