@@ -122,7 +122,7 @@ const wrangler = join(root, "node_modules", "wrangler", "bin", "wrangler.js");
 const variables = { ADMIN_TOKEN: token, COOKIE_KEY: "for-the-laboratory-only-0123456789", ORIGIN_URL: origins.get("fast").url };
 for (const [name, { url }] of origins) variables[`${name.replace("-", "").toUpperCase()}_URL`] = url;
 const flags = Object.entries(variables).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
-const quiet = { WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_HIDE_BANNER: "true" };
+const quiet = { X_LOCAL_OBSERVABILITY: "false", WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_HIDE_BANNER: "true" };
 const server = spawn(node(), [wrangler, "dev", "--port", String(port), "--ip", "127.0.0.1", "--log-level", "error", ...flags], {
   cwd: root,
   stdio: ["ignore", "ignore", "inherit"],

@@ -59,12 +59,7 @@ await compile(["rustc", "--locked", "--lib", "--crate-type", "cdylib", "--target
 const fresh = join(root, "build.new");
 rmSync(fresh, { recursive: true, force: true });
 mkdirSync(fresh);
-run(bindgen, [
-  ...["--target", "web", "--no-typescript", "--out-name", "usher", "--out-dir", fresh],
-  // After a panic the glue makes a new instance; src/cloudflare/entry.js does the rest.
-  ...["--experimental-reset-state-function", "--force-enable-abort-handler"],
-  artefact,
-]);
+run(bindgen, [artefact, fresh]);
 if (deploy) {
   console.error("usher: making it small (about ten seconds) ...");
   const wasm = join(fresh, "usher_bg.wasm");

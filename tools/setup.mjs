@@ -21,11 +21,9 @@ export function node() {
   return existsSync(locked) && !windows ? locked : process.execPath;
 }
 
-/** wasm-bindgen's CLI must be of the very version of the crate. */
-export const bindgen = join(root, ".tools", "bin", `wasm-bindgen${exe}`);
-
-const bindgenVersion = () =>
-  readFileSync(join(root, "Cargo.toml"), "utf8").match(/^wasm-bindgen = "=([0-9.]+)"/m)[1];
+/** What writes the glue between JavaScript and wasm: see tools/bindgen. */
+const bindgenTarget = join(root, ".tools", "bindgen");
+export const bindgen = join(bindgenTarget, "debug", `usher-bindgen${exe}`);
 
 function fail(sentence) {
   console.error(`\nusher: ${sentence}`);
@@ -69,12 +67,17 @@ function rustTarget() {
 }
 
 function wasmBindgen() {
-  const version = bindgenVersion();
-  if (existsSync(bindgen) && output(bindgen, ["--version"]).trim().endsWith(version)) return;
-  tell(`building wasm-bindgen's CLI ${version} from crates.io`, "one to three minutes, once");
-  run("cargo", ["install", "wasm-bindgen-cli", "--version", version, "--locked", "--force", "--root", join(root, ".tools")], {
-    env: { ...process.env, CARGO_PROFILE_RELEASE_OPT_LEVEL: "1" },
-  });
+  const manifest = join(root, "tools", "bindgen", "Cargo.toml");
+  const stamp = join(bindgenTarget, ".usher-lock");
+  const lock = createHash("sha256");
+  for (const path of [manifest, join(root, "tools", "bindgen", "Cargo.lock"), join(root, "tools", "bindgen", "src", "main.rs")]) lock.update(readFileSync(path));
+  const wanted = lock.digest("hex");
+  if (existsSync(bindgen) && existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
+  const version = (path) => readFileSync(path, "utf8").match(/^wasm-bindgen(?:-cli-support)? = "=([0-9.]+)"/m)[1];
+  if (version(manifest) !== version(join(root, "Cargo.toml"))) fail("wasm-bindgen has one version in Cargo.toml and another in tools/bindgen/Cargo.toml: they must be equal");
+  tell("building what writes the glue of the wasm, from crates.io", "a minute, once");
+  run("cargo", ["build", "--locked", "--manifest-path", manifest, "--target-dir", bindgenTarget]);
+  writeFileSync(stamp, wanted);
 }
 
 function devVars() {

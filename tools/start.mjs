@@ -47,7 +47,8 @@ const woken = existsSync(shipped) ? shipped : join(root, "Cargo.toml");
 if (config && config !== shipped) watchFile(config, { interval: 250 }, () => utimesSync(woken, new Date(), new Date()));
 
 const wrangler = join(root, "node_modules", "wrangler", "bin", "wrangler.js");
-const quiet = { WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_HIDE_BANNER: "true" };
+// Without the first, wrangler writes every span and log line of every request to SQLite.
+const quiet = { X_LOCAL_OBSERVABILITY: "false", WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_HIDE_BANNER: "true" };
 const server = spawn(node(), [wrangler, "dev", "--ip", ip, "--port", String(port), ...flags], { cwd: root, stdio: "inherit", env: { ...quiet, ...process.env, USHER_HAS_BUILT: "1" } });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => server.kill(signal));
 server.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGINT" ? 0 : 1)));

@@ -182,7 +182,7 @@ export async function demo({ state, vars = {}, config }) {
 }
 
 function quiet() {
-  return { ...process.env, CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false", CI: "1", NO_COLOR: "1", WRANGLER_LOG_PATH: tmpdir() };
+  return { ...process.env, X_LOCAL_OBSERVABILITY: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false", CI: "1", NO_COLOR: "1", WRANGLER_LOG_PATH: tmpdir() };
 }
 
 async function ready(child) {
