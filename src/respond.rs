@@ -122,11 +122,9 @@ fn retry_after(error: &Error) -> Option<u64> {
     match error {
         Error::TooManyAttempts(seconds) => Some(*seconds),
         Error::Busy | Error::Moving => Some(1),
-        Error::IdentityDown
-        | Error::LedgerDown
-        | Error::StoreDown
-        | Error::PoolDown { stale_serves: false }
-        | Error::Misconfigured => Some(5),
+        Error::IdentityDown | Error::LedgerDown | Error::StoreDown | Error::PoolDown { .. } | Error::Misconfigured => {
+            Some(5)
+        }
         _ => None,
     }
 }

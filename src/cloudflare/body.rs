@@ -14,9 +14,7 @@ const BODY: f64 = 600_000.0;
 extern "C" {
     fn discard(response: &JsValue);
     fn body(request: &JsValue, most: u32) -> Promise;
-    // Without `catch` the glue imports the whole module a second time.
-    #[wasm_bindgen(catch)]
-    fn buffer(request: &JsValue, deadline: f64) -> Result<Promise, JsValue>;
+    fn buffer(request: &JsValue, deadline: f64) -> Promise;
 }
 
 impl Bodies for Edge {
@@ -38,7 +36,7 @@ impl RequestBody for Edge {
     }
 
     async fn buffer_body(&self, deadline: Millis) -> Result<(), Unreadable> {
-        let read = buffer(&self.request, timer(deadline)).map_err(|_| Unreadable::Broken)?;
-        done(&within(read, timer(deadline)).await).map_err(|Unavailable| Unreadable::Broken)
+        done(&within(buffer(&self.request, timer(deadline)), timer(deadline)).await)
+            .map_err(|Unavailable| Unreadable::Broken)
     }
 }

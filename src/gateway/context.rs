@@ -1,4 +1,5 @@
-//! What travels with a request: set once, on its way through `gateway.rs`, and read by all.
+//! What travels with a request: set on its way through `gateway.rs`, once each, and read by all. Usher's own pages and a
+//! sign-in find out by themselves who is asking.
 
 use super::reply::After;
 use crate::config::{Config, Millis, Route};

@@ -5,79 +5,26 @@
 //! secret by [`mac_holds`], a public key by the platform, which is many times faster. The header's `jku`, `jwk`,
 //! `x5u` and `x5c` never choose the key.
 
+mod base64url;
 mod claims;
+mod fault;
 mod key;
 
+pub use base64url::{decode, encode};
 pub use claims::{Claims, SKEW_MS, find, string_values};
+pub use fault::Fault;
 pub use key::{Key, Keys, MOST_BYTES};
 
 use crate::config::{Algorithm, Issuer, Setting};
 use crate::http::head::Fields;
 use crate::http::json;
 use crate::http::list::members;
-use ct_codecs::{Base64UrlSafeNoPadding as BASE64, Decoder, Encoder};
 use jwt_simple::algorithms::{HS256Key, HS384Key, HS512Key, MACLike};
 use serde_json::Value;
 use subtle::ConstantTimeEq;
 
 /// Maximum bytes of a token; checked before anything is decoded.
 pub const LONGEST: usize = 16 << 10;
-
-/// Why a token is not accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// Longer than [`LONGEST`].
-    TooLong,
-    /// Not three parts of base64url whose header and claims are JSON objects without duplicate names.
-    Malformed,
-    /// Its algorithm is unknown (`none` counts as unknown), or not one that its issuer is configured with.
-    Algorithm,
-    /// It requires an extension (`crit`), and none is supported.
-    Critical,
-    /// Its `typ` is not the one configured for this issuer.
-    Type,
-    /// Its issuer is not accepted here.
-    Issuer,
-    /// It is for another audience.
-    Audience,
-    /// A claim has the wrong type, or a claim that is needed to know the user is missing.
-    Claims,
-    /// It has expired (`exp`).
-    Expired,
-    /// It is not valid yet (`nbf`, `iat` or `auth_time` is in the future).
-    Early,
-    /// Its `kid` names a key that its issuer does not have.
-    Key,
-    /// Its issuer has no key for that algorithm.
-    KeyType,
-    /// The signature does not verify: another key signed it, or it was changed.
-    Signature,
-    /// Ended by a stamp.
-    Revoked,
-}
-
-impl Fault {
-    /// Its name in the log.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::TooLong => "token-too-long",
-            Self::Malformed => "token-malformed",
-            Self::Algorithm => "token-algorithm",
-            Self::Critical => "token-critical",
-            Self::Type => "token-type",
-            Self::Issuer => "token-issuer",
-            Self::Audience => "token-audience",
-            Self::Claims => "token-claims",
-            Self::Expired => "token-expired",
-            Self::Early => "token-early",
-            Self::Key => "token-key",
-            Self::KeyType => "token-key-type",
-            Self::Signature => "token-signature",
-            Self::Revoked => "token-revoked",
-        }
-    }
-}
 
 /// A parsed token; nothing of it is verified yet.
 #[derive(Debug, Clone)]
@@ -177,18 +124,6 @@ pub fn bearer<'a>(fields: &Fields<'a>) -> Option<Result<&'a str, Fault>> {
         (Some(token), 0, false) => Some(Ok(token)),
         _ => Some(Err(Fault::Malformed)),
     }
-}
-
-/// Decodes base64url without padding (RFC 7515 2); unused bits must be zero.
-#[must_use]
-pub fn decode(text: &str) -> Option<Vec<u8>> {
-    BASE64::decode_to_vec(text, None).ok().filter(|bytes| encode(bytes) == text)
-}
-
-/// The inverse of [`decode`].
-#[must_use]
-pub fn encode(bytes: &[u8]) -> String {
-    BASE64::encode_to_string(bytes).unwrap_or_default()
 }
 
 /// Whether an HMAC tag was made with this secret (HS256, HS384, HS512); compared in constant time.

@@ -100,9 +100,14 @@ fn a_script_gets_the_sign_in_url_and_only_a_navigation_is_redirected() {
 
 #[test]
 fn the_body_and_retry_after_have_the_same_seconds() {
-    for failure in
-        [Error::Busy, Error::Moving, Error::PoolDown { stale_serves: false }, Error::IdentityDown, Error::Misconfigured]
-    {
+    for failure in [
+        Error::Busy,
+        Error::Moving,
+        Error::PoolDown { stale_serves: false },
+        Error::PoolDown { stale_serves: true },
+        Error::IdentityDown,
+        Error::Misconfigured,
+    ] {
         for page in [true, false] {
             let response = error(&failure, &recipient(page, "en"));
             let seconds = value(&response, "retry-after").expect("when");

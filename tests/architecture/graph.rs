@@ -1,5 +1,6 @@
-//! Which file of `src/` names which: `use` lines and paths in code, followed through re-exports to the file that
-//! defines the item. A `mod` line and a `pub use` name nothing by themselves.
+//! Which file of `src/` names which: `use` lines and paths in code, followed through imports and re-exports to the file
+//! that defines the item. A `mod` line names nothing, and a `pub use` only where the file uses the name itself. Calls of
+//! methods are not seen: files with an `impl` of one type are one unit in that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -65,20 +66,16 @@ pub(crate) fn sources() -> Vec<Source> {
 
 fn shipped(text: &str) -> String {
     let mut code = String::new();
-    let mut skipping = false;
-    let mut lines = text.lines().peekable();
+    let mut end: Option<String> = None;
+    let mut lines = text.lines();
     while let Some(line) = lines.next() {
-        if line.starts_with("#[cfg(test)]") {
-            // One item: up to its closing brace at the margin, or one line.
-            let first = lines.next().unwrap_or_default();
-            skipping = !first.ends_with(';');
-            continue;
-        }
-        if skipping {
-            skipping = line != "}";
-            continue;
-        }
-        if !line.trim_start().starts_with("//") {
+        if end.is_some() {
+            end = end.filter(|end| line != end);
+        } else if let Some(indent) = line.strip_suffix("#[cfg(test)]") {
+            // One item: up to its closing brace, or one line; further attributes may stand before it.
+            let item = lines.find(|line| !line.trim_start().starts_with("#[")).unwrap_or_default();
+            end = (!item.ends_with(';')).then(|| format!("{indent}}}"));
+        } else if !line.trim_start().starts_with("//") {
             code.push_str(line);
             code.push('\n');
         }
@@ -121,30 +118,36 @@ fn without_strings(code: &str) -> String {
 pub(crate) fn graph(sources: &[Source]) -> BTreeMap<String, BTreeSet<String>> {
     let shipped: Vec<&Source> = sources.iter().filter(|source| !source.is_test()).collect();
     let modules: BTreeSet<&str> = shipped.iter().map(|source| source.module.as_str()).collect();
-    let reexports: BTreeMap<&str, BTreeMap<String, String>> = shipped
+    let imports: BTreeMap<&str, BTreeMap<String, Import>> = shipped
         .iter()
         .map(|source| {
-            let public = uses(&source.code).into_iter().filter(|(public, _)| *public);
-            (source.module.as_str(), public.map(|(_, path)| (last(&path), path)).collect())
+            let imports = uses(&source.without_strings()).into_iter().map(|import| (import.name.clone(), import));
+            (source.module.as_str(), imports.collect())
         })
         .collect();
-    let resolver = Resolver { modules, reexports };
+    let resolver = Resolver { modules, imports };
     let edges = shipped.iter().map(|source| {
-        let code = source.without_strings();
-        let imported = uses(&code).into_iter().filter(|(public, _)| !public).map(|(_, path)| path);
-        let named = paths(&without_uses(&code));
-        let targets = imported.chain(named).filter_map(|path| resolver.file(&source.module, &path, 0));
+        let code = without_uses(&source.without_strings());
+        let names: BTreeSet<&str> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+        let imported = resolver.imports[source.module.as_str()].values();
+        let imported = imported.filter(|import| !import.public || names.contains(import.name.as_str()));
+        let named = imported.map(|import| import.path.clone()).chain(paths(&code));
+        let targets = named.filter_map(|path| resolver.file(&source.module, &path, 0));
         (source.module.clone(), targets.filter(|target| *target != source.module).collect())
     });
     edges.collect()
 }
 
-fn last(path: &str) -> String {
-    path.rsplit("::").next().unwrap().to_owned()
+/// A name that a `use` line brings into a file.
+#[derive(Debug, Clone)]
+struct Import {
+    public: bool,
+    path: String,
+    name: String,
 }
 
-/// Every path of the `use` lines, whether each is public; groups are expanded.
-fn uses(code: &str) -> Vec<(bool, String)> {
+/// What the `use` lines bring; groups are expanded.
+fn uses(code: &str) -> Vec<Import> {
     let mut found = Vec::new();
     let mut rest = code;
     while let Some(at) = rest.find("use ") {
@@ -152,8 +155,16 @@ fn uses(code: &str) -> Vec<(bool, String)> {
         let body = &rest[at + 4..];
         let end = body.find(';').unwrap_or(body.len());
         if before.is_empty() || before.starts_with("pub") {
-            let paths = expanded(&body[..end].split_whitespace().collect::<Vec<_>>().join(" "));
-            found.extend(paths.into_iter().map(|path| (!before.is_empty(), path)));
+            let public = !before.is_empty();
+            for path in expanded(&body[..end].split_whitespace().collect::<Vec<_>>().join(" ")) {
+                let ours = ["crate::", "super::", "self::"].iter().any(|start| path.starts_with(start));
+                assert!(!ours || !path.ends_with('*'), "`use {path}` hides what it names");
+                let (path, name) =
+                    path.split_once(" as ").map_or((path.as_str(), None), |(path, name)| (path, Some(name)));
+                let path = path.strip_suffix("::self").unwrap_or(path).to_owned();
+                let name = name.unwrap_or(path.rsplit("::").next().unwrap()).to_owned();
+                found.push(Import { public, path, name });
+            }
         }
         rest = &body[end..];
     }
@@ -169,7 +180,9 @@ fn without_uses(code: &str) -> String {
         skipping |= is_use;
         if !skipping {
             // A visibility is not a use.
-            out.push_str(&line.replace("pub(in crate::gateway)", "pub"));
+            let visibility = line.find("pub(in ").and_then(|at| Some((at, at + line[at..].find(')')? + 1)));
+            let line = visibility.map_or(line.to_owned(), |(from, to)| format!("{}pub{}", &line[..from], &line[to..]));
+            out.push_str(&line);
             out.push('\n');
         }
         skipping &= !line.ends_with(';');
@@ -177,10 +190,10 @@ fn without_uses(code: &str) -> String {
     out
 }
 
-/// `a::{b, c::d}` as `a::b` and `a::c::d`; `x as y` is `x`.
+/// `a::{b, c::d}` as `a::b` and `a::c::d`.
 fn expanded(path: &str) -> Vec<String> {
     let Some((prefix, group)) = path.split_once('{') else {
-        return vec![path.split(" as ").next().unwrap().trim().to_owned()];
+        return vec![path.trim().to_owned()];
     };
     let group = group.trim().trim_end_matches('}');
     let (mut depth, mut members) = (0, vec![String::new()]);
@@ -209,19 +222,27 @@ fn paths(code: &str) -> Vec<String> {
 
 struct Resolver<'s> {
     modules: BTreeSet<&'s str>,
-    reexports: BTreeMap<&'s str, BTreeMap<String, String>>,
+    imports: BTreeMap<&'s str, BTreeMap<String, Import>>,
 }
 
 impl Resolver<'_> {
     /// The file that defines what `path` names in `module`; `None` for what is not of this crate.
     fn file(&self, module: &str, path: &str, depth: usize) -> Option<String> {
+        let (first, rest) = path.split_once("::").unwrap_or((path, ""));
+        let imported = self.imports.get(module).and_then(|imports| imports.get(first));
+        // Not the line that imports it.
+        if let Some(imported) = imported.filter(|import| !rest.is_empty() && import.path != path && depth < 8)
+            && !imported.path.starts_with(&format!("{first}::"))
+        {
+            return self.file(module, &format!("{}::{rest}", imported.path), depth + 1);
+        }
         let whole = self.absolute(module, path)?;
         let cut = (0..=whole.len()).rev().find(|end| self.modules.contains(whole[..*end].join("::").as_str()))?;
         let file = whole[..cut].join("::");
-        let through = whole.get(cut).and_then(|name| self.reexports.get(file.as_str())?.get(name));
-        if let Some(through) = through.filter(|_| depth < 8) {
+        let through = whole.get(cut).and_then(|name| self.imports.get(file.as_str())?.get(name));
+        if let Some(through) = through.filter(|through| through.public && depth < 8) {
             let rest: Vec<&str> = whole[cut + 1..].iter().map(String::as_str).collect();
-            let path = [&[through.as_str()], rest.as_slice()].concat().join("::");
+            let path = [&[through.path.as_str()], rest.as_slice()].concat().join("::");
             if let Some(found) = self.file(&file, &path, depth + 1) {
                 return Some(found);
             }

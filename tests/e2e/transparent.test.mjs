@@ -34,7 +34,7 @@ async function raw(text) {
 
 test("an origin sees the visitor's Cache-Control, or one that changes nothing, and answers 304", async () => {
   a.answer = (asked, response) => {
-    // As `fresh` does for Express, Next.js and Fastify: who says no-cache wants all of it.
+    // As `fresh` does for Express, Next.js and Fastify: a request with no-cache gets the whole response.
     const reload = /(?:^|,)\s*no-cache\s*(?:,|$)/.test(asked.headers["cache-control"] ?? "");
     const same = !reload && asked.headers["if-none-match"] === '"v1"';
     response.writeHead(same ? 304 : 200, { etag: '"v1"' }).end(same ? undefined : "body");

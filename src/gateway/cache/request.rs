@@ -2,12 +2,11 @@
 
 use crate::cache::Key;
 use crate::cache::control::Wanted;
-use crate::config;
+use crate::config::{self, Millis};
 use crate::gateway::context::Context;
 use crate::gateway::origin;
 use crate::http::head::Edits;
 use crate::identity::Partition;
-use crate::ledger::Moment;
 use crate::platform::Platform;
 use crate::route::Place;
 use std::cell::OnceCell;
@@ -28,7 +27,7 @@ pub(super) struct Request<'q, 'a> {
     /// Whether only that part is requested from the origin; then nothing is stored, unless the origin sends all of it.
     pub(super) ranged: bool,
     /// A response that was made before this moment is not served: the visitor wrote before.
-    pub(super) shows_from: Moment,
+    pub(super) shows_from: Millis,
     /// See [`Request::sent`].
     pub(super) sent: OnceCell<Vec<(String, String)>>,
 }

@@ -106,10 +106,10 @@ impl Identities {
         ctx: &Context<'_, P>,
         record: Record,
     ) -> Result<(Token, Record), Error> {
-        let token = Token::new(&ctx.platform.random::<32>());
+        let (token, now) = (Token::new(&ctx.platform.random::<32>()), ctx.now());
         let agent = ctx.head.fields.get("user-agent");
         self.store(ctx, &token.key(), &record, agent).await?;
-        self.memo.borrow_mut().put(&token.key(), Rc::new(record.clone()), ctx.now());
+        self.memo.borrow_mut().put(&token.key(), Rc::new(record.clone()), now);
         Ok((token, record))
     }
 

@@ -1,6 +1,6 @@
 //! Which claims does a token make, and are they valid now and for this audience? (RFC 7519 4.1)
 
-use super::Fault;
+use super::fault::Fault;
 use crate::config::Setting;
 use serde_json::{Map, Value};
 

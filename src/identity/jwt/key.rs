@@ -1,6 +1,7 @@
 //! Which keys may verify a token, with which algorithm? (RFC 7517, RFC 7518 6, RFC 8037 2)
 
-use super::{Fault, decode, encode};
+use super::base64url::{decode, encode};
+use super::fault::Fault;
 use crate::config::Algorithm;
 use crate::http::json;
 use serde_json::{Map, Value};

@@ -40,7 +40,8 @@ fn what_happens_when_no_origin_is_fit_is_the_pools_to_say() {
     let held = isolate.get(&format!("{HOST}/held/x"), &[]);
     assert_eq!((held.status, held.body.as_str()), (200, "hello"), "what is stored serves");
     assert_eq!(last_line(&isolate)["steered"], "stale");
-    assert_eq!(isolate.get(&format!("{HOST}/held/unseen"), &[]).status, 503);
+    let unseen = isolate.get(&format!("{HOST}/held/unseen"), &[]);
+    assert_eq!((unseen.status, unseen.field("retry-after")), (503, Some("5")), "nothing is stored");
     assert!(asked(&isolate.world).is_empty());
     assert_eq!(isolate.get(&format!("{HOST}/saved/x"), &[]).status, 200);
     assert_eq!(asked(&isolate.world), BTreeMap::from([("a-url".into(), 1)]));
