@@ -1,4 +1,5 @@
-//! What was found out about a request, for its log line: written where it is found out, and no service decides by it. Only the reply shows some of it: `Cache-Status`, `Server-Timing`, an error page on a developer's machine.
+//! What was found out about a request, for its log line: written where it is found out, and no service decides by it.
+//! Only the reply shows some of it: `Cache-Status`, `Server-Timing`, an error page on a developer's machine.
 
 use super::context::Context;
 use crate::cache;
