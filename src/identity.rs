@@ -132,10 +132,21 @@ impl Identity {
             Self::Anonymous(Absence::Conflict) => Err(Error::Malformed(
                 "the request says that it comes from two different users: send one of the session, the token and the key".into(),
             )),
-            Self::Anonymous(_) if route.auth == Auth::Required => {
-                Err(if route.by.contains(&Authenticator::Session) { Error::Unauthenticated } else { Error::TokenRequired })
-            }
-            Self::Anonymous(_) => Ok(()),
+            // All that remain, by name, so that a new one is thought of here.
+            Self::Anonymous(
+                Absence::NotAsked
+                | Absence::NoCookie
+                | Absence::Malformed
+                | Absence::Duplicated
+                | Absence::Unknown
+                | Absence::Expired
+                | Absence::Revoked
+                | Absence::Down,
+            ) => match (route.auth, route.by.contains(&Authenticator::Session)) {
+                (Auth::Required, true) => Err(Error::Unauthenticated),
+                (Auth::Required, false) => Err(Error::TokenRequired),
+                (Auth::Optional | Auth::None, _) => Ok(()),
+            },
         }
     }
 }
