@@ -9,7 +9,7 @@ mod routes;
 mod shards;
 
 use super::{
-    Config, Coordinates, Ledger, Locales, Matcher, Memory, Problem, Region, Route, Session, SettingError, raw,
+    Config, Coordinates, Index, Ledger, Locales, Matcher, Memory, Problem, Region, Route, Session, SettingError, raw,
 };
 use countries::country;
 use identity::issuers;
@@ -17,6 +17,7 @@ use pools::pools;
 use problems::{CONTINENTS, Problems, Tables, token};
 use routes::{overlaps, route};
 use shards::shards;
+use std::collections::{HashMap, HashSet};
 
 impl Config {
     /// Checks the parsed file.
@@ -53,10 +54,13 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
         shards: &shards,
     };
     let mut routes: Vec<Route> = Vec::with_capacity(raw.route.len());
+    let (mut names, mut same_paths) = (HashSet::new(), HashMap::<String, Vec<usize>>::new());
     for (place, written) in raw.route.iter().enumerate() {
         let route = route(written, &format!("route[{place}]"), &tables, &mut problems);
-        overlaps(&route, &routes, place, &mut problems);
-        problems.name(format!("route[{place}].name"), &route.name, routes.iter().any(|r| r.name == route.name));
+        let same = same_paths.entry(format!("{:?} {}", route.host, route.path.shape())).or_default();
+        overlaps(&route, same.iter().filter_map(|place| Some((*place, routes.get(*place)?))), place, &mut problems);
+        same.push(place);
+        problems.name(format!("route[{place}].name"), &route.name, !names.insert(written.name.as_str()));
         routes.push(route);
     }
     if raw.route.is_empty() {
@@ -100,6 +104,7 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
             regions,
             pools,
             shards,
+            index: Index::new(routes.iter().map(|route| &route.path)),
             routes,
         };
         let pools: Vec<Vec<usize>> = config.routes.iter().map(|route| config.pools_of(route)).collect();
