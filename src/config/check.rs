@@ -17,7 +17,6 @@ use pools::pools;
 use problems::{CONTINENTS, Problems, Tables, token};
 use routes::{overlaps, route};
 use shards::shards;
-use std::collections::{HashMap, HashSet};
 
 impl Config {
     /// Checks the parsed file.
@@ -54,13 +53,10 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
         shards: &shards,
     };
     let mut routes: Vec<Route> = Vec::with_capacity(raw.route.len());
-    let (mut names, mut same_paths) = (HashSet::new(), HashMap::<String, Vec<usize>>::new());
     for (place, written) in raw.route.iter().enumerate() {
         let route = route(written, &format!("route[{place}]"), &tables, &mut problems);
-        let same = same_paths.entry(format!("{:?} {}", route.host, route.path.shape())).or_default();
-        overlaps(&route, same.iter().filter_map(|place| Some((*place, routes.get(*place)?))), place, &mut problems);
-        same.push(place);
-        problems.name(format!("route[{place}].name"), &route.name, !names.insert(written.name.as_str()));
+        overlaps(&route, &routes, place, &mut problems);
+        problems.name(format!("route[{place}].name"), &route.name, routes.iter().any(|r| r.name == route.name));
         routes.push(route);
     }
     if raw.route.is_empty() {

@@ -1,7 +1,6 @@
 //! Which routes may match a path? A tree of their segments, so that a look-up does not grow with the number of routes.
 
 use super::pattern::{Pattern, Segment};
-use std::collections::BTreeMap;
 
 /// The routes of a configuration by their paths.
 #[derive(Debug, Clone, Default)]
@@ -11,7 +10,8 @@ pub struct Index {
 
 #[derive(Debug, Clone, Default)]
 struct Node {
-    literals: BTreeMap<String, Node>,
+    /// By the segment, sorted.
+    literals: Vec<(String, Node)>,
     parameter: Option<Box<Node>>,
     /// Routes that end here.
     exact: Vec<usize>,
@@ -25,14 +25,7 @@ impl Index {
     pub fn new<'p>(patterns: impl IntoIterator<Item = &'p Pattern>) -> Self {
         let mut root = Node::default();
         for (place, pattern) in patterns.into_iter().enumerate() {
-            let mut node = &mut root;
-            for segment in &pattern.segments {
-                node = match segment {
-                    Segment::Literal(literal) => node.literals.entry(literal.clone()).or_default(),
-                    Segment::Parameter(_) => node.parameter.get_or_insert_default(),
-                };
-            }
-            if pattern.rest { node.rest.push(place) } else { node.exact.push(place) }
+            root.add(&pattern.segments, pattern.rest, place);
         }
         Self { root }
     }
@@ -42,26 +35,52 @@ impl Index {
     pub fn matching(&self, path: &str) -> Vec<usize> {
         let mut found = Vec::new();
         if let Some(body) = path.strip_prefix('/') {
-            let body = body.strip_suffix('/').unwrap_or(body);
-            self.root.collect((!path.is_empty() && path != "/").then_some(body), &mut found);
-            found.sort_unstable();
+            let segments = body.strip_suffix('/').unwrap_or(body);
+            self.root.collect((!body.is_empty()).then_some(segments), &mut found);
         }
         found
     }
 }
 
 impl Node {
+    fn find(&self, segment: &str) -> Result<usize, usize> {
+        self.literals.binary_search_by(|(known, _)| known.as_str().cmp(segment))
+    }
+
+    fn add(&mut self, segments: &[Segment], rest: bool, place: usize) {
+        match segments.split_first() {
+            None if rest => self.rest.push(place),
+            None => self.exact.push(place),
+            Some((Segment::Parameter(_), left)) => self.parameter.get_or_insert_default().add(left, rest, place),
+            Some((Segment::Literal(literal), left)) => match self.find(literal) {
+                Ok(at) => self.literals.iter_mut().skip(at).take(1).for_each(|(_, node)| node.add(left, rest, place)),
+                Err(at) => {
+                    let mut node = Self::default();
+                    node.add(left, rest, place);
+                    self.literals.insert(at, (literal.clone(), node));
+                }
+            },
+        }
+    }
+
     /// Adds what matches the segments that are left; `None` = none are.
     fn collect(&self, left: Option<&str>, found: &mut Vec<usize>) {
-        found.extend(&self.rest);
-        let Some(left) = left else { return found.extend(&self.exact) };
-        let (segment, rest) = left.split_once('/').map_or((left, None), |(segment, rest)| (segment, Some(rest)));
-        if let Some(node) = self.literals.get(segment) {
-            node.collect(rest, found);
+        insert(&self.rest, found);
+        let Some(left) = left else { return insert(&self.exact, found) };
+        let (segment, left) = left.split_once('/').map_or((left, None), |(segment, left)| (segment, Some(left)));
+        if let Some((_, node)) = self.find(segment).ok().and_then(|at| self.literals.get(at)) {
+            node.collect(left, found);
         }
         if let Some(node) = self.parameter.as_ref().filter(|_| !segment.is_empty()) {
-            node.collect(rest, found);
+            node.collect(left, found);
         }
+    }
+}
+
+/// Keeps the places in order; there are few, and a sort would weigh more.
+fn insert(places: &[usize], found: &mut Vec<usize>) {
+    for place in places {
+        found.insert(found.partition_point(|known| known < place), *place);
     }
 }
 

@@ -168,20 +168,6 @@ impl Pattern {
             })
     }
 
-    /// The paths that it matches, as text: equal for patterns that match the same paths.
-    #[must_use]
-    pub fn shape(&self) -> String {
-        let mut shape = String::new();
-        for segment in &self.segments {
-            shape.push('/');
-            shape.push_str(match segment {
-                Segment::Literal(literal) => literal,
-                Segment::Parameter(_) => "{}",
-            });
-        }
-        if self.rest { shape + "/*" } else { shape }
-    }
-
     /// Whether it captures a parameter of this name.
     #[must_use]
     pub fn captures(&self, name: &str) -> bool {

@@ -8,6 +8,7 @@ use super::super::{
 };
 use super::identity::{Guard, guard};
 use super::problems::{Problems, Tables, quoted, setting};
+use std::cmp::Ordering;
 
 /// Default `deadline` of a route.
 const DEADLINE: &str = "30s";
@@ -340,21 +341,22 @@ fn check_redirect(redirect: &raw::Redirect, at: &str, path: &Pattern, problems: 
 }
 
 /// Refuses a route that matches the same host, paths and methods as an earlier one.
-pub(super) fn overlaps<'r>(
-    route: &Route,
-    mut same_paths: impl Iterator<Item = (usize, &'r Route)>,
-    place: usize,
-    problems: &mut Problems,
-) {
+pub(super) fn overlaps(route: &Route, earlier: &[Route], place: usize, problems: &mut Problems) {
     // A route for GET also matches HEAD, so a second route for HEAD would never be reached.
     let accepts =
         |route: &Route, method: &str| route.methods.iter().any(|m| m == method || (method == "HEAD" && m == "GET"));
-    let duplicate = same_paths.find(|(_, other)| match (route.methods.is_empty(), other.methods.is_empty()) {
-        (true, true) => true,
-        (false, false) => {
-            route.methods.iter().any(|m| accepts(other, m)) || other.methods.iter().any(|m| accepts(route, m))
-        }
-        _ => false,
+    let duplicate = earlier.iter().enumerate().find(|(_, other)| {
+        let methods = match (route.methods.is_empty(), other.methods.is_empty()) {
+            (true, true) => true,
+            (false, false) => {
+                route.methods.iter().any(|m| accepts(other, m)) || other.methods.iter().any(|m| accepts(route, m))
+            }
+            _ => false,
+        };
+        methods
+            && route.host.specificity(&other.host) == Ordering::Equal
+            && route.host == other.host
+            && route.path.same_paths(&other.path)
     });
     if let Some((number, other)) = duplicate {
         problems.add(

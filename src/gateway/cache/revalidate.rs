@@ -87,13 +87,12 @@ impl Cache {
         let policy = route.cache.as_ref()?;
         let (old, _) = stored(platform, &revalidation.found).await?;
         let known: Stored = serde_json::from_str(head::response(&old.packed).1.get(meta::FIELD)?).ok()?;
-        let mut edits = revalidation.edits.clone();
-        validate::conditions(&head::response(&old.packed).1, &mut edits);
         let mut whole = revalidation.edits.clone();
         if let Some(assertion) = &revalidation.assertion {
-            sign(platform, assertion, &mut edits).await.ok()?;
             sign(platform, assertion, &mut whole).await.ok()?;
         }
+        let mut edits = whole.clone();
+        validate::conditions(&head::response(&old.packed).1, &mut edits);
         let made = self.ledger.view().as_of();
         let asked = platform.now();
         let (response, changes) = self.first(platform, config, revalidation, &edits).await?;

@@ -1,14 +1,15 @@
 //! Starts and ends sessions, as an origin's `Usher-Session` or one of Usher's own pages requests.
 
+use super::session::write;
 use super::{Identities, sent_token};
 use crate::config::{LONGEST_ENDED, Millis};
 use crate::error::Error;
 use crate::gateway::context::Context;
+use crate::gateway::reply::Renewal;
 use crate::identity::session::{self, Draft, Instruction, ListEntry, Record, Token};
 use crate::identity::{Absence, Identity};
 use crate::ledger::{Moment, subject};
 use crate::platform::{Log, Platform, Unavailable};
-use futures_util::future::join;
 use std::rc::Rc;
 
 /// Maximum stamps in a minute, by one isolate, for sessions that it does not know.
@@ -125,8 +126,7 @@ impl Identities {
         let seconds = record.time_to_live(now);
         let value = serde_json::to_string(record).map_err(|_| Error::Internal)?;
         let entry = ListEntry::new(record, key, &ctx.visitor, device, now);
-        let (written, listed) =
-            join(ctx.platform.put(key, &value, seconds), ctx.platform.put_entry(&entry, seconds)).await;
+        let (written, listed) = write(ctx.platform, &Renewal { key: key.to_owned(), value, entry, seconds }).await;
         written.map_err(|_| Error::StoreDown)?;
         log_unlisted(ctx.platform, listed);
         Ok(())

@@ -63,13 +63,13 @@ impl Identities {
         platform: &P,
         renewal: &Renewal,
     ) -> Result<(), Unavailable> {
-        let Renewal { key, value, entry, seconds } = renewal;
+        let Renewal { key, value, .. } = renewal;
         let known = self.memo.borrow().get(key, platform.now());
         let differs = known.is_some_and(|record| serde_json::to_string(&*record).is_ok_and(|known| known != *value));
         if differs || self.ledger.view().successor(key).is_some() {
             return Ok(());
         }
-        let (written, listed) = join(platform.put(key, value, *seconds), platform.put_entry(entry, *seconds)).await;
+        let (written, listed) = write(platform, renewal).await;
         written.and(listed)
     }
 
@@ -82,6 +82,14 @@ impl Identities {
         }
         ctx.defer(After::Delete { key: key.to_owned() });
     }
+}
+
+/// Writes a record and its entry in the user's list.
+pub(super) async fn write<P: Platform>(
+    platform: &P,
+    Renewal { key, value, entry, seconds }: &Renewal,
+) -> (Result<(), Unavailable>, Result<(), Unavailable>) {
+    join(platform.put(key, value, *seconds), platform.put_entry(entry, *seconds)).await
 }
 
 /// A stored record; one without a user counts as unknown.
