@@ -7,7 +7,6 @@ mod algorithm;
 mod check;
 mod decided;
 pub mod identity;
-mod index;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod languages;
 pub mod matcher;
@@ -27,7 +26,6 @@ mod url;
 pub use algorithm::Algorithm;
 pub use decided::{Config, Ledger, Locales, Memory, Region, Session};
 pub use identity::{Client, Cors, Issuer, KeySource};
-pub use index::Index;
 pub use matcher::Matcher;
 pub use messages::Catalog;
 pub use pattern::{Host, Pattern, Segment};

@@ -31,7 +31,7 @@ impl<T> Memo<T> {
     /// Keeps a record that was read at `now`.
     pub fn put(&mut self, key: &str, record: Rc<T>, now: Millis) {
         self.known.put(key.into(), (record, now));
-        while self.known.len() > self.most {
+        if self.known.len() > self.most {
             self.known.pop_lru();
         }
     }

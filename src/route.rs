@@ -98,9 +98,7 @@ fn after_first_segment(path: &str) -> &str {
 /// The most specific route for host, path and method. When the most specific route for host and path does not
 /// allow the method, only routes for the same host and paths are considered, so that no method bypasses a guard.
 fn most_specific<'c>(config: &'c Config, host: &str, path: &str, method: &str) -> Result<&'c Route, Error> {
-    let matching = config.index.matching(path);
-    let routes = matching.iter().filter_map(|place| config.routes.get(*place));
-    let mut routes = routes.filter(|route| route.host.matches(host)).peekable();
+    let mut routes = config.routes.iter().filter(|r| r.host.matches(host) && r.path.matches(path).is_some()).peekable();
     let first = *routes.peek().ok_or(Error::NotFound)?;
     let mut allowed: Vec<String> = Vec::new();
     for route in routes.take_while(|route| route.host == first.host && route.path.same_paths(&first.path)) {

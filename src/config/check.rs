@@ -9,7 +9,7 @@ mod routes;
 mod shards;
 
 use super::{
-    Config, Coordinates, Index, Ledger, Locales, Matcher, Memory, Problem, Region, Route, Session, SettingError, raw,
+    Config, Coordinates, Ledger, Locales, Matcher, Memory, Problem, Region, Route, Session, SettingError, raw,
 };
 use countries::country;
 use identity::issuers;
@@ -100,7 +100,6 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
             regions,
             pools,
             shards,
-            index: Index::new(routes.iter().map(|route| &route.path)),
             routes,
         };
         let pools: Vec<Vec<usize>> = config.routes.iter().map(|route| config.pools_of(route)).collect();

@@ -3,7 +3,6 @@
 use super::super::http::date::Millis;
 use super::super::http::visitor::Coordinates;
 use super::identity::Issuer;
-use super::index::Index;
 use super::matcher::Matcher;
 use super::pool::Pool;
 use super::route::{Route, Target};
@@ -37,8 +36,6 @@ pub struct Config {
     pub shards: Vec<Shards>,
     /// Sorted, the most specific first.
     pub routes: Vec<Route>,
-    /// The routes by their paths.
-    pub index: Index,
 }
 
 /// Checked `[session]`.

@@ -10,8 +10,9 @@ use std::task::Poll;
 pub(super) async fn join_all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
     let mut all: Vec<Pin<Box<MaybeDone<F>>>> = futures.into_iter().map(|future| Box::pin(maybe_done(future))).collect();
     poll_fn(|context| {
-        let pending = all.iter_mut().filter_map(|one| one.as_mut().poll(context).is_pending().then_some(())).count();
-        if pending == 0 { Poll::Ready(()) } else { Poll::Pending }
+        let mut pending = false;
+        all.iter_mut().for_each(|one| pending |= one.as_mut().poll(context).is_pending());
+        if pending { Poll::Pending } else { Poll::Ready(()) }
     })
     .await;
     all.iter_mut().filter_map(|one| one.as_mut().take_output()).collect()
