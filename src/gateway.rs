@@ -43,6 +43,7 @@ use crate::respond::{self, Generated, Recipient};
 use crate::route::{self, Place};
 use context::Context;
 use record::Record;
+use std::cell::Cell;
 use std::rc::Rc;
 
 /// Usher's own pages are below this path.
@@ -199,10 +200,10 @@ impl Services {
 
         let observer = Rc::new(observe::Observer::new(var("ADMIN_TOKEN").unwrap_or_default()));
         let ledger = Rc::new(ledger::Ledger::new(config.ledger.clone()));
-        let (l, o) = (Rc::clone(&ledger), Rc::clone(&observer));
-        let identities = Rc::new(identity::Identities::new(&config, signer, l, o)?);
-        let (i, o) = (Rc::clone(&identities), Rc::clone(&observer));
-        let origins = Rc::new(origin::Origins::new(&config, cookie_key, pages, i, o));
+        let identities =
+            identity::Identities::new(&config, signer, Rc::clone(&ledger), Rc::clone(&observer)).map(Rc::new)?;
+        let origins = origin::Origins::new(&config, cookie_key, pages, Rc::clone(&identities), Rc::clone(&observer));
+        let origins = Rc::new(origins);
         let cache = cache::Cache::new(built.edition.to_owned(), Rc::clone(&origins), Rc::clone(&ledger));
         let cache = Rc::new(cache);
         let admin = admin::Admin {
@@ -211,7 +212,7 @@ impl Services {
             origins: Rc::clone(&origins),
             cache: Rc::clone(&cache),
             observer: Rc::clone(&observer),
-            health: std::cell::Cell::new(None),
+            health: Cell::new(None),
         };
         Ok(Self { config, observer, ledger, identities, origins, cache, admin })
     }

@@ -70,8 +70,8 @@ impl Origins {
         let again = plan.second.is_some() && retry::body(ctx.head, most) != Body::Streamed;
         outgoing.buffer = again;
         outgoing.edits.set("x-usher-shard-version", &shards.version.to_string());
-        let heat = ctx.config.shards.iter().position(|known| std::ptr::eq(known, shards));
-        let heat = heat.and_then(|place| self.heats.get(place));
+        let Target::Shards(number) = place.route.target else { return Err(Error::Internal) };
+        let heat = self.heats.get(number);
         let discard = |sent: Sent<P::Body>| sent.result.into_iter().for_each(|r| ctx.platform.discard(r.body));
         for round in 0..ROUNDS {
             let pause = PAUSE << round.saturating_sub(1);
