@@ -12,7 +12,7 @@ import { bundles, compared, listen, measured, median, option, started, stop, tab
 
 const rounds = option("rounds", 40);
 const chunk = option("chunk", 300);
-const work = join(root, "build", "bench-cache");
+const work = join(root, "target", "bench-cache");
 const admin = "the-operators-token";
 /** Answers that are asked for again and again. */
 const hot = 64;

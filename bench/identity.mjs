@@ -13,7 +13,7 @@ import { bundles, clients, listen, measured, median, option, quantile, started, 
 
 const rounds = option("rounds", 40);
 const chunk = option("chunk", 100);
-const work = join(root, "build", "bench-identity");
+const work = join(root, "target", "bench-identity");
 const secret = randomBytes(48).toString("base64url");
 const now = Math.floor(Date.now() / 1000);
 

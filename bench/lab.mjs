@@ -4,7 +4,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { createServer, Agent } from "node:http";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import { node, npmTool, root } from "../tools/setup.mjs";
 
 if (process.platform !== "linux") {
@@ -58,9 +58,10 @@ export async function started(work, name, script, { kv, origin, cache, admin, va
   const folder = join(work, script);
   const state = join(work, `state-${name.replace(/\W+/g, "-")}`);
   mkdirSync(state, { recursive: true });
+  const kinds = { ".wasm": "wasm", ".bin": "data" };
   const modules = readdirSync(folder)
-    .filter((file) => file.endsWith(".wasm"))
-    .map((file) => `(name = "./${file}", wasm = embed "${script}/${file}")`);
+    .filter((file) => extname(file) in kinds)
+    .map((file) => `(name = "./${file}", ${kinds[extname(file)]} = embed "${script}/${file}")`);
   const usher = script.startsWith("usher");
   const list = (items) => items.filter(Boolean).join(",\n    ");
   const text = `using Workerd = import "/workerd/workerd.capnp";

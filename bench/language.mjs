@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { root } from "../tools/setup.mjs";
 import { bundles, compared, median, option, started, stop, table } from "./lab.mjs";
 
-const work = join(root, "build", "bench-language");
+const work = join(root, "target", "bench-language");
 /** What browsers send, and what is right. */
 const wishes = [
   ["de-AT,de;q=0.9,en;q=0.8", "de"],

@@ -14,7 +14,7 @@ import { bundles, clients, compared, listen, measured, option, started, stop, ta
 
 const rounds = option("rounds", 60);
 const chunk = option("chunk", 300);
-const work = join(root, "build", "bench");
+const work = join(root, "target", "bench");
 
 // --- the world around: KV as workerd asks for it, and an origin ---------------------------------
 // As many sessions as keep two requests at once from having the same one.
@@ -88,7 +88,7 @@ async function checked(variants) {
     if (view !== seen[0]) {
       writeFileSync(join(work, "seen-0.json"), seen[0]);
       writeFileSync(join(work, `seen-${place}.json`), view);
-      throw new Error(`${variants[place].name} does other work than ${variants[0].name}: compare build/bench/seen-0.json and seen-${place}.json`);
+      throw new Error(`${variants[place].name} does other work than ${variants[0].name}: compare target/bench/seen-0.json and seen-${place}.json`);
     }
   });
 }

@@ -1,40 +1,58 @@
 //! What does the operator configure? `usher.toml` as checked, typed values.
 //!
-//! [`raw::Raw`] is the parsed file; [`Config::check`] turns it into a [`Config`] or a list of [`Problem`]s.
-//! The build script runs the same code, so an invalid file fails the build.
+//! `raw::Raw` is the parsed file; `Config::check` turns it into a [`Config`] or a list of problems. The build does that,
+//! natively (`tools/build`), and writes the [`Config`] as data ([`Built`]); an isolate reads that data, and contains
+//! neither the file's keys nor its checks.
 
 mod algorithm;
+mod built;
+#[cfg(not(target_arch = "wasm32"))]
 mod check;
+mod data;
 mod decided;
 pub mod identity;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod languages;
+mod list;
 pub mod matcher;
 pub mod messages;
+mod names;
 pub mod pattern;
+mod phase;
 mod pool;
+#[cfg(not(target_arch = "wasm32"))]
 mod problem;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod raw;
 mod route;
 mod setting;
 mod shard;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod source;
+mod tree;
 pub mod units;
 mod url;
 
 pub use algorithm::Algorithm;
+pub use built::{Built, Pages};
+#[cfg(not(target_arch = "wasm32"))]
+pub use data::Writer;
+pub use data::{Data, Reader};
 pub use decided::{Config, Ledger, Locales, Memory, Region, Session};
-pub use identity::{Client, Cors, Issuer, KeySource};
+pub use identity::{Authenticator, Client, Cors, Fail, Issuer, KeySource, Require};
+pub use list::List;
 pub use matcher::Matcher;
 pub use messages::Catalog;
+pub use names::Names;
 pub use pattern::{Host, Pattern, Segment};
-pub use pool::{Ejection, HashBy, Origin, Pool, Probe, Replicas, Retry};
+pub use phase::Phase;
+pub use pool::{Balance, Down, Ejection, HashBy, HostMode, Origin, Pool, Probe, Replicas, Retry};
+#[cfg(not(target_arch = "wasm32"))]
 pub use problem::Problem;
-pub use raw::{Algorithm as Balance, Auth, Authenticator, Down, Fail, HostMode, Require, ShardBy, Shared};
-pub use route::{Cache, Canary, Route, TRACKERS, Target};
-pub use setting::{Setting, SettingError};
-pub use shard::{Bound, Phase, Shard, ShardKey, Shards};
+pub use route::{Auth, Cache, Canary, Route, Shared, TRACKERS, Target};
+pub use setting::{Kind, Open, Setting, SettingError};
+pub use shard::{Bound, Shard, ShardBy, ShardKey, Shards, Values};
+pub use tree::Tree;
 pub use url::{base_url, is_secure, origin_url};
 
 pub use super::http::date::Millis;

@@ -30,7 +30,7 @@ mod reply;
 pub use reply::{After, Content, Renewal, Reply, Revalidation, Shadow};
 
 use crate::cache::Unstored;
-use crate::config::{Auth, Authenticator, Catalog, Config, Memory, Millis, Pool, SettingError, Target, raw::Raw};
+use crate::config::{Auth, Authenticator, Built, Catalog, Config, Memory, Millis, Pages, Pool, SettingError, Target};
 use crate::error::Error;
 use crate::headers;
 use crate::http::head::Head;
@@ -55,20 +55,6 @@ const KEYS: &str = "/.well-known/usher/jwks.json";
 /// Why a response whose tags could not be purged is not stored.
 const TAGS: &str = "an answer has at most 128 tags of 256 visible ASCII characters each";
 
-/// What the build embeds.
-pub struct Built<'a> {
-    /// The configuration as written.
-    pub raw: Raw,
-    /// Its table of locales ([`crate::config::matcher`]).
-    pub languages: &'a str,
-    /// Usher's own messages ([`Catalog`] as JSON).
-    pub messages: &'a str,
-    /// The static pages that exist in several locales, and in which: JSON, `{"/about": [0, 1]}`.
-    pub pages: &'a str,
-    /// Tells this build's static files from another's.
-    pub edition: &'a str,
-}
-
 /// One isolate's gateway.
 pub struct Gateway {
     catalog: Catalog,
@@ -88,11 +74,12 @@ struct Services {
 }
 
 impl Gateway {
-    /// Checks the embedded configuration, and reads the vars it names.
+    /// Reads what the build decided ([`Built`]), and the vars that it names.
     #[must_use]
-    pub fn new(built: &Built<'_>, var: impl Fn(&str) -> Option<String>) -> Self {
-        let catalog = serde_json::from_str(built.messages).unwrap_or_default();
-        Self { catalog, services: Services::new(built, var) }
+    pub fn new(data: Rc<[u8]>, var: impl Fn(&str) -> Option<String>) -> Self {
+        let (Built { config, catalog, pages, edition }, valid) = Built::read(data, &var);
+        let services = valid.map_err(|unset| unset.to_string());
+        Self { catalog, services: services.and_then(|()| Services::new(config, pages, edition, var)) }
     }
 
     /// How much memory an isolate may use for stored responses.
@@ -183,20 +170,20 @@ impl Gateway {
 
 impl Services {
     /// # Errors
-    /// What is wrong with the configuration, or with a var or secret that it needs.
-    fn new(built: &Built<'_>, var: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
-        let config = Config::check(&built.raw)
-            .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?
-            .with_languages(built.languages)
-            .resolved(&var)
-            .map_err(|unset| unset.to_string())?;
+    /// What is wrong with a secret that the configuration needs.
+    fn new(
+        config: Config,
+        pages: Pages,
+        edition: String,
+        var: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, String> {
         let cookie_key = var("COOKIE_KEY").unwrap_or_default();
-        if let Some(who) = signs_cookies(&config).filter(|_| cookie_key.len() < signed_cookie::SHORTEST_KEY) {
-            return Err(SettingError::NoCookieKey(who).to_string());
+        let short = cookie_key.len() < signed_cookie::SHORTEST_KEY;
+        if let Some(who) = config.signs_cookies.as_ref().filter(|_| short) {
+            return Err(SettingError::NoCookieKey(who.clone()).to_string());
         }
         let signer = var("SIGNING_KEYS").filter(|text| !text.is_empty()).map(|text| Signer::read(&text)).transpose();
         let signer = signer.map_err(|why| format!("the secret SIGNING_KEYS cannot be used: {why}"))?;
-        let pages = serde_json::from_str(built.pages).unwrap_or_default();
 
         let observer = Rc::new(observe::Observer::new(var("ADMIN_TOKEN").unwrap_or_default()));
         let ledger = Rc::new(ledger::Ledger::new(config.ledger.clone()));
@@ -204,7 +191,7 @@ impl Services {
             identity::Identities::new(&config, signer, Rc::clone(&ledger), Rc::clone(&observer)).map(Rc::new)?;
         let origins = origin::Origins::new(&config, cookie_key, pages, Rc::clone(&identities), Rc::clone(&observer));
         let origins = Rc::new(origins);
-        let cache = cache::Cache::new(built.edition.to_owned(), Rc::clone(&origins), Rc::clone(&ledger));
+        let cache = cache::Cache::new(edition, Rc::clone(&origins), Rc::clone(&ledger));
         let cache = Rc::new(cache);
         let admin = admin::Admin {
             identities: Rc::clone(&identities),
@@ -357,14 +344,6 @@ impl Services {
             platform.warning(consequence);
         }
     }
-}
-
-/// The first pool or route that hands out signed cookies.
-fn signs_cookies(config: &Config) -> Option<String> {
-    let signs = |pool: &&Pool| pool.affinity || pool.is_replicated();
-    let pool = config.pools.iter().find(signs).map(|pool| format!("pool {:?}", pool.name));
-    let route = config.routes.iter().find(|route| route.canary.is_some());
-    pool.or(route.map(|route| format!("route {:?}", route.name)))
 }
 
 /// A generated reply in the negotiated locale, if one was negotiated.

@@ -171,15 +171,21 @@ mod tests {
         ];
         for absence in everyone {
             assert_eq!(
-                Identity::Anonymous(absence).admit(&config("required").routes[0], 0),
+                Identity::Anonymous(absence).admit(config("required").routes.get(0).expect("a route"), 0),
                 Err(Error::Unauthenticated)
             );
-            assert_eq!(Identity::Anonymous(absence).admit(&config("optional").routes[0], 0), Ok(()));
+            assert_eq!(
+                Identity::Anonymous(absence).admit(config("optional").routes.get(0).expect("a route"), 0),
+                Ok(())
+            );
         }
         assert_eq!(
-            Identity::Anonymous(Absence::Down).admit(&config("required").routes[0], 0),
+            Identity::Anonymous(Absence::Down).admit(config("required").routes.get(0).expect("a route"), 0),
             Err(Error::IdentityDown)
         );
-        assert_eq!(Identity::Anonymous(Absence::Down).admit(&config("optional").routes[0], 0), Ok(()));
+        assert_eq!(
+            Identity::Anonymous(Absence::Down).admit(config("optional").routes.get(0).expect("a route"), 0),
+            Ok(())
+        );
     }
 }

@@ -98,10 +98,9 @@ fn after_first_segment(path: &str) -> &str {
 /// The most specific route for host, path and method. When the most specific route for host and path does not
 /// allow the method, only routes for the same host and paths are considered, so that no method bypasses a guard.
 fn most_specific<'c>(config: &'c Config, host: &str, path: &str, method: &str) -> Result<&'c Route, Error> {
-    let mut routes = config.routes.iter().filter(|r| r.host.matches(host) && r.path.matches(path).is_some()).peekable();
-    let first = *routes.peek().ok_or(Error::NotFound)?;
+    let places = config.tree.find(host, path).ok_or(Error::NotFound)?;
     let mut allowed: Vec<String> = Vec::new();
-    for route in routes.take_while(|route| route.host == first.host && route.path.same_paths(&first.path)) {
+    for route in places.iter().filter_map(|place| config.routes.get(*place)) {
         let listed = |method: &str| route.methods.iter().any(|known| known == method);
         if route.methods.is_empty() || listed(method) || (method == "HEAD" && listed("GET")) {
             return Ok(route);

@@ -149,6 +149,17 @@ fn only_the_rim_names_the_platform() {
     }
 }
 
+/// An isolate reads what the build decided: it has neither the file's keys nor its checks.
+#[test]
+fn what_reads_and_checks_the_file_is_native() {
+    let config = fs::read_to_string("src/config.rs").unwrap();
+    for module in ["check", "languages", "problem", "raw", "source"] {
+        let declared = config.lines().position(|line| line.trim_start_matches("pub ") == format!("mod {module};"));
+        let before = config.lines().nth(declared.unwrap() - 1);
+        assert_eq!(before, Some("#[cfg(not(target_arch = \"wasm32\"))]"), "{module}");
+    }
+}
+
 #[test]
 fn a_service_of_the_platform_has_a_trait_and_an_implementation_under_one_name() {
     let mut services = 0;

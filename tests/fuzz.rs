@@ -11,7 +11,7 @@ use std::time::Instant;
 use usher::cache::control::{Directives, Wanted};
 use usher::cache::range::{Part, part};
 use usher::cache::{freshness, tag, validate, vary};
-use usher::config::raw::Values;
+use usher::config::Values;
 use usher::http::head::{self, Edits, Head};
 use usher::http::signed_cookie::{self, Purpose};
 use usher::http::structured;

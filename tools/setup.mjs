@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 export const root = fileURLToPath(new URL("..", import.meta.url));
 export const target = "wasm32-unknown-unknown";
 const windows = process.platform === "win32";
-const exe = windows ? ".exe" : "";
+export const exe = windows ? ".exe" : "";
 
 /** The path of a tool that npm installed. */
 export const npmTool = (name) => join(root, "node_modules", ".bin", windows ? `${name}.cmd` : name);
@@ -21,11 +21,7 @@ export function node() {
   return existsSync(locked) && !windows ? locked : process.execPath;
 }
 
-/** What writes the glue between JavaScript and wasm: see tools/bindgen. */
-const bindgenTarget = join(root, ".tools", "bindgen");
-export const bindgen = join(bindgenTarget, "debug", `usher-bindgen${exe}`);
-
-function fail(sentence) {
+export function fail(sentence) {
   console.error(`\nusher: ${sentence}`);
   process.exit(1);
 }
@@ -66,20 +62,6 @@ function rustTarget() {
   run("rustup", ["target", "add", target]);
 }
 
-function wasmBindgen() {
-  const manifest = join(root, "tools", "bindgen", "Cargo.toml");
-  const stamp = join(bindgenTarget, ".usher-lock");
-  const lock = createHash("sha256");
-  for (const path of [manifest, join(root, "tools", "bindgen", "Cargo.lock"), join(root, "tools", "bindgen", "src", "main.rs")]) lock.update(readFileSync(path));
-  const wanted = lock.digest("hex");
-  if (existsSync(bindgen) && existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
-  const version = (path) => readFileSync(path, "utf8").match(/^wasm-bindgen(?:-cli-support)? = "=([0-9.]+)"/m)[1];
-  if (version(manifest) !== version(join(root, "Cargo.toml"))) fail("wasm-bindgen has one version in Cargo.toml and another in tools/bindgen/Cargo.toml: they must be equal");
-  tell("building what writes the glue of the wasm, from crates.io", "a minute, once");
-  run("cargo", ["build", "--locked", "--manifest-path", manifest, "--target-dir", bindgenTarget]);
-  writeFileSync(stamp, wanted);
-}
-
 function devVars() {
   const file = join(root, ".dev.vars");
   if (existsSync(file)) return;
@@ -90,7 +72,6 @@ function devVars() {
 export function setup() {
   npmPackages();
   rustTarget();
-  wasmBindgen();
   devVars();
 }
 

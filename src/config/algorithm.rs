@@ -1,9 +1,10 @@
 //! Which signature algorithms may a token use? (RFC 7518 3.1, RFC 8037 3.1)
 
-use serde::{Deserialize, Serialize};
+use super::data::{Data, Reader};
 
 /// A signature algorithm; variants are named as in a token's `alg`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(serde::Deserialize))]
 pub enum Algorithm {
     /// HMAC with SHA-256.
     HS256,
@@ -80,5 +81,16 @@ impl Algorithm {
     #[must_use]
     pub fn is_shared_secret(self) -> bool {
         matches!(self, Self::HS256 | Self::HS384 | Self::HS512)
+    }
+}
+
+impl Data for Algorithm {
+    #[cfg(not(target_arch = "wasm32"))]
+    fn write(&self, to: &mut super::data::Writer) {
+        (*self as usize).write(to);
+    }
+
+    fn read(from: &mut Reader) -> Self {
+        Self::ALL.get(usize::read(from)).copied().unwrap_or(Self::HS256)
     }
 }

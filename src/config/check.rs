@@ -9,7 +9,8 @@ mod routes;
 mod shards;
 
 use super::{
-    Config, Coordinates, Ledger, Locales, Matcher, Memory, Problem, Region, Route, Session, SettingError, raw,
+    Config, Coordinates, Ledger, Locales, Matcher, Memory, Pool, Problem, Region, Route, Session, Setting,
+    SettingError, Target, Tree, raw,
 };
 use countries::country;
 use identity::issuers;
@@ -17,6 +18,7 @@ use pools::pools;
 use problems::{CONTINENTS, Problems, Tables, token};
 use routes::{overlaps, route};
 use shards::shards;
+use std::collections::{HashMap, HashSet};
 
 impl Config {
     /// Checks the parsed file.
@@ -53,10 +55,13 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
         shards: &shards,
     };
     let mut routes: Vec<Route> = Vec::with_capacity(raw.route.len());
+    let (mut names, mut same_paths) = (HashSet::new(), HashMap::<String, Vec<usize>>::new());
     for (place, written) in raw.route.iter().enumerate() {
         let route = route(written, &format!("route[{place}]"), &tables, &mut problems);
-        overlaps(&route, &routes, place, &mut problems);
-        problems.name(format!("route[{place}].name"), &route.name, routes.iter().any(|r| r.name == route.name));
+        let same = same_paths.entry(format!("{:?} {}", route.host, route.path.shape())).or_default();
+        overlaps(&route, same.iter().filter_map(|place| Some((*place, routes.get(*place)?))), place, &mut problems);
+        same.push(place);
+        problems.name(format!("route[{place}].name"), &route.name, !names.insert(written.name.as_str()));
         routes.push(route);
     }
     if raw.route.is_empty() {
@@ -70,7 +75,7 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
     });
     if let Some(page) = &session.sign_in {
         let guarded = routes.iter().find(|r| r.path.matches(page.split('?').next().unwrap_or_default()).is_some());
-        if let Some(route) = guarded.filter(|route| route.auth == raw::Auth::Required) {
+        if let Some(route) = guarded.filter(|route| route.auth == super::Auth::Required) {
             let sentence = format!(
                 "found {page:?}, which route {:?} serves only with a session; allowed: a page that can be seen without one",
                 route.name
@@ -87,33 +92,74 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
         all: problems.size("cache.memory", &raw.cache.memory, 64 << 20),
         object: problems.size("cache.memory_object", &raw.cache.memory_object, 1 << 20),
     };
-    if problems.0.is_empty() {
-        let mut config = Config {
-            session,
-            ledger,
-            memory,
-            locales,
-            log_requests: raw.log.requests,
-            api_key: raw.api_key.header.to_ascii_lowercase(),
-            assertion: raw.assertion.issuer.clone(),
-            issuers,
-            regions,
-            pools,
-            shards,
-            routes,
-        };
-        let pools: Vec<Vec<usize>> = config.routes.iter().map(|route| config.pools_of(route)).collect();
-        for (route, pools) in config.routes.iter_mut().zip(pools) {
-            route.pools = pools;
-        }
-        match config.cached_before_a_worker() {
-            None => return Ok(config),
-            Some(route) => {
-                problems.add("route", format!("found {}", SettingError::Bound(route.name.clone())));
-            }
-        }
+    for (place, route) in routes.iter_mut().enumerate() {
+        route.place = place;
+        route.pools = pools_of(route, &pools, &shards);
     }
-    Err(problems.0)
+    let cached_by_workers_cache = cached_by_workers_cache(&routes, &pools);
+    if let Some((_, route)) = cached_by_workers_cache.iter().find(|(url, _)| url.text().starts_with("service:")) {
+        problems.add("route", format!("found {}", SettingError::Bound(route.clone())));
+    }
+    if !problems.0.is_empty() {
+        return Err(problems.0);
+    }
+    Ok(Config {
+        session,
+        ledger,
+        memory,
+        locales,
+        log_requests: raw.log.requests,
+        api_key: raw.api_key.header.to_ascii_lowercase(),
+        assertion: raw.assertion.issuer.clone(),
+        issuers,
+        regions,
+        shards,
+        tree: Tree::new(&routes),
+        signs_cookies: signs_cookies(&routes, &pools),
+        cached_by_workers_cache,
+        pools,
+        routes: routes.into(),
+    })
+}
+
+/// The value of [`Route::pools`].
+fn pools_of(route: &Route, all: &[Pool], shards: &[super::Shards]) -> Vec<usize> {
+    let mut pools = match &route.target {
+        Target::Pools(pools) => pools.clone(),
+        Target::Shards(place) => {
+            let maps = shards.get(*place).into_iter().flat_map(|shards| shards.map.iter().chain(&shards.next));
+            maps.map(|shard| shard.pool).collect()
+        }
+        _ => return Vec::new(),
+    };
+    pools.extend(route.canary.iter().map(|canary| canary.pool));
+    pools.extend(route.shadow.iter().map(|(pool, _)| *pool));
+    let mut at = 0;
+    while let Some(place) = pools.get(at).copied() {
+        pools.extend(all.get(place).and_then(|pool| pool.fallback).filter(|other| !pools.contains(other)));
+        at += 1;
+    }
+    pools.sort_unstable();
+    pools.dedup();
+    pools
+}
+
+/// The value of [`Config::signs_cookies`].
+fn signs_cookies(routes: &[Route], pools: &[Pool]) -> Option<String> {
+    let pool = pools.iter().find(|pool| pool.affinity || pool.is_replicated());
+    let route = routes.iter().find(|route| route.canary.is_some());
+    pool.map(|pool| format!("pool {:?}", pool.name)).or(route.map(|route| format!("route {:?}", route.name)))
+}
+
+/// The value of [`Config::cached_by_workers_cache`].
+fn cached_by_workers_cache(routes: &[Route], pools: &[Pool]) -> Vec<(Setting, String)> {
+    let mut urls = Vec::new();
+    for route in routes.iter().filter(|route| route.cache.as_ref().is_some_and(|cache| cache.workers_cache)) {
+        let origins = route.pools.iter().filter_map(|place| pools.get(*place)).flat_map(|pool| &pool.origins);
+        let may_be_bound = |url: &Setting| matches!(url, Setting::Open(_)) || url.text().starts_with("service:");
+        urls.extend(origins.filter(|o| may_be_bound(&o.url)).map(|o| (o.url.clone(), route.name.clone())));
+    }
+    urls
 }
 
 fn session(raw: &raw::Session, problems: &mut Problems) -> Session {

@@ -2,15 +2,18 @@
 
 use super::super::http::date::Millis;
 use super::super::http::visitor::Coordinates;
+use super::data::{Data, Reader, data};
 use super::identity::Issuer;
+use super::list::List;
 use super::matcher::Matcher;
 use super::pool::Pool;
-use super::route::{Route, Target};
-use super::setting::{self, SettingError};
+use super::route::Route;
+use super::setting::Setting;
 use super::shard::Shards;
+use super::tree::Tree;
 
 /// A checked configuration.
-#[derive(Debug, Clone)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(Debug))]
 pub struct Config {
     /// Session lifetimes, cookie and limits.
     pub session: Session,
@@ -35,8 +38,26 @@ pub struct Config {
     /// Shard maps: which pool holds which part of the data.
     pub shards: Vec<Shards>,
     /// Sorted, the most specific first.
-    pub routes: Vec<Route>,
+    pub routes: List<Route>,
+    /// The routes by host and path.
+    pub tree: Tree,
+    /// The first pool or route that hands out signed cookies, such as `pool "app"`.
+    pub signs_cookies: Option<String>,
+    /// Addresses of origins that cannot be bound Workers (`service:`), each with the route that uses Workers Cache in
+    /// front of it.
+    pub cached_by_workers_cache: Vec<(Setting, String)>,
 }
+data!(struct Config {
+    session, ledger, memory, locales, log_requests, api_key, assertion, issuers, regions, pools, shards, routes, tree,
+    signs_cookies, cached_by_workers_cache,
+});
+data!(struct Session {
+    cookie, idle, absolute, memo, memo_entries, grace, deadline, sign_in, remember, attempts,
+});
+data!(struct Ledger { max_delay, max_outage, deadline });
+data!(struct Memory { all, object });
+data!(struct Locales { supported, default, query, cookie, prefix, redirect, countries, nearest, matcher });
+data!(struct Region { name, at, countries, continents, default });
 
 /// Checked `[session]`.
 #[derive(Debug, Clone)]
@@ -84,7 +105,7 @@ pub struct Memory {
 }
 
 /// Checked `[locale]`. Every `usize` is an index into `supported`.
-#[derive(Debug, Clone)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(Debug))]
 pub struct Locales {
     /// Tags in canonical case (RFC 5646 2.1.1).
     pub supported: Vec<String>,
@@ -102,7 +123,7 @@ pub struct Locales {
     pub countries: Vec<(String, usize)>,
     /// Whether a requested tag selects the nearest locale by CLDR distance instead of by prefix lookup (RFC 4647 3.4).
     pub nearest: bool,
-    /// The nearest locale of each tag; empty until [`Config::with_languages`].
+    /// The nearest locale of each tag.
     pub matcher: Matcher,
 }
 
@@ -129,71 +150,16 @@ impl Config {
         let idle = self.session.idle.max(self.session.remember.unwrap_or(0));
         idle + self.ledger.max_delay + self.ledger.max_outage + 3_600_000
     }
+}
 
-    /// The value of [`Route::pools`].
-    pub(super) fn pools_of(&self, route: &Route) -> Vec<usize> {
-        let mut pools = match &route.target {
-            Target::Pools(pools) => pools.clone(),
-            Target::Shards(place) => {
-                let shards = self.shards.get(*place);
-                let all = shards.into_iter().flat_map(|shards| shards.map.iter().chain(&shards.next));
-                all.map(|shard| shard.pool).collect()
-            }
-            _ => return Vec::new(),
-        };
-        pools.extend(route.canary.iter().map(|canary| canary.pool));
-        pools.extend(route.shadow.iter().map(|(pool, _)| *pool));
-        let mut at = 0;
-        while let Some(place) = pools.get(at).copied() {
-            pools.extend(self.pools.get(place).and_then(|pool| pool.fallback).filter(|other| !pools.contains(other)));
-            at += 1;
-        }
-        pools.sort_unstable();
-        pools.dedup();
-        pools
+impl Data for Coordinates {
+    #[cfg(not(target_arch = "wasm32"))]
+    fn write(&self, to: &mut super::data::Writer) {
+        self.latitude.write(to);
+        self.longitude.write(to);
     }
 
-    /// The first route that uses Workers Cache in front of a bound Worker (`service:`).
-    pub(super) fn cached_before_a_worker(&self) -> Option<&Route> {
-        let bound = |pool: &Pool| pool.origins.iter().any(|origin| origin.url.text().starts_with("service:"));
-        let forwards = |route: &Route| route.pools.iter().filter_map(|place| self.pools.get(*place)).any(bound);
-        let conflicts =
-            |route: &&Route| route.cache.as_ref().is_some_and(|cache| cache.workers_cache) && forwards(route);
-        self.routes.iter().find(conflicts)
-    }
-
-    /// Sets the language table that the build computed.
-    #[must_use]
-    pub fn with_languages(mut self, table: &str) -> Self {
-        self.locales.matcher = Matcher::read(table);
-        self
-    }
-
-    /// Replaces every `"${NAME}"` by the value that `var` returns.
-    ///
-    /// # Errors
-    /// The first var that is missing or has an invalid value, or the first conflict between the resolved values.
-    pub fn resolved(mut self, var: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
-        for origin in self.pools.iter_mut().flat_map(|pool| &mut pool.origins) {
-            origin.url.resolve(&var, setting::origin)?;
-        }
-        for shards in &mut self.shards {
-            shards.resolve(&var)?;
-        }
-        for canary in self.routes.iter_mut().filter_map(|route| route.canary.as_mut()) {
-            canary.percent.resolve(&var, setting::percent)?;
-        }
-        if let Some(route) = self.cached_before_a_worker() {
-            return Err(SettingError::Bound(route.name.clone()));
-        }
-        for issuer in &mut self.issuers {
-            issuer.resolve(&var)?;
-        }
-        for (place, issuer) in self.issuers.iter().enumerate() {
-            if self.issuers.iter().take(place).any(|other| other.iss == issuer.iss) {
-                return Err(SettingError::Twice(issuer.name.clone()));
-            }
-        }
-        Ok(self)
+    fn read(from: &mut Reader) -> Self {
+        Self { latitude: Data::read(from), longitude: Data::read(from) }
     }
 }

@@ -2,7 +2,9 @@
 
 use super::super::http::date::Millis;
 use super::algorithm::Algorithm;
-use super::setting::{Bad, Setting, SettingError, secure};
+use super::data::{Data, Reader, data};
+use super::setting::{Setting, SettingError};
+use std::collections::BTreeMap;
 
 /// Whether a `typ` distinguishes access tokens from ID tokens, whose `typ` may be `JWT`.
 pub(super) fn distinguishes_access_tokens(typ: Option<&str>) -> bool {
@@ -62,31 +64,28 @@ pub enum KeySource {
     Discovered,
 }
 
-impl Issuer {
-    pub(super) fn resolve(&mut self, var: &impl Fn(&str) -> Option<String>) -> Result<(), SettingError> {
-        let non_empty =
-            |text: String| -> Result<String, Bad> { if text.is_empty() { Err(SettingError::Empty) } else { Ok(text) } };
-        let discovered = matches!(self.keys, KeySource::Discovered);
-        self.iss.resolve(var, if discovered { secure } else { non_empty })?;
-        for audience in &mut self.audience {
-            audience.resolve(var, non_empty)?;
+data!(struct Issuer { name, iss, audience, algorithms, keys, typ, user, roles, scopes, prefix, refresh, client });
+data!(struct Client { id, secret, ask });
+data!(enum KeySource { Discovered, 1 = Url(setting), 2 = Set(setting), 3 = Secret(setting) });
+data!(struct Cors { origins, methods, headers, expose, credentials, max_age });
+data!(enum Authenticator { Session, 1 = Jwt, 2 = ApiKey });
+data!(enum Fail { Closed, 1 = Anonymous });
+
+/// The first conflict between issuers, once their vars are resolved.
+///
+/// # Errors
+/// An ID token of an issuer would be accepted as an access token; or two issuers have the same `iss`.
+pub(super) fn distinct(issuers: &[Issuer]) -> Result<(), SettingError> {
+    for (place, issuer) in issuers.iter().enumerate() {
+        let own = |client: &Client| issuer.audience.contains(&client.id);
+        if !distinguishes_access_tokens(issuer.typ.as_deref()) && issuer.client.as_ref().is_some_and(own) {
+            return Err(SettingError::Confusing(issuer.name.clone()));
         }
-        match &mut self.keys {
-            KeySource::Url(url) => url.resolve(var, secure)?,
-            KeySource::Set(text) | KeySource::Secret(text) => text.resolve(var, non_empty)?,
-            KeySource::Discovered => {}
+        if issuers.iter().take(place).any(|other| other.iss == issuer.iss) {
+            return Err(SettingError::Twice(issuer.name.clone()));
         }
-        if let Some(client) = &mut self.client {
-            client.id.resolve(var, non_empty)?;
-            if let Some(secret) = &mut client.secret {
-                secret.resolve(var, non_empty)?;
-            }
-            if !distinguishes_access_tokens(self.typ.as_deref()) && self.audience.contains(&client.id) {
-                return Err(SettingError::Confusing(self.name.clone()));
-            }
-        }
-        Ok(())
     }
+    Ok(())
 }
 
 /// Checked `cors` of a route.
@@ -104,4 +103,55 @@ pub struct Cors {
     pub credentials: bool,
     /// How long a browser may cache a preflight response.
     pub max_age: Millis,
+}
+
+/// One member of `by` of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(serde::Deserialize))]
+#[cfg_attr(not(target_arch = "wasm32"), serde(rename_all = "snake_case"))]
+pub enum Authenticator {
+    /// The session cookie.
+    Session,
+    /// A bearer token that is a JWT.
+    Jwt,
+    /// A key of `[api_key]`.
+    ApiKey,
+}
+
+/// `fail` of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(serde::Deserialize))]
+#[cfg_attr(not(target_arch = "wasm32"), serde(rename_all = "lowercase"))]
+pub enum Fail {
+    /// Responds with 503.
+    Closed,
+    /// Treats the request as anonymous.
+    Anonymous,
+}
+
+/// `require = { roles_any = ["admin"], scopes_all = ["read"], claims = { tenant = "a" } }`
+#[derive(Debug, Clone, Default)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(serde::Deserialize))]
+#[cfg_attr(not(target_arch = "wasm32"), serde(deny_unknown_fields, default))]
+pub struct Require {
+    /// At least one of these roles.
+    pub roles_any: Vec<String>,
+    /// All of these scopes.
+    pub scopes_all: Vec<String>,
+    /// These claims (of a session: members of its `data`) with these values.
+    pub claims: BTreeMap<String, serde_json::Value>,
+}
+
+impl Data for Require {
+    #[cfg(not(target_arch = "wasm32"))]
+    fn write(&self, to: &mut super::data::Writer) {
+        self.roles_any.write(to);
+        self.scopes_all.write(to);
+        self.claims.clone().into_iter().collect::<Vec<_>>().write(to);
+    }
+
+    fn read(from: &mut Reader) -> Self {
+        let (roles_any, scopes_all) = (Data::read(from), Data::read(from));
+        Self { roles_any, scopes_all, claims: Vec::read(from).into_iter().collect() }
+    }
 }

@@ -1,14 +1,15 @@
 //! Which messages does Usher show in each language? One file per language: `words/*.toml`.
 
-use serde::{Deserialize, Serialize};
+use super::data::data;
+use super::list::List;
 
 /// The messages of one language: a title and a sentence for each kind of failure. `{seconds}` is replaced by the
 /// time until a retry.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Messages {
     /// Language tag: the file's name.
-    #[serde(default)]
+    #[cfg_attr(not(target_arch = "wasm32"), serde(default))]
     pub tag: String,
     /// `ltr` or `rtl`.
     pub dir: String,
@@ -46,17 +47,23 @@ pub struct Messages {
     pub unavailable_text: String,
 }
 
+data!(struct Messages {
+    tag, dir, reference, home, request_title, request_text, sign_in_title, sign_in_text, forbidden_title,
+    forbidden_text, missing_title, missing_text, fault_title, fault_text, unreachable_title, unreachable_text,
+    unavailable_title, unavailable_text,
+});
+
 /// The messages for every supported locale.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(Debug, Default))]
 pub struct Catalog {
     /// Each needed language once; the first is English.
-    words: Vec<Messages>,
+    words: List<Messages>,
     /// For each supported locale an index into `words`.
     of: Vec<usize>,
     /// Returned when there are no messages at all.
-    #[serde(skip)]
     empty: Messages,
 }
+data!(struct Catalog { words, of, empty });
 
 impl Catalog {
     /// The messages for a locale (an index into `Locales::supported`).
@@ -69,7 +76,7 @@ impl Catalog {
     /// The English messages, for when no locale is known yet.
     #[must_use]
     pub fn english(&self) -> &Messages {
-        self.words.first().unwrap_or(&self.empty)
+        self.words.get(0).unwrap_or(&self.empty)
     }
 }
 
@@ -136,18 +143,18 @@ mod files {
         fn nearest(config: &Config, english: Messages, all: &[Messages]) -> Self {
             let tags: Vec<String> = all.iter().map(|messages| messages.tag.clone()).collect();
             let matcher = Matcher::read(&source::table(&tags, 0));
-            let mut catalog = Self { words: vec![english], ..Self::default() };
+            let (mut words, mut of) = (vec![english], Vec::new());
             for tag in &config.locales.supported {
                 let messages = matcher.nearest(tag).and_then(|near| all.get(near.locale));
                 let place = messages.map_or(0, |messages| {
-                    catalog.words.iter().position(|known| known == messages).unwrap_or_else(|| {
-                        catalog.words.push(messages.clone());
-                        catalog.words.len() - 1
+                    words.iter().position(|known| known == messages).unwrap_or_else(|| {
+                        words.push(messages.clone());
+                        words.len() - 1
                     })
                 });
-                catalog.of.push(place);
+                of.push(place);
             }
-            catalog
+            Self { words: words.into(), of, empty: Messages::default() }
         }
     }
 

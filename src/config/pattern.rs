@@ -1,6 +1,7 @@
 //! Which hosts and paths does a route match, and which of two patterns is more specific?
 
 use super::super::http::path;
+use super::data::data;
 use std::cmp::Ordering;
 
 /// A route's `host`.
@@ -168,6 +169,20 @@ impl Pattern {
             })
     }
 
+    /// The paths that it matches, as text: equal for patterns that match the same paths.
+    #[must_use]
+    pub fn shape(&self) -> String {
+        let mut shape = String::new();
+        for segment in &self.segments {
+            shape.push('/');
+            shape.push_str(match segment {
+                Segment::Literal(literal) => literal,
+                Segment::Parameter(_) => "{}",
+            });
+        }
+        if self.rest { shape + "/*" } else { shape }
+    }
+
     /// Whether it captures a parameter of this name.
     #[must_use]
     pub fn captures(&self, name: &str) -> bool {
@@ -178,3 +193,7 @@ impl Pattern {
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
+
+data!(enum Host { Any, 1 = Exact(name), 2 = Suffix(name) });
+data!(enum Segment { Literal(text), 1 = Parameter(name) });
+data!(struct Pattern { segments, rest });

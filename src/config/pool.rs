@@ -1,7 +1,7 @@
 //! Which origins form a pool, and how are requests sent to them?
 
 use super::super::http::date::Millis;
-use super::raw::{Algorithm, Down, HostMode};
+use super::data::data;
 use super::setting::Setting;
 
 /// Checked `[[pool]]`.
@@ -22,7 +22,7 @@ pub struct Pool {
     /// Whether an origin's own address in a response is replaced by the visitor's.
     pub rewrite: bool,
     /// Algorithm that selects one of the origins.
-    pub balance: Algorithm,
+    pub balance: Balance,
     /// Input of the hash, for hashing algorithms.
     pub hash: HashBy,
     /// Whether a sticky session keeps a visitor on one origin.
@@ -157,3 +157,72 @@ pub struct Replicas {
     /// How long a read may wait for a replica to catch up.
     pub wait: Millis,
 }
+
+/// `host` of a pool.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(serde::Deserialize))]
+#[cfg_attr(not(target_arch = "wasm32"), serde(rename_all = "lowercase"))]
+pub enum HostMode {
+    /// `Host` is the origin's; `X-Forwarded-Host` contains the visitor's.
+    #[default]
+    Forwarded,
+    /// The same, and `Origin` and `Referer` that name the visitor's host are rewritten to the origin's.
+    Origin,
+    /// `Host` is the visitor's (Cloudflare's `resolveOverride`, within one zone, in production).
+    Visitor,
+}
+
+/// `balance` of a pool.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(serde::Deserialize))]
+#[cfg_attr(not(target_arch = "wasm32"), serde(rename_all = "snake_case"))]
+pub enum Balance {
+    /// Each in turn.
+    RoundRobin,
+    /// Each in turn by weight, evenly spread (smooth weighted round robin).
+    WeightedRoundRobin,
+    /// The origin with the fewest requests in flight, by weight.
+    LeastConnections,
+    /// The origin with the lowest latency (peak EWMA), by requests in flight and weight.
+    LeastResponseTime,
+    /// By the spare capacity that each origin reports (ORCA).
+    ResourceBased,
+    /// The same origin for one address.
+    IpHash,
+    /// The same origin for one value of `hash`.
+    Hash,
+    /// The better of two origins drawn at random.
+    #[default]
+    RandomTwo,
+}
+
+/// `down` of a pool: what happens when none of its origins is healthy.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(serde::Deserialize))]
+#[cfg_attr(not(target_arch = "wasm32"), serde(rename_all = "snake_case"))]
+pub enum Down {
+    /// All origins are used as if they were healthy.
+    #[default]
+    FailOpen,
+    /// No origin is used: 503.
+    FailClosed,
+    /// A stored response is served, however stale; else 503.
+    Stale,
+}
+
+data!(struct Pool {
+    name, region, origins, health, service, host, rewrite, balance, hash, affinity, sync, slow_start, probe, ejection,
+    down, fallback, retry, first_byte, idle, max_in_flight, replicas,
+});
+data!(struct Origin { name, url, weight, replica, region });
+data!(enum HashBy { Ip, 1 = User, 2 = Path, 3 = Cookie(name), 4 = Header(name) });
+data!(struct Probe { every, timeout, rise, fall, method, headers, expect, body, locations, quorum });
+data!(struct Ejection { failures, base, max });
+data!(struct Retry { attempts, budget, on, max_body, hedge });
+data!(struct Replicas { window, max_lag, wait });
+data!(enum HostMode { Forwarded, 1 = Origin, 2 = Visitor });
+data!(enum Balance {
+    RandomTwo, 1 = RoundRobin, 2 = WeightedRoundRobin, 3 = LeastConnections, 4 = LeastResponseTime, 5 = ResourceBased,
+    6 = IpHash, 7 = Hash,
+});
+data!(enum Down { FailOpen, 1 = FailClosed, 2 = Stale });

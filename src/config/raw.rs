@@ -1,7 +1,6 @@
 //! Which keys may `usher.toml` contain? Every key as parsed, before it is checked.
 //!
-//! The same types are parsed twice: from TOML at build time, and from the JSON that the build embeds when an
-//! isolate starts.
+//! Compiled natively only; what an isolate reads is the checked [`super::Config`].
 
 mod identity;
 mod plain;
@@ -9,17 +8,17 @@ mod pool;
 mod route;
 mod shard;
 
-pub use identity::{ApiKey, Assertion, Authenticator, Cors, Fail, Issuer, Require};
+pub use identity::{ApiKey, Assertion, Cors, Issuer};
 pub use plain::Plain;
-pub use pool::{Algorithm, Down, HostMode, Origin, Pool, Probe, Retry, Table};
-pub use route::{Auth, Cache, Pools, Redirect, Route, Shared};
-pub use shard::{Shard, ShardBy, Shards, Values};
+pub use pool::{Origin, Pool, Probe, Retry, Table};
+pub use route::{Cache, Pools, Redirect, Route};
+pub use shard::{Shard, Shards};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// The whole file.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Raw {
     /// `[session]`
@@ -49,7 +48,7 @@ pub struct Raw {
 }
 
 /// `[session]`: lifetimes, cookie and limits of sessions.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Session {
     /// Name of the cookie; on https the prefix `__Host-` is added.
@@ -92,7 +91,7 @@ impl Default for Session {
 }
 
 /// `[ledger]`: how soon a purge or a sign-out holds in every isolate.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ledger {
     /// Maximum interval at which an isolate reads new pages of the ledger.
@@ -110,7 +109,7 @@ impl Default for Ledger {
 }
 
 /// `[cache]`: the first cache level, an isolate's own memory.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Memory {
     /// Total size of the responses in an isolate's memory; the least recently used are evicted first.
@@ -126,7 +125,7 @@ impl Default for Memory {
 }
 
 /// `[locale]`: the supported locales and how one is negotiated.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Locale {
     /// Language tags (BCP 47) that the site supports.
@@ -164,7 +163,7 @@ impl Default for Locale {
 }
 
 /// `match` of `[locale]`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Match {
     /// The nearest locale by CLDR's distances: `es-MX` selects `es-419`, `zh-TW` selects `zh-Hant`.
@@ -175,7 +174,7 @@ pub enum Match {
 }
 
 /// `[log]`: what is logged about a request.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
     /// Whether each request writes one JSON line.
@@ -189,7 +188,7 @@ impl Default for Log {
 }
 
 /// `[[region]]`: a region in which origins are.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Region {
     /// Unique name; forwarded to the origin as `X-Region`.

@@ -1,14 +1,16 @@
 //! Which requests does a route match, and how are they authenticated, forwarded and cached?
 
 use super::super::http::date::Millis;
-use super::identity::Cors;
+use super::data::data;
+use super::identity::{Authenticator, Cors, Fail, Require};
 use super::pattern::{Host, Pattern};
-use super::raw::{Auth, Authenticator, Fail, Require, Shared};
 use super::setting::Setting;
 
 /// Checked `[[route]]`.
 #[derive(Debug, Clone)]
 pub struct Route {
+    /// Its index in [`super::Config::routes`].
+    pub place: usize,
     /// Unique name.
     pub name: String,
     /// Hosts it matches.
@@ -157,3 +159,46 @@ pub const TRACKERS: [&str; 17] = [
     "_hsenc",
     "_hsmi",
 ];
+
+/// `auth` of a route.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(serde::Deserialize))]
+#[cfg_attr(not(target_arch = "wasm32"), serde(rename_all = "lowercase"))]
+pub enum Auth {
+    /// Requests without valid credentials are refused.
+    Required,
+    /// Credentials are checked when a request has any.
+    Optional,
+    /// Credentials are ignored.
+    #[default]
+    None,
+}
+
+/// `shared` of a route's cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(serde::Deserialize))]
+#[cfg_attr(not(target_arch = "wasm32"), serde(rename_all = "lowercase"))]
+pub enum Shared {
+    /// All visitors.
+    Public,
+    /// Visitors with the same roles.
+    Role,
+    /// The same user only.
+    User,
+}
+
+data!(struct Route {
+    place, name, host, path, methods, auth, by, issuers, require, max_auth_age, fail, forward_token, trusted_origins,
+    cors, throttle, target, pools, canary, shadow, deadline, sessions, purges, localized, strip_prefix, cache, tags,
+});
+data!(struct Canary { pool, percent, abort_errors, abort_p99 });
+data!(enum Target {
+    Static, 1 = Pools(places), 2 = Shards(place), 3 = Redirect { to, status }, 4 = Respond { status, body, media },
+    5 = Echo, 6 = SignIn(issuer),
+});
+data!(struct Cache {
+    ttl, heuristic, negative, statuses, stale_while_revalidate, stale_if_error, max_body, shared, query, ignore, sort,
+    request_directives, workers_cache,
+});
+data!(enum Auth { None, 1 = Optional, 2 = Required });
+data!(enum Shared { Public, 1 = Role, 2 = User });

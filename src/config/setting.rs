@@ -1,25 +1,50 @@
 //! A configuration value that may differ per environment, and the errors of resolving it.
 
+use super::data::{Data, Reader, data};
+use super::phase::Phase;
 use super::url;
-
-/// Builds the error for a var with an invalid value, from the var's name.
-pub(super) type Bad = fn(String) -> SettingError;
 
 /// A value that may differ per environment.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Setting {
     /// The value itself.
     Is(String),
-    /// The name of a var or secret that holds it.
-    Var(String),
+    /// A var or secret holds it; never in an isolate, which starts with the values.
+    Open(Open),
 }
+
+/// The name of a var or secret, and what its value must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Open {
+    /// What its value must be.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+}
+data!(struct Open { kind, name });
+
+/// What a value must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Not empty.
+    Text,
+    /// A URL whose response can be trusted: [`url::is_secure`].
+    Url,
+    /// An origin's address: [`url::origin_url`].
+    Origin,
+    /// A whole number from 0 to 100.
+    Percent,
+    /// The name of a [`Phase`].
+    Phase,
+}
+data!(enum Kind { Text, 1 = Url, 2 = Origin, 3 = Percent, 4 = Phase });
 
 /// Hides the value: it may be a secret.
 impl std::fmt::Debug for Setting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Is(_) => f.write_str("Is(..)"),
-            Self::Var(name) => f.debug_tuple("Var").field(name).finish(),
+            Self::Open(open) => open.fmt(f),
         }
     }
 }
@@ -30,24 +55,71 @@ impl Setting {
     pub fn text(&self) -> &str {
         match self {
             Self::Is(text) => text,
-            Self::Var(_) => "",
+            Self::Open(_) => "",
+        }
+    }
+}
+
+/// What a var or secret decides is a place in the reader's values.
+impl Data for Setting {
+    #[cfg(not(target_arch = "wasm32"))]
+    fn write(&self, to: &mut super::data::Writer) {
+        match self {
+            Self::Is(text) => {
+                to.number(0);
+                to.text(text);
+            }
+            Self::Open(open) => {
+                let mut own = super::data::Writer::default();
+                open.write(&mut own);
+                let place = to.open.iter().position(|known| *known == own.bytes).unwrap_or_else(|| {
+                    to.open.push(own.bytes);
+                    to.open.len() - 1
+                });
+                to.number(place as u64 + 1);
+            }
         }
     }
 
-    /// Replaces a var or secret by its value, as parsed by `read`.
+    fn read(from: &mut Reader) -> Self {
+        match usize::read(from).checked_sub(1) {
+            None => Self::Is(Data::read(from)),
+            Some(place) => Self::Is(from.values.get(place).cloned().unwrap_or_default()),
+        }
+    }
+}
+
+impl Kind {
+    /// The value as it is used; `None` when it is not of this kind.
+    pub(super) fn accept(self, text: String) -> Option<String> {
+        let good = match self {
+            Self::Text => !text.is_empty(),
+            Self::Url => url::is_secure(&text),
+            Self::Origin => return url::origin_url(&text),
+            Self::Percent => text.parse::<u32>().is_ok_and(|percent| percent <= 100),
+            Self::Phase => Phase::parse(&text).is_some(),
+        };
+        good.then_some(text)
+    }
+}
+
+impl Open {
+    /// The value that `var` has for it.
     ///
     /// # Errors
-    /// The var is missing, or `read` refuses its value.
-    pub(super) fn resolve(
-        &mut self,
-        var: impl Fn(&str) -> Option<String>,
-        read: impl Fn(String) -> Result<String, Bad>,
-    ) -> Result<(), SettingError> {
-        if let Self::Var(name) = self {
-            let value = var(name).ok_or_else(|| SettingError::Missing(name.clone()))?;
-            *self = Self::Is(read(value).map_err(|bad| bad(name.clone()))?);
-        }
-        Ok(())
+    /// The var is missing, or its value is not of the kind.
+    pub(super) fn value(&self, var: impl Fn(&str) -> Option<String>) -> Result<String, SettingError> {
+        let value = var(&self.name).ok_or_else(|| SettingError::Missing(self.name.clone()))?;
+        self.kind.accept(value).ok_or_else(|| {
+            let bad = match self.kind {
+                Kind::Text => SettingError::Empty,
+                Kind::Url => SettingError::NotSecure,
+                Kind::Origin => SettingError::NotAUrl,
+                Kind::Percent => SettingError::NotAPercentage,
+                Kind::Phase => SettingError::NotAPhase,
+            };
+            bad(self.name.clone())
+        })
     }
 }
 
@@ -83,6 +155,9 @@ pub enum SettingError {
         "route {0:?} with `workers_cache` before an origin that is a Worker (\"service:\"), which Workers Cache cannot stand before: take one of the two away"
     )]
     Bound(String),
+    /// The data was written by another build than this one.
+    #[error("the configuration belongs to another build of Usher: build and deploy again")]
+    OtherBuild,
     /// It is empty.
     #[error("the var or secret {0} is empty")]
     Empty(String),
@@ -94,24 +169,4 @@ pub enum SettingError {
         "issuer {0:?} has its `client_id` among `audience`, so that an ID token could be used as an access token: give it another audience, or a `typ` that its access tokens have"
     )]
     Confusing(String),
-}
-
-/// Accepts an origin's address.
-pub(super) fn origin(text: String) -> Result<String, Bad> {
-    url::origin_url(&text).ok_or(SettingError::NotAUrl)
-}
-
-/// Accepts a percentage.
-pub(super) fn percent(text: String) -> Result<String, Bad> {
-    if is_percent(&text) { Ok(text) } else { Err(SettingError::NotAPercentage) }
-}
-
-/// Whether this is a whole number from 0 to 100.
-pub(super) fn is_percent(text: &str) -> bool {
-    text.parse::<u32>().is_ok_and(|percent| percent <= 100)
-}
-
-/// Accepts a URL whose response can be trusted.
-pub(super) fn secure(text: String) -> Result<String, Bad> {
-    if url::is_secure(&text) { Ok(text) } else { Err(SettingError::NotSecure) }
 }

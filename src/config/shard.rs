@@ -1,7 +1,8 @@
 //! Which pool holds which part of the data?
 
-use super::raw::{ShardBy, Values};
-use super::setting::{Bad, Setting, SettingError};
+use super::data::data;
+use super::phase::Phase;
+use super::setting::Setting;
 
 /// Checked `[[shards]]`.
 #[derive(Debug, Clone)]
@@ -21,58 +22,15 @@ pub struct Shards {
     /// The new map that data is being moved to; empty when there is no move.
     pub next: Vec<Shard>,
     /// Phase of that move.
-    phase: Setting,
+    pub(super) phase: Setting,
 }
 
 impl Shards {
-    pub(super) fn new(raw: &super::raw::Shards, key: ShardKey, maps: [Vec<Shard>; 2], phase: Setting) -> Self {
-        let [map, next] = maps;
-        let (name, version) = (raw.name.clone(), raw.version);
-        Self { name, by: raw.by, key, values: raw.values, map, version, next, phase }
-    }
-
     /// Phase of the move, if there is one.
     #[must_use]
     pub fn phase(&self) -> Option<Phase> {
         (!self.next.is_empty()).then(|| Phase::parse(self.phase.text()).unwrap_or_default())
     }
-
-    pub(super) fn resolve(&mut self, var: impl Fn(&str) -> Option<String>) -> Result<(), SettingError> {
-        self.phase.resolve(var, phase)
-    }
-}
-
-/// Phase of a move from the old map to the new one.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Phase {
-    /// The old map; a 421 response sends the request to the new one.
-    #[default]
-    Prepare,
-    /// The old map; a read that gets 404 is repeated by the new one.
-    DualRead,
-    /// The new map; a read that gets 404 is repeated by the old one.
-    Cut,
-    /// The new map.
-    Retire,
-}
-
-impl Phase {
-    /// Parses a phase's name; `None` when it is not one.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "prepare" => Self::Prepare,
-            "dual_read" => Self::DualRead,
-            "cut" => Self::Cut,
-            "retire" => Self::Retire,
-            _ => return None,
-        })
-    }
-}
-
-/// Accepts the name of a [`Phase`].
-pub(super) fn phase(text: String) -> Result<String, Bad> {
-    if Phase::parse(&text).is_some() { Ok(text) } else { Err(SettingError::NotAPhase) }
 }
 
 /// Which part of a request is its shard key.
@@ -165,3 +123,44 @@ impl Values {
         }
     }
 }
+
+/// `by` of shards.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(serde::Deserialize))]
+#[cfg_attr(not(target_arch = "wasm32"), serde(rename_all = "lowercase"))]
+pub enum ShardBy {
+    /// By the key's hash: 4,096 slots, each of one shard.
+    #[default]
+    Hash,
+    /// By ranges of ordered keys.
+    Range,
+    /// By the visitor's country and continent.
+    Geo,
+}
+
+/// `values` of shards by range.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(serde::Deserialize))]
+#[cfg_attr(not(target_arch = "wasm32"), serde(rename_all = "lowercase"))]
+pub enum Values {
+    /// Whole numbers.
+    Number,
+    /// Texts, in byte order.
+    #[default]
+    Text,
+    /// Days, `2026-11-24`, or any time that begins with one.
+    Day,
+    /// Months, `2026-11`, or any time that begins with one.
+    Month,
+    /// Quarters, `2026-Q4`, or any time in one.
+    Quarter,
+}
+
+data!(struct Shards { name, by, key, values, map, version, next, phase });
+data!(enum ShardKey {
+    User, 1 = Path(name), 2 = Query(name), 3 = Header(name), 4 = Cookie(name), 5 = Claim(name), 6 = Place,
+});
+data!(struct Shard { name, pool, weight, from, to, countries, continents, default });
+data!(enum Bound { Number(number), 1 = Text(text) });
+data!(enum ShardBy { Hash, 1 = Range, 2 = Geo });
+data!(enum Values { Text, 1 = Number, 2 = Day, 3 = Month, 4 = Quarter });

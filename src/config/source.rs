@@ -4,10 +4,13 @@
 
 mod mistake;
 
-use super::{Config, Problem, languages::Languages, raw::Raw};
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use super::data::FORMAT;
+use super::{Config, Locales, Matcher, Problem, languages::Languages, raw::Raw};
+use std::collections::{BTreeMap, hash_map::DefaultHasher};
+use std::hash::{Hash, Hasher};
+use std::path::PathBuf;
+use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
+use std::{fmt, fs};
 use toml::de::{DeTable, DeValue};
 
 /// The problems of one file, each with its line number.
@@ -37,19 +40,18 @@ impl std::error::Error for Faults {}
 pub fn read(text: &str, file: &str) -> Result<(Raw, Config), Faults> {
     let faults = |found| Faults { file: file.to_owned(), found };
     let raw = parse(text).map_err(|fault| faults(vec![fault]))?;
-    let config = Config::check(&raw).map_err(|problems| {
+    let mut config = Config::check(&raw).map_err(|problems| {
         let table = DeTable::parse(text).ok();
         let line = |key: &str| table.as_ref().map_or(1, |t| line_of(text, t.get_ref(), key));
         faults(problems.into_iter().map(|problem| (line(&problem.key), problem)).collect())
     })?;
-    let table = languages(&config);
-    Ok((raw, config.with_languages(&table)))
+    let table = languages(&config.locales);
+    config.locales.matcher = Matcher::read(&table);
+    Ok((raw, config))
 }
 
-/// The table for [`super::Matcher`]; empty for `match = "lookup"` or a single supported locale.
-#[must_use]
-pub fn languages(config: &Config) -> String {
-    let locales = &config.locales;
+/// The table for [`Matcher`]; empty for `match = "lookup"` or a single supported locale.
+fn languages(locales: &Locales) -> String {
     if locales.nearest && locales.supported.len() > 1 {
         table(&locales.supported, locales.default)
     } else {
@@ -64,7 +66,29 @@ pub fn table(supported: &[String], default: usize) -> String {
     static KNOWN: Mutex<BTreeMap<(Vec<String>, usize), String>> = Mutex::new(BTreeMap::new());
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     let key = (supported.to_vec(), default);
-    known.entry(key).or_insert_with(|| LANGUAGES.table(supported, default)).clone()
+    let make = || kept(&format!("{supported:?} {default}"), || LANGUAGES.table(supported, default));
+    known.entry(key).or_insert_with(make).clone()
+}
+
+/// Where tables are kept from one build to the next.
+static TABLES: OnceLock<PathBuf> = OnceLock::new();
+
+/// Keeps the tables of languages in a folder from now on, for builds of the same format.
+pub fn keep_tables(folder: PathBuf) {
+    let _ = TABLES.set(folder);
+}
+
+/// The text that was kept under a name, or a new one. What cannot be kept is made again.
+fn kept(name: &str, make: impl Fn() -> String) -> String {
+    let Some(folder) = TABLES.get() else { return make() };
+    let mut hasher = DefaultHasher::new();
+    (name, FORMAT).hash(&mut hasher);
+    let file = folder.join(format!("{:016x}.txt", hasher.finish()));
+    fs::read_to_string(&file).unwrap_or_else(|_| {
+        let text = make();
+        let _ = fs::create_dir_all(folder).and_then(|()| fs::write(&file, &text));
+        text
+    })
 }
 
 fn parse(text: &str) -> Result<Raw, (usize, Problem)> {

@@ -25,7 +25,7 @@ use super::context::Context;
 use super::identity::Identities;
 use super::observe::Observer;
 use super::record::Record;
-use crate::config::{Config, Target};
+use crate::config::{Config, Pages, Target};
 use crate::error::Error;
 use crate::http::signed_cookie::{self, Purpose};
 use crate::identity::assertion::Unsigned;
@@ -52,23 +52,23 @@ pub(super) struct Origins {
     pools: Vec<RefCell<PoolState>>,
     /// The load of shards, by the places of [`Config::shards`].
     heats: Vec<RefCell<Heat>>,
-    /// The analyses of canaries, by the places of [`Config::routes`].
-    analyses: Vec<RefCell<Analysis>>,
+    /// The analyses of canaries, by the places of [`Config::routes`]; from their first request on.
+    analyses: RefCell<BTreeMap<usize, Analysis>>,
     /// The last writes of users, by pool and user: for clients that keep no cookies.
     writers: RefCell<Memo<Written>>,
     /// The name that this isolate uses with probers.
     isolate: Cell<Option<u64>>,
     /// The key of signed cookies.
     cookie_key: String,
-    /// The static pages that exist in several locales, and in which.
-    pages: BTreeMap<String, Vec<usize>>,
+    /// The static pages that exist in several locales.
+    pages: Pages,
 }
 
 impl Origins {
     pub(super) fn new(
         config: &Config,
         cookie_key: String,
-        pages: BTreeMap<String, Vec<usize>>,
+        pages: Pages,
         identities: Rc<Identities>,
         observer: Rc<Observer>,
     ) -> Self {
@@ -77,7 +77,7 @@ impl Origins {
             observer,
             pools: config.pools.iter().map(|pool| RefCell::new(PoolState::new(pool))).collect(),
             heats: config.shards.iter().map(|_| RefCell::default()).collect(),
-            analyses: config.routes.iter().map(|_| RefCell::default()).collect(),
+            analyses: RefCell::default(),
             writers: RefCell::new(Memo::new(WRITERS, REMEMBERED)),
             isolate: Cell::new(None),
             cookie_key,
@@ -124,7 +124,7 @@ impl Origins {
     }
 
     /// The analyses of canaries, by the places of [`Config::routes`].
-    pub(super) fn analyses(&self) -> &[RefCell<Analysis>] {
+    pub(super) fn analyses(&self) -> &RefCell<BTreeMap<usize, Analysis>> {
         &self.analyses
     }
 

@@ -36,7 +36,7 @@ export function buildBundle(config = "tests/e2e/usher.toml", into = bundle) {
   };
   run(node(), ["tools/build.mjs"], { USHER_CONFIG: config });
   rmSync(into, { recursive: true, force: true });
-  const bundled = ["--bundle", "--format=esm", "--external:cloudflare:workers", "--loader:.wasm=copy", "--asset-names=gateway", "--log-level=error"];
+  const bundled = ["--bundle", "--format=esm", "--external:cloudflare:workers", "--loader:.wasm=copy", "--loader:.bin=copy", "--asset-names=gateway", "--log-level=error"];
   run(npmTool("esbuild"), ["src/cloudflare/entry.js", "tests/e2e/panic.js", ...bundled, "--entry-names=[name]", `--outdir=${into}`]);
 }
 
@@ -143,7 +143,7 @@ function settings({ name = "usher", ledger, entry = "entry.js", built = bundle }
     no_bundle: true,
     find_additional_modules: true,
     base_dir: built,
-    rules: [{ type: "CompiledWasm", globs: ["**/*.wasm"] }],
+    rules: [{ type: "CompiledWasm", globs: ["**/*.wasm"] }, { type: "Data", globs: ["**/*.bin"] }],
     compatibility_date: "2026-10-01",
     kv_namespaces: [{ binding: "SESSIONS", id: "sessions" }],
     durable_objects: {
@@ -199,7 +199,7 @@ async function ready(child) {
 export async function bare({ state, kv, vars = {}, entry = "entry.js", back }) {
   const port = await freePort();
   mkdirSync(join(state, "objects"), { recursive: true });
-  for (const file of [entry, "gateway.wasm"]) copyFileSync(join(bundle, file), join(state, file));
+  for (const file of [entry, "gateway.wasm", "gateway.bin"]) copyFileSync(join(bundle, file), join(state, file));
   const texts = Object.entries({ ...settled, ...vars }).map(([name, value]) => `(name = "${name}", text = ${JSON.stringify(value)})`);
   const config = `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -215,7 +215,8 @@ const config :Workerd.Config = (
 const worker :Workerd.Worker = (
   modules = [
     (name = "${entry}", esModule = embed "${entry}"),
-    (name = "./gateway.wasm", wasm = embed "gateway.wasm")
+    (name = "./gateway.wasm", wasm = embed "gateway.wasm"),
+    (name = "./gateway.bin", data = embed "gateway.bin")
   ],
   compatibilityDate = "2026-10-01",
   bindings = [

@@ -100,8 +100,8 @@ fn the_header_contract_holds_on_every_route_and_every_error_path() {
             let isolate = Isolate::new(&world(), toml);
             let user = sign_in(&isolate, r#"{"user":"ada","roles":["a"]}"#);
             isolate.world.origin(move |_| failure());
-            for route in world::raw(toml).route {
-                let path = route.path.replace('*', "x").replace("{id}", "7");
+            for route in world::config(toml).routes {
+                let path = route.path.shape().replace('*', "x").replace("{}", "7");
                 for cookie in ["a=1", &format!("a=1; {user}; b=2"), "__Host-usher=nonsense"] {
                     for method in ["GET", "POST", "HEAD"] {
                         let mut fields = forged.to_vec();
@@ -155,8 +155,8 @@ fn no_visitor_is_given_anothers_answer_on_any_route_of_any_configuration() {
             ("bob", "r-bob", sign_in(&isolate, r#"{"user":"bob","roles":["r-bob"]}"#) + "; own=c-bob"),
             ("nobody", "r-nobody", "own=c-nobody".into()),
         ];
-        for route in world::raw(toml).route {
-            let path = route.path.replace('*', "x").replace("{id}", "7");
+        for route in world::config(toml).routes {
+            let path = route.path.shape().replace('*', "x").replace("{}", "7");
             for _ in 0..2 {
                 for (name, _, cookie) in &visitors {
                     let answer = isolate.get(&format!("{HOST}{path}"), &[("cookie", cookie)]);

@@ -11,8 +11,8 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use usher::config::Millis;
-use usher::config::{Catalog, Config, raw::Raw, source};
-use usher::gateway::{After, Built, Content, Gateway, Reply};
+use usher::config::{Built, Catalog, Config, Pages, source};
+use usher::gateway::{After, Content, Gateway, Reply};
 use usher::http::head;
 use usher::ledger::{Page, Stamp};
 use usher::origin::health::prober::ProberState;
@@ -179,26 +179,20 @@ pub(crate) struct Isolate {
     flights: RefCell<BTreeSet<String>>,
 }
 
-pub(crate) fn raw(toml: &str) -> Raw {
+pub(crate) fn config(toml: &str) -> Config {
     match source::read(toml, "test.toml") {
-        Ok((raw, _)) => raw,
+        Ok((_, config)) => config,
         Err(faults) => panic!("{faults}"),
     }
 }
 
 impl Isolate {
     pub(crate) fn new(world: &Rc<World>, toml: &str) -> Self {
-        let config = Config::check(&raw(toml)).unwrap();
-        let languages = source::languages(&config);
-        let messages = serde_json::to_string(&Catalog::read(&config, Path::new("words")).unwrap()).unwrap();
-        let built = Built {
-            raw: raw(toml),
-            languages: &languages,
-            messages: &messages,
-            pages: r#"{"/about":[0,2]}"#,
-            edition: "edition",
-        };
-        let gateway = Gateway::new(&built, |name| world.vars.borrow().get(name).cloned());
+        let config = config(toml);
+        let catalog = Catalog::read(&config, Path::new("words")).unwrap();
+        let pages = Pages::new(BTreeMap::from([("/about".to_owned(), vec![0, 2])]));
+        let built = Built { config, catalog, pages, edition: "edition".into() };
+        let gateway = Gateway::new(built.data().into(), |name| world.vars.borrow().get(name).cloned());
         Self {
             world: Rc::clone(world),
             gateway,

@@ -1,7 +1,7 @@
 //! Are issuers valid, and which access rules does a route have?
 
+use super::super::Kind;
 use super::super::identity::distinguishes_access_tokens;
-use super::super::setting::secure;
 use super::super::{
     Algorithm, Auth, Authenticator, Client, Cors, Fail, Issuer, KeySource, Millis, Setting, base_url, raw,
 };
@@ -34,7 +34,7 @@ pub(super) fn issuers(raw: &[raw::Issuer], problems: &mut Problems) -> Vec<Issue
 
 fn issuer(raw: &raw::Issuer, key: &impl Fn(&str) -> String, problems: &mut Problems) -> Issuer {
     let text = |name: &str, value: &str, problems: &mut Problems| {
-        setting(value, |text| (!text.is_empty()).then(|| text.to_owned())).unwrap_or_else(|| {
+        setting(value, Kind::Text).unwrap_or_else(|| {
             problems.add(
                 key(name),
                 format!(
@@ -45,7 +45,7 @@ fn issuer(raw: &raw::Issuer, key: &impl Fn(&str) -> String, problems: &mut Probl
         })
     };
     let url = |name: &str, value: &str, problems: &mut Problems| {
-        setting(value, |text| secure(text.to_owned()).ok()).unwrap_or_else(|| {
+        setting(value, Kind::Url).unwrap_or_else(|| {
             problems.add(
                 key(name),
                 format!("found {value:?}; allowed: an https:// URL (http:// on localhost only), or \"${{NAME}}\""),
@@ -54,7 +54,7 @@ fn issuer(raw: &raw::Issuer, key: &impl Fn(&str) -> String, problems: &mut Probl
         })
     };
     let secret_var = |name: &str, value: &str, problems: &mut Problems| {
-        let found = setting(value, |_| None);
+        let found = setting(value, Kind::Text).filter(|found| matches!(found, Setting::Open(_)));
         found.unwrap_or_else(|| {
             problems.add(
                 key(name),

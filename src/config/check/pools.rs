@@ -4,7 +4,7 @@ use super::super::super::http::path;
 use super::super::{
     Balance, Ejection, HashBy, HostMode, Millis, Origin, Pool, Probe, Region, Replicas, Retry, Setting,
 };
-use super::super::{origin_url, raw};
+use super::super::{Kind, origin_url, raw};
 use super::problems::{Problems, setting};
 use std::cmp::Ordering;
 
@@ -92,7 +92,7 @@ fn pool(raw: &raw::Pool, key: &impl Fn(&str) -> String, regions: &[Region], prob
     if sync < 1_000 {
         problems.add(key("sync"), "found less than a second; allowed: \"1s\" to \"5s\"");
     }
-    if raw.down != raw::Down::FailOpen && raw.origins.len() == 1 && raw.probe.is_none() {
+    if raw.down != super::super::Down::FailOpen && raw.origins.len() == 1 && raw.probe.is_none() {
         problems.add(
             key("down"),
             "found for one origin without `probe`, so that nobody would find out that it is down; allowed: together with `probe = {}`",
@@ -152,7 +152,7 @@ fn replica_wait(key: String, text: &str, problems: &mut Problems) -> Millis {
 }
 
 fn origin(raw: &raw::Table, at: &str, region: Option<usize>, problems: &mut Problems) -> Origin {
-    let url = setting(&raw.url, origin_url).unwrap_or_else(|| {
+    let url = setting(&raw.url, Kind::Origin).unwrap_or_else(|| {
         // `localhost:3000` and `app.example.com` probably lack only the scheme.
         let local = raw.url.starts_with("localhost") || raw.url.starts_with("127.");
         let whole = format!("{}://{}", if local { "http" } else { "https" }, raw.url);
@@ -165,7 +165,7 @@ fn origin(raw: &raw::Table, at: &str, region: Option<usize>, problems: &mut Prob
         Setting::Is(String::new())
     });
     let name = raw.name.clone().unwrap_or_else(|| match &url {
-        Setting::Var(name) => name.clone(),
+        Setting::Open(open) => open.name.clone(),
         Setting::Is(url) => {
             url.split_once("://").map_or(url.as_str(), |(_, rest)| rest).trim_start_matches("service:").to_owned()
         }

@@ -4,7 +4,7 @@ use super::super::decided::Locales;
 use super::super::identity::Issuer;
 use super::super::pool::Pool;
 use super::super::problem::Problem;
-use super::super::setting::Setting;
+use super::super::setting::{Kind, Open, Setting};
 use super::super::shard::Shards;
 use super::super::{Millis, units};
 
@@ -101,15 +101,15 @@ pub(super) struct Tables<'a> {
     pub(super) shards: &'a [Shards],
 }
 
-/// `"${NAME}"`, or a value that `read` accepts; `None` when it is neither.
-pub(super) fn setting(text: &str, read: impl Fn(&str) -> Option<String>) -> Option<Setting> {
+/// `"${NAME}"`, or a value of this kind; `None` when it is neither.
+pub(super) fn setting(text: &str, kind: Kind) -> Option<Setting> {
     match text.strip_prefix("${").map(|rest| rest.strip_suffix('}')) {
         Some(Some(name)) => {
             let good = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-            good.then(|| Setting::Var(name.to_owned()))
+            good.then(|| Setting::Open(Open { kind, name: name.to_owned() }))
         }
         Some(None) => None,
-        None => read(text).map(Setting::Is),
+        None => kind.accept(text.to_owned()).map(Setting::Is),
     }
 }
 

@@ -1,14 +1,12 @@
 //! Is a route valid?
 
 use super::super::super::http::path;
-use super::super::setting::is_percent;
 use super::super::{
-    Cache, Canary, Host, HostMode, LONGEST_STORED, Millis, Pattern, Route, Segment, Setting, ShardKey, TRACKERS,
+    Cache, Canary, Host, HostMode, Kind, LONGEST_STORED, Millis, Pattern, Route, Segment, Setting, ShardKey, TRACKERS,
     Target, base_url, raw,
 };
 use super::identity::{Guard, guard};
 use super::problems::{Problems, Tables, quoted, setting};
-use std::cmp::Ordering;
 
 /// Default `deadline` of a route.
 const DEADLINE: &str = "30s";
@@ -76,7 +74,7 @@ pub(super) fn route(raw: &raw::Route, at: &str, tables: &Tables<'_>, problems: &
     if raw.cache.is_some() && !matches!(target, Target::Pools(_) | Target::Shards(_) | Target::Static) {
         problems.add(key("cache"), "found on a route that asks nobody; allowed: with `pool`, `shards` or `static`");
     }
-    if raw.sessions && raw.auth == raw::Auth::None {
+    if raw.sessions && raw.auth == super::super::Auth::None {
         problems.add(
             key("sessions"),
             "found true where `auth` is \"none\"; allowed: where `auth` is \"optional\" or \"required\"",
@@ -109,6 +107,7 @@ pub(super) fn route(raw: &raw::Route, at: &str, tables: &Tables<'_>, problems: &
         );
     }
     Route {
+        place: 0,
         by: raw.by.clone(),
         issuers,
         require: raw.require.clone(),
@@ -266,7 +265,7 @@ fn canary(raw: &raw::Route, at: &str, target: &Target, tables: &Tables<'_>, prob
     {
         problems.add(key("pool"), format!("found {:?}, which is the route's own pool; allowed: another one", raw.pool));
     }
-    let percent = setting(&raw.percent.0, |text| is_percent(text).then(|| text.to_owned())).unwrap_or_else(|| {
+    let percent = setting(&raw.percent.0, Kind::Percent).unwrap_or_else(|| {
         problems.add(
             key("percent"),
             format!("found {:?}; allowed: 0 to 100, or \"${{NAME}}\" to read it from the worker's vars", raw.percent.0),
@@ -340,23 +339,23 @@ fn check_redirect(redirect: &raw::Redirect, at: &str, path: &Pattern, problems: 
     }
 }
 
-/// Refuses a route that matches the same host, paths and methods as an earlier one.
-pub(super) fn overlaps(route: &Route, earlier: &[Route], place: usize, problems: &mut Problems) {
+/// Refuses a route that matches the same host, paths and methods as one of the earlier routes for this host and these
+/// paths.
+pub(super) fn overlaps<'r>(
+    route: &Route,
+    mut same_paths: impl Iterator<Item = (usize, &'r Route)>,
+    place: usize,
+    problems: &mut Problems,
+) {
     // A route for GET also matches HEAD, so a second route for HEAD would never be reached.
     let accepts =
         |route: &Route, method: &str| route.methods.iter().any(|m| m == method || (method == "HEAD" && m == "GET"));
-    let duplicate = earlier.iter().enumerate().find(|(_, other)| {
-        let methods = match (route.methods.is_empty(), other.methods.is_empty()) {
-            (true, true) => true,
-            (false, false) => {
-                route.methods.iter().any(|m| accepts(other, m)) || other.methods.iter().any(|m| accepts(route, m))
-            }
-            _ => false,
-        };
-        methods
-            && route.host.specificity(&other.host) == Ordering::Equal
-            && route.host == other.host
-            && route.path.same_paths(&other.path)
+    let duplicate = same_paths.find(|(_, other)| match (route.methods.is_empty(), other.methods.is_empty()) {
+        (true, true) => true,
+        (false, false) => {
+            route.methods.iter().any(|m| accepts(other, m)) || other.methods.iter().any(|m| accepts(route, m))
+        }
+        _ => false,
     });
     if let Some((number, other)) = duplicate {
         problems.add(

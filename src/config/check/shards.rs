@@ -1,7 +1,7 @@
 //! Is a shard map valid? Every key must have exactly one shard.
 
-use super::super::raw::{Shard as Raw, ShardBy};
-use super::super::shard::phase;
+use super::super::raw::Shard as Raw;
+use super::super::{Kind, ShardBy};
 use super::super::{Pool, Setting, Shard, ShardKey, Shards, raw};
 use super::countries::country;
 use super::problems::{CONTINENTS, Problems, setting};
@@ -33,7 +33,7 @@ pub(super) fn shards(raw: &[raw::Shards], pools: &[Pool], problems: &mut Problem
             );
         }
         let text = written.phase.as_deref().unwrap_or("prepare");
-        let phase = setting(text, |text| phase(text.to_owned()).ok()).unwrap_or_else(|| {
+        let phase = setting(text, Kind::Phase).unwrap_or_else(|| {
             problems.add(
                 key("phase"),
                 format!("found {text:?}; allowed: \"prepare\", \"dual_read\", \"cut\", \"retire\", or \"${{NAME}}\" to read it from the worker's vars"),
@@ -42,7 +42,9 @@ pub(super) fn shards(raw: &[raw::Shards], pools: &[Pool], problems: &mut Problem
         });
         let maps = [("map", &written.map), ("next", &written.next)]
             .map(|(name, list)| map(written, list, &key(name), pools, problems));
-        all.push(Shards::new(written, shard_key, maps, phase));
+        let [map, next] = maps;
+        let (name, by, values, version) = (written.name.clone(), written.by, written.values, written.version);
+        all.push(Shards { name, by, key: shard_key, values, map, version, next, phase });
     }
     all
 }

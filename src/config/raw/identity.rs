@@ -1,11 +1,10 @@
 //! Which keys configure issuers, API keys, assertions and CORS?
 
 use super::super::Algorithm;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use serde::Deserialize;
 
 /// `[[issuer]]`: an issuer whose tokens are accepted, or with which visitors sign in.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Issuer {
     /// Unique name; routes refer to it.
@@ -76,7 +75,7 @@ fn openid() -> Vec<String> {
 }
 
 /// `[api_key]`: long-lived keys of programs, stored like sessions.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ApiKey {
     /// Name of the request field that carries an API key.
@@ -90,7 +89,7 @@ impl Default for ApiKey {
 }
 
 /// `[assertion]`: the assertion sent to origins once the secret `SIGNING_KEYS` is set.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Assertion {
     /// Its `iss`.
@@ -103,42 +102,8 @@ impl Default for Assertion {
     }
 }
 
-/// One member of `by` of a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Authenticator {
-    /// The session cookie.
-    Session,
-    /// A bearer token that is a JWT.
-    Jwt,
-    /// A key of `[api_key]`.
-    ApiKey,
-}
-
-/// `fail` of a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Fail {
-    /// Responds with 503.
-    Closed,
-    /// Treats the request as anonymous.
-    Anonymous,
-}
-
-/// `require = { roles_any = ["admin"], scopes_all = ["read"], claims = { tenant = "a" } }`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Require {
-    /// At least one of these roles.
-    pub roles_any: Vec<String>,
-    /// All of these scopes.
-    pub scopes_all: Vec<String>,
-    /// These claims (of a session: members of its `data`) with these values.
-    pub claims: BTreeMap<String, serde_json::Value>,
-}
-
 /// `cors = { origins = ["https://app.example.com"], credentials = true }`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cors {
     /// Origins whose scripts may read responses; `"*"` is all, without credentials.

@@ -1,12 +1,11 @@
 //! Values that may be written without quotes: `percent = 10` as well as `percent = "10"`.
 
 use serde::de::{Error, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use std::fmt;
 
 /// A text, or a whole number converted to one.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plain(pub String);
 
 impl<'de> Deserialize<'de> for Plain {

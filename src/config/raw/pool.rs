@@ -1,12 +1,13 @@
 //! Which keys configure a pool and its origins?
 
+use super::super::{Balance, Down, HostMode};
 use super::Plain;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 
 /// `[[pool]]`: interchangeable origins, or a primary and its replicas.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pool {
     /// Unique name; routes refer to it.
@@ -30,7 +31,7 @@ pub struct Pool {
     pub rewrite: bool,
     /// Algorithm that selects one of the origins.
     #[serde(default)]
-    pub balance: Algorithm,
+    pub balance: Balance,
     /// Input of `balance = "hash"`: `ip`, `user`, `path`, `cookie:NAME` or `header:NAME`.
     #[serde(default)]
     pub hash: Option<String>,
@@ -76,26 +77,12 @@ fn yes() -> bool {
     true
 }
 
-/// `host` of a pool.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum HostMode {
-    /// `Host` is the origin's; `X-Forwarded-Host` contains the visitor's.
-    #[default]
-    Forwarded,
-    /// The same, and `Origin` and `Referer` that name the visitor's host are rewritten to the origin's.
-    Origin,
-    /// `Host` is the visitor's (Cloudflare's `resolveOverride`, within one zone, in production).
-    Visitor,
-}
-
 /// An origin: a URL alone, or a table with more keys.
-#[derive(Debug, Clone, Default, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, Default)]
 pub struct Origin(pub Table);
 
 /// `{ url = "https://app.example.com", weight = 5 }`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Table {
     /// Base URL, `"${NAME}"` or `"service:BINDING"`.
@@ -137,31 +124,8 @@ impl<'de> Deserialize<'de> for Origin {
     }
 }
 
-/// `balance` of a pool.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Algorithm {
-    /// Each in turn.
-    RoundRobin,
-    /// Each in turn by weight, evenly spread (smooth weighted round robin).
-    WeightedRoundRobin,
-    /// The origin with the fewest requests in flight, by weight.
-    LeastConnections,
-    /// The origin with the lowest latency (peak EWMA), by requests in flight and weight.
-    LeastResponseTime,
-    /// By the spare capacity that each origin reports (ORCA).
-    ResourceBased,
-    /// The same origin for one address.
-    IpHash,
-    /// The same origin for one value of `hash`.
-    Hash,
-    /// The better of two origins drawn at random.
-    #[default]
-    RandomTwo,
-}
-
 /// `probe` of a pool: health checks; `probe = {}` takes every default.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Probe {
     /// Interval between health checks, with a jitter of a tenth.
@@ -204,7 +168,7 @@ impl Default for Probe {
 }
 
 /// `ejection` of a pool.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ejection {
     /// Consecutive failures that eject an origin; 0 = never.
@@ -221,21 +185,8 @@ impl Default for Ejection {
     }
 }
 
-/// `down` of a pool: what happens when none of its origins is healthy.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Down {
-    /// All origins are used as if they were healthy.
-    #[default]
-    FailOpen,
-    /// No origin is used: 503.
-    FailClosed,
-    /// A stored response is served, however stale; else 503.
-    Stale,
-}
-
 /// `retry` of a pool.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retry {
     /// Maximum number of origins that one request is sent to, one after the other.
@@ -257,7 +208,7 @@ impl Default for Retry {
 }
 
 /// `replicas` of a pool.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Replicas {
     /// How long after a write its visitor reads from the primary, when the origins report no positions.

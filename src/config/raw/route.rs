@@ -1,10 +1,11 @@
 //! Which keys configure a route?
 
-use super::{Authenticator, Cors, Fail, Plain, Require};
-use serde::{Deserialize, Serialize};
+use super::super::{Auth, Authenticator, Fail, Require, Shared};
+use super::{Cors, Plain};
+use serde::Deserialize;
 
 /// `[[route]]`: which requests it matches, and how they are authenticated, forwarded and cached.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// Unique name, for the log.
@@ -102,21 +103,8 @@ fn by_session() -> Vec<Authenticator> {
     vec![Authenticator::Session]
 }
 
-/// `auth` of a route.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Auth {
-    /// Requests without valid credentials are refused.
-    Required,
-    /// Credentials are checked when a request has any.
-    Optional,
-    /// Credentials are ignored.
-    #[default]
-    None,
-}
-
 /// One pool's name, or several.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub enum Pools {
     /// `pool = "app"`
@@ -126,7 +114,7 @@ pub enum Pools {
 }
 
 /// `canary = { pool = "app-v2", percent = "5" }`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Canary {
     /// Name of the pool.
@@ -142,7 +130,7 @@ pub struct Canary {
 }
 
 /// `shadow = { pool = "app-v2", percent = 10 }`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shadow {
     /// Name of the pool.
@@ -152,7 +140,7 @@ pub struct Shadow {
 }
 
 /// `redirect = { to = "/new/{id}", status = 308 }`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Redirect {
     /// Path or URL; `{name}` is replaced by a parameter of the route's path.
@@ -167,7 +155,7 @@ fn found() -> u16 {
 }
 
 /// `respond = { status = 200, body = "ok", type = "text/plain" }`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Respond {
     /// 200 to 599.
@@ -190,7 +178,7 @@ fn plain() -> String {
 }
 
 /// `cache = { ttl = "5m", shared = "public", query = ["page"] }`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cache {
     /// Lifetime of a response that states none; of static files always.
@@ -240,16 +228,4 @@ impl Default for Cache {
             workers_cache: false,
         }
     }
-}
-
-/// `shared` of a route's cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Shared {
-    /// All visitors.
-    Public,
-    /// Visitors with the same roles.
-    Role,
-    /// The same user only.
-    User,
 }

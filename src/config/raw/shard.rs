@@ -1,10 +1,11 @@
 //! Which keys configure shard maps?
 
+use super::super::{ShardBy, Values};
 use super::Plain;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// `[[shards]]`: which pool holds which part of the data.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shards {
     /// Unique name; routes refer to it.
@@ -31,38 +32,8 @@ pub struct Shards {
     pub phase: Option<String>,
 }
 
-/// `by` of shards.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ShardBy {
-    /// By the key's hash: 4,096 slots, each of one shard.
-    #[default]
-    Hash,
-    /// By ranges of ordered keys.
-    Range,
-    /// By the visitor's country and continent.
-    Geo,
-}
-
-/// `values` of shards by range.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Values {
-    /// Whole numbers.
-    Number,
-    /// Texts, in byte order.
-    #[default]
-    Text,
-    /// Days, `2026-11-24`, or any time that begins with one.
-    Day,
-    /// Months, `2026-11`, or any time that begins with one.
-    Month,
-    /// Quarters, `2026-Q4`, or any time in one.
-    Quarter,
-}
-
 /// One shard.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shard {
     /// Unique in its map; forwarded to the origin as `X-Shard`.

@@ -49,9 +49,9 @@ impl Admin {
         }
         let heats = ctx.config.shards.iter().zip(self.origins.heats());
         let shards: Vec<Value> = heats.map(|(shards, heat)| describe_heat(shards, &heat.borrow())).collect();
-        let analyses = ctx.config.routes.iter().zip(self.origins.analyses());
-        let canaries: Vec<Value> =
-            analyses.filter_map(|(route, analysis)| describe_canary(ctx.config, route, &analysis.borrow())).collect();
+        let analyses = self.origins.analyses().borrow();
+        let canary = |route: &Route| describe_canary(ctx.config, route, analyses.get(&route.place));
+        let canaries: Vec<Value> = ctx.config.routes.iter().filter_map(canary).collect();
         let mut answer = Generated::json(200, &json!({ "pools": pools, "shards": shards, "canaries": canaries }));
         if let Some(version) = version.filter(|_| only.is_some()) {
             answer.edits.set("etag", &format!("\"{version}\""));
@@ -187,9 +187,9 @@ fn describe_heat(shards: &Shards, heat: &Heat) -> Value {
 }
 
 /// The state of a route's canary in this isolate, if it has one.
-fn describe_canary(config: &Config, route: &Route, analysis: &Analysis) -> Option<Value> {
+fn describe_canary(config: &Config, route: &Route, analysis: Option<&Analysis>) -> Option<Value> {
     let canary = route.canary.as_ref()?;
     let pool = config.pools.get(canary.pool).map(|pool| pool.name.as_str());
     let (name, percent) = (&route.name, canary.percent.text());
-    Some(json!({ "route": name, "pool": pool, "percent": percent, "given_up": analysis.reason() }))
+    Some(json!({ "route": name, "pool": pool, "percent": percent, "given_up": analysis.and_then(Analysis::reason) }))
 }

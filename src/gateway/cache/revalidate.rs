@@ -30,9 +30,9 @@ impl Cache {
         flight: &str,
         found: String,
     ) {
-        let route = ctx.config.routes.iter().position(|route| std::ptr::eq(route, request.place.route));
-        let (Some(route), Target::Pools(pools)) = (route, &request.place.route.target) else { return };
-        let (deadline, now) = (request.place.route.deadline, ctx.now());
+        let route = request.place.route;
+        let Target::Pools(pools) = &route.target else { return };
+        let (deadline, now) = (route.deadline, ctx.now());
         let Some(claim) = ctx.platform.claim(flight, deadline) else { return };
         let failed = self.failing.borrow().has(&request.key.url, now);
         if failed {
@@ -56,7 +56,7 @@ impl Cache {
             claim,
             key: request.key.clone(),
             found,
-            route,
+            route: route.place,
             path: request.place.asked().to_owned(),
             origins,
             sent: edits.applied(&ctx.head.fields),

@@ -2,14 +2,13 @@
 
 use super::Origins;
 use super::outgoing::{Outgoing, Sent};
-use crate::config::{Canary, Config, Route};
+use crate::config::{Canary, Route};
 use crate::gateway::context::Context;
 use crate::gateway::record::Record;
 use crate::http::head;
 use crate::http::signed_cookie::Purpose;
 use crate::origin::canary::{self, Analysis};
 use crate::platform::Platform;
-use std::cell::RefCell;
 
 /// How long a browser keeps its draw, in seconds: longer than a canary lives.
 const KEPT: u64 = 30 * 86_400;
@@ -19,7 +18,7 @@ impl Origins {
     /// so that the visitor stays where they are when their address changes and when they sign in.
     pub(in crate::gateway) fn gets_canary<P: Platform>(&self, ctx: &Context<'_, P>, route: &Route) -> bool {
         let Some(canary) = &route.canary else { return false };
-        if self.analysis(ctx.config, route).is_none_or(|analysis| analysis.borrow().is_aborted()) {
+        if self.analyses.borrow().get(&route.place).is_some_and(Analysis::is_aborted) {
             return false;
         }
         let percent = canary.percent.text().parse().unwrap_or(0);
@@ -71,14 +70,9 @@ impl Origins {
     }
 
     fn analyse<P: Platform>(&self, ctx: &Context<'_, P>, (route, canary): (&Route, &Canary), good: bool, took: u64) {
-        let Some(analysis) = self.analysis(ctx.config, route) else { return };
-        if let Some(why) = analysis.borrow_mut().record(canary, good, took) {
+        let mut analyses = self.analyses.borrow_mut();
+        if let Some(why) = analyses.entry(route.place).or_default().record(canary, good, took) {
             ctx.platform.error(&format!("route {:?}: the canary is given up in this isolate: {why}", route.name));
         }
-    }
-
-    fn analysis(&self, config: &Config, route: &Route) -> Option<&RefCell<Analysis>> {
-        let place = config.routes.iter().position(|known| std::ptr::eq(known, route))?;
-        self.analyses.get(place)
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{Config, source};
+use crate::config::{Config, Values, source};
 use crate::origin::balance::mix;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -265,7 +265,7 @@ proptest! {
 
     #[test]
     fn any_key_is_read_without_panic(key in ".{0,40}") {
-        for values in [crate::config::raw::Values::Number, crate::config::raw::Values::Text, crate::config::raw::Values::Day, crate::config::raw::Values::Month, crate::config::raw::Values::Quarter] {
+        for values in [Values::Number, Values::Text, Values::Day, Values::Month, Values::Quarter] {
             let _ = values.read(&key);
         }
     }

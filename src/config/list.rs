@@ -1,0 +1,86 @@
+//! A list whose items are read from the configuration's data when they are first used, so that an isolate starts as
+//! quickly with a thousand routes as with one.
+
+use super::data::{Data, Reader};
+use std::cell::OnceCell;
+
+/// A list of the configuration.
+pub struct List<T> {
+    items: Vec<OnceCell<Box<T>>>,
+    /// Where items are read from that are not here yet.
+    source: Option<Reader>,
+}
+
+impl<T: Data> List<T> {
+    /// An item.
+    #[must_use]
+    pub fn get(&self, place: usize) -> Option<&T> {
+        let cell = self.items.get(place)?;
+        if cell.get().is_none() {
+            let mut item = self.source.as_ref()?.item(self.items.len(), place);
+            let _ = cell.set(Box::new(T::read(&mut item)));
+        }
+        cell.get().map(|item| &**item)
+    }
+
+    /// All items, in order; each is read.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        (0..self.items.len()).filter_map(|place| self.get(place))
+    }
+
+    /// How many items there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), source: None }
+    }
+}
+
+impl<T> From<Vec<T>> for List<T> {
+    fn from(items: Vec<T>) -> Self {
+        Self { items: items.into_iter().map(|item| OnceCell::from(Box::new(item))).collect(), source: None }
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl<T: Data> IntoIterator for List<T> {
+    type Item = T;
+    type IntoIter = std::vec::IntoIter<T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter().for_each(drop);
+        self.items.into_iter().filter_map(OnceCell::into_inner).map(|item| *item).collect::<Vec<_>>().into_iter()
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl<T: Data + std::fmt::Debug> std::fmt::Debug for List<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl<T: Data> Data for List<T> {
+    #[cfg(not(target_arch = "wasm32"))]
+    fn write(&self, to: &mut super::data::Writer) {
+        to.table(self.iter().collect::<Vec<_>>().into_iter(), |item, to| item.write(to));
+    }
+
+    fn read(from: &mut Reader) -> Self {
+        let (count, source) = from.table();
+        let mut items = Vec::new();
+        items.resize_with(count, OnceCell::new);
+        Self { items, source: Some(source) }
+    }
+}
