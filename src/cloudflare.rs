@@ -12,7 +12,6 @@ mod environment;
 mod fetch;
 mod instance;
 mod key_value;
-mod ledger_object;
 mod ledger_store;
 mod log;
 mod prober;
@@ -23,6 +22,8 @@ mod static_files;
 mod task;
 
 use crate::error::Error;
+pub use prober_object::{ProbedPool, agree, judge, probing};
+
 use edge::Edge;
 use instance::gateway;
 use wasm_bindgen::prelude::*;

@@ -5,8 +5,11 @@
 //! different machines are never compared: every stored response or session records the moment up to which its
 //! maker had read the ledger.
 
+mod page;
+
+pub use page::lines;
+
 use crate::config;
-use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// A moment of the ledger's clock, in milliseconds since 1970.
@@ -76,7 +79,7 @@ pub mod subject {
 }
 
 /// A line of the ledger: an invalidation of one subject.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
     /// See [`subject`].
     pub subject: String,
@@ -89,7 +92,7 @@ pub struct Stamp {
 }
 
 /// The ledger's response to a read: the stamps since a moment.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page {
     /// With this page the reader has every stamp up to this moment.
     pub as_of: Moment,
@@ -100,7 +103,7 @@ pub struct Page {
 }
 
 /// A request to stamp subjects in the ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The subjects to stamp; without any it is only a read.
     pub subjects: Vec<String>,

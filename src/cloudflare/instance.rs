@@ -7,7 +7,7 @@ use crate::gateway::Gateway;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
-#[wasm_bindgen(raw_module = "../src/cloudflare/instance.js")]
+#[wasm_bindgen(raw_module = "../src/cloudflare/data.js")]
 extern "C" {
     /// See [`crate::config::Built`].
     fn data() -> Vec<u8>;

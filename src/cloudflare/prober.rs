@@ -9,10 +9,7 @@ use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(raw_module = "../src/cloudflare/prober.js")]
 extern "C" {
-    /// Sends a request to a pool's prober, or to its prober in one location.
-    pub(super) fn prober(pool: &str, location: Option<&str>, request: &str, deadline: f64) -> Promise;
-    /// Probes one URL: returns the head of its response, an empty line, and at most `most` bytes of its body.
-    pub(super) fn probe(url: &str, method: &str, edits: &str, deadline: f64, most: u32) -> Promise;
+    fn prober(pool: &str, location: Option<&str>, request: &str, deadline: f64) -> Promise;
 }
 
 impl Prober for Edge {
