@@ -16,6 +16,7 @@
 //! (`failure.rs`).
 
 mod admin;
+mod apart;
 mod cache;
 mod context;
 mod failure;
@@ -30,7 +31,9 @@ mod reply;
 pub use reply::{After, Content, Renewal, Reply, Revalidation, Shadow};
 
 use crate::cache::Unstored;
-use crate::config::{Auth, Authenticator, Built, Catalog, Config, Memory, Millis, Pages, Pool, SettingError, Target};
+use crate::config::{
+    Auth, Authenticator, Built, Catalog, Config, Memory, Millis, Pages, Pool, SettingError, Target, USES,
+};
 use crate::error::Error;
 use crate::headers;
 use crate::http::head::Head;
@@ -38,9 +41,10 @@ use crate::http::{path, signed_cookie};
 use crate::identity::assertion::Signer;
 use crate::identity::cross_site;
 use crate::origin::steer;
-use crate::platform::{Clock, Platform};
+use crate::platform::{Clock, Platform, Unavailable};
 use crate::respond::{self, Generated, Recipient};
 use crate::route::{self, Place};
+use apart::{Work, apart};
 use context::Context;
 use record::Record;
 use std::cell::Cell;
@@ -220,7 +224,9 @@ impl Services {
         if head.url.path == KEYS && self.identities.signs() {
             return self.identities.published_keys(head.method).map(Reply::from);
         }
-        if let Some(preflight) = self.preflight(head) {
+        if USES.cors
+            && let Some(preflight) = self.preflight(head)
+        {
             return Ok(preflight.into());
         }
         let place = route::find(&self.config, &head.url, head.method)?;
@@ -229,9 +235,11 @@ impl Services {
         if self.identities.is_cross_site(ctx, route) {
             return Err(Error::CrossSite);
         }
-        ctx.region = steer::region(&self.config.regions, &ctx.visitor);
+        if USES.regions {
+            ctx.region = steer::region(&self.config.regions, &ctx.visitor);
+        }
         ctx.identity = self.identities.identify(ctx, route, record).await;
-        ctx.locale = route.localized.then(|| {
+        ctx.locale = (USES.locale && route.localized).then(|| {
             let own = ctx.identity.record().and_then(|record| record.locale.as_deref());
             ctx.negotiate(place.prefix, own)
         });
@@ -246,14 +254,15 @@ impl Services {
             Target::Respond { status, body, media } => Ok(Generated::new(*status, media, body.clone()).into()),
             Target::Echo => Ok(in_locale(ctx, origin::echo(ctx, &place))),
             Target::SignIn(issuer) => {
-                let answer = self.identities.sign_in(ctx, &place, *issuer).await?;
+                let work = apart(USES.oidc, || self.identities.sign_in(ctx, &place, *issuer));
+                let answer = work.ok_or(Error::Internal)?.await?;
                 Ok(in_locale(ctx, answer))
             }
             Target::Static if !matches!(head.method, "GET" | "HEAD") => {
                 Err(Error::MethodNotAllowed(vec!["GET".into(), "HEAD".into()]))
             }
             Target::Static | Target::Pools(_) | Target::Shards(_) => {
-                ctx.canary = self.origins.gets_canary(ctx, route);
+                ctx.canary = USES.canary && self.origins.gets_canary(ctx, route);
                 self.cache.answer(ctx, record, &place).await
             }
         }
@@ -283,7 +292,7 @@ impl Services {
                 reply.edits.set("x-usher-warning", TAGS);
             }
         }
-        if let Some(cors) = ctx.route.and_then(|route| route.cors.as_ref()) {
+        if let Some(cors) = ctx.route.and_then(|route| route.cors.as_ref()).filter(|_| USES.cors) {
             cross_site::readable(cors, ctx.head, &mut reply.edits);
         }
         if ctx.route.is_some_and(|route| route.auth != Auth::None && route.by.contains(&Authenticator::ApiKey)) {
@@ -305,7 +314,9 @@ impl Services {
         if self.ledger.is_due(now) {
             reply.after.push(After::ReadLedger);
         }
-        reply.after.extend(ctx.route.and_then(|route| self.origins.sync_later(&self.config, route, now)));
+        if USES.balance {
+            reply.after.extend(ctx.route.and_then(|route| self.origins.sync_later(&self.config, route, now)));
+        }
         let (cookies, mut after) = ctx.into_effects();
         cookies.iter().for_each(|cookie| reply.edits.append("set-cookie", cookie));
         reply.after.append(&mut after);
@@ -314,37 +325,57 @@ impl Services {
 
     /// Does what a reply left to be done after it.
     async fn work<P: Platform>(&self, platform: &P, task: &After) {
-        let (done, consequence) = match task {
-            After::ReadLedger => (
-                self.ledger.read(platform).await,
-                "the ledger could not be read behind an answer; the next request that needs it reads again",
-            ),
-            After::Renew(renewal) => (
-                self.identities.renew(platform, renewal).await,
-                "a session could not be renewed; its next use tries again",
-            ),
-            After::Delete { key } => {
-                (platform.delete(key).await, "an ended session's record could not be removed; its stamp keeps it ended")
-            }
-            After::SyncProbers(pools) => (
-                self.origins.sync(platform, &self.config, pools).await,
-                "a pool's prober could not be asked; what this isolate sees itself serves",
-            ),
-            // These log their failures themselves.
-            After::ReadKeys(issuer) => {
-                let _ = self.identities.read_keys(platform, &self.config, *issuer).await;
-                return;
-            }
-            After::Revalidate(revalidation) => {
-                return self.cache.revalidate(platform, &self.config, revalidation).await;
-            }
-            After::Shadow(shadow) => return self.origins.shadow(platform, &self.config, shadow).await,
-        };
-        if done.is_err() {
+        if let Some((work, consequence)) = self.task(platform, task)
+            && work.await.is_err()
+        {
             platform.warning(consequence);
         }
     }
+
+    /// The work of a task, and what is so when it fails; nothing where the failure is logged already.
+    fn task<'t, P: Platform>(&'t self, platform: &'t P, task: &'t After) -> Option<(Work<'t, Done>, &'static str)> {
+        let config = &self.config;
+        Some(match task {
+            After::ReadLedger => (
+                apart(USES.cache || USES.sessions || USES.jwt || USES.api_keys, || self.ledger.read(platform))?,
+                "the ledger could not be read behind an answer; the next request that needs it reads again",
+            ),
+            After::Renew(renewal) => (
+                apart(USES.sessions, || self.identities.renew(platform, renewal))?,
+                "a session could not be renewed; its next use tries again",
+            ),
+            After::Delete { key } => (
+                apart(USES.sessions, || platform.delete(key))?,
+                "an ended session's record could not be removed; its stamp keeps it ended",
+            ),
+            After::SyncProbers(pools) => (
+                apart(USES.balance, || self.origins.sync(platform, config, pools))?,
+                "a pool's prober could not be asked; what this isolate sees itself serves",
+            ),
+            After::ReadKeys(issuer) => {
+                let read = || async { self.identities.read_keys(platform, config, *issuer).await.or(Ok(())) };
+                (apart(USES.jwt || USES.oidc, read)?, "")
+            }
+            After::Revalidate(revalidation) => {
+                let revalidate = || async {
+                    self.cache.revalidate(platform, config, revalidation).await;
+                    Ok(())
+                };
+                (apart(USES.cache, revalidate)?, "")
+            }
+            After::Shadow(shadow) => {
+                let send = || async {
+                    self.origins.shadow(platform, config, shadow).await;
+                    Ok(())
+                };
+                (apart(USES.shadow, send)?, "")
+            }
+        })
+    }
 }
+
+/// How a task ends.
+type Done = Result<(), Unavailable>;
 
 /// A generated reply in the negotiated locale, if one was negotiated.
 fn in_locale<P: Platform>(ctx: &Context<'_, P>, answer: Generated) -> Reply<P::Body> {

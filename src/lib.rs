@@ -7,6 +7,7 @@ pub mod http;
 pub mod error;
 pub mod config;
 pub mod memo;
+pub mod sort;
 pub mod route;
 pub mod locale;
 pub mod ledger;

@@ -5,6 +5,7 @@ use crate::config::{Config, Locales};
 use crate::http::head::Url;
 use crate::http::list::members;
 use crate::http::path;
+use crate::sort;
 
 /// What decided the negotiated locale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +153,7 @@ struct Range<'a> {
 /// Matches `Accept-Language` with the supported locales; `None` when nothing in it matches.
 fn negotiate(locales: &Locales, header: &str) -> Option<usize> {
     let mut ranges: Vec<Range<'_>> = members(header).take(MOST_RANGES).filter_map(range).collect();
-    ranges.sort_by_key(|range| std::cmp::Reverse(range.weight));
+    sort::by(&mut ranges, |a, b| b.weight.cmp(&a.weight));
     let accepted = |place: usize| locales.supported.get(place).is_some_and(|tag| weight_of(tag, &ranges) != Some(0));
     let any = || [locales.default].into_iter().chain(0..locales.supported.len()).find(|&place| accepted(place));
     let mut best = None;

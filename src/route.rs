@@ -1,9 +1,10 @@
 //! Which route is this request for?
 
-use crate::config::{Config, Route, Target};
+use crate::config::{Config, Route, Target, USES};
 use crate::error::Error;
 use crate::http::head::Url;
 use crate::http::path;
+use crate::sort;
 use std::borrow::Cow;
 
 /// The route of a request, and its path.
@@ -66,7 +67,9 @@ struct Found<'c> {
 /// The route and locale prefix of a path. A prefix counts only when the route of the rest of the path is
 /// localized. Two prefixes match no route: `/en/ja/x` would bypass what guards `/ja/x`.
 fn find_by_path<'c>(config: &'c Config, host: &str, path: &str, method: &str) -> Result<Found<'c>, Error> {
-    if let Some(prefix) = locale_prefix(config, path) {
+    if USES.locale
+        && let Some(prefix) = locale_prefix(config, path)
+    {
         let inner = after_first_segment(path);
         match most_specific(config, host, inner, method) {
             Ok(route) if !route.localized => {}
@@ -110,7 +113,7 @@ fn most_specific<'c>(config: &'c Config, host: &str, path: &str, method: &str) -
     if allowed.iter().any(|method| method == "GET") {
         allowed.push("HEAD".into());
     }
-    allowed.sort();
+    sort::ascending(&mut allowed);
     allowed.dedup();
     Err(Error::MethodNotAllowed(allowed))
 }

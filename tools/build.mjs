@@ -73,7 +73,8 @@ async function buildTool(format) {
 function configure(out) {
   const done = spawnSync(tool, ["config", configuration, out], { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
   if (done.status !== 0) end(`\nusher: the configuration cannot be used:\n${(done.stderr || String(done.error)).trim().replace(/^/gm, "  ")}\n`);
-  return done.stdout.trim();
+  // No part at all is a list too.
+  return done.stdout.trim() || "none";
 }
 
 function run(command, args) {

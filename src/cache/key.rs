@@ -3,6 +3,7 @@
 use crate::config::Cache;
 use crate::http::head::Url;
 use crate::identity::Partition;
+use crate::sort;
 
 /// What distinguishes responses to one URL, besides the partition.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +72,7 @@ pub fn chosen_query(url: &Url<'_>, cache: &Cache) -> String {
     let mut pairs: Vec<&str> = query.split('&').filter(kept).collect();
     if cache.sort {
         // By name only: the order of parameters with the same name may be significant.
-        pairs.sort_by_key(|pair| name(pair));
+        sort::by(&mut pairs, |a, b| name(a).cmp(&name(b)));
     }
     if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
 }

@@ -8,6 +8,7 @@ use crate::http::json;
 use crate::http::path;
 use crate::ledger::subject;
 use crate::route;
+use crate::sort;
 use serde_json::Value;
 
 /// A purge request: `{"tags":[...],"urls":[...],"prefixes":[...],"everything":true,"soft":true}`.
@@ -124,7 +125,7 @@ pub fn resources(config: &Config, text: &str) -> Option<Vec<String>> {
     let caches = config.routes.iter().filter(|r| authority.is_empty() || r.host.matches(url.host()));
     let caches = caches.filter(|route| route.path.matches(&path).is_some()).filter_map(|route| route.cache.as_ref());
     let mut names: Vec<String> = caches.map(|cache| chosen_query(&url, cache)).chain([as_is]).collect();
-    names.sort();
+    sort::ascending(&mut names);
     names.dedup();
     Some(names.into_iter().map(|query| format!("{authority}{path}{query}")).collect())
 }

@@ -3,6 +3,7 @@
 use super::unstored::Unstored;
 use crate::http::head::Fields;
 use crate::http::structured;
+use crate::sort;
 
 /// The most tags of a response.
 const MOST: usize = 128;
@@ -31,7 +32,7 @@ pub fn tags(fields: &Fields<'_>, route: &[String], authority: &str) -> Result<Ve
         let groups = structured::strings(value).unwrap_or_default();
         tags.extend(groups.iter().flat_map(|group| [group_tag(group), format!("{authority}|{}", group_tag(group))]));
     }
-    tags.sort();
+    sort::ascending(&mut tags);
     tags.dedup();
     let good = tags.len() <= MOST && tags.iter().all(|tag| is_good(tag));
     if good { Ok(tags) } else { Err(Unstored::Tags) }
@@ -46,7 +47,7 @@ pub fn purged(fields: &Fields<'_>, authority: &str) -> Vec<String> {
     let mut tags: Vec<String> =
         groups.iter().map(|group| format!("{authority}|{}", group_tag(group))).chain(named).collect();
     tags.retain(|tag| is_good(tag));
-    tags.sort();
+    sort::ascending(&mut tags);
     tags.dedup();
     tags
 }

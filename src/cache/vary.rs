@@ -7,6 +7,7 @@
 use crate::config::Millis;
 use crate::http::head::Fields;
 use crate::http::list::members;
+use crate::sort;
 use ct_codecs::{Base64UrlSafeNoPadding, Encoder};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -29,7 +30,7 @@ const EACH_REQUEST: [&str; 6] =
 pub fn names(fields: &Fields<'_>, keyed: &[&str]) -> Option<Vec<String>> {
     let mut names: Vec<String> = members(fields.get("vary").unwrap_or_default()).map(str::to_ascii_lowercase).collect();
     names.retain(|name| !keyed.contains(&name.as_str()));
-    names.sort();
+    sort::ascending(&mut names);
     names.dedup();
     let good = names.iter().all(|name| name != "*" && !EACH_REQUEST.contains(&name.as_str()));
     good.then_some(names)
@@ -57,7 +58,7 @@ fn normal(name: &str, value: &str) -> String {
         return members.collect::<Vec<_>>().join(",");
     }
     let mut members: Vec<String> = members.map(|member| member.to_ascii_lowercase().replace(' ', "")).collect();
-    members.sort();
+    sort::ascending(&mut members);
     members.join(",")
 }
 

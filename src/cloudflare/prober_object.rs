@@ -3,7 +3,7 @@
 //! Its state is kept by the gateway's instance; after a panic the object makes it anew from what it has stored.
 
 use super::instance::gateway;
-use crate::config::{Millis, Pool, Probe};
+use crate::config::{Millis, Pool, Probe, USES};
 use crate::gateway::Gateway;
 use crate::http::head::{self, Edits};
 use crate::origin::balance::orca;
@@ -11,6 +11,9 @@ use crate::origin::health::prober::ProberState;
 use crate::origin::health::protocol::{ProbeResult, Request};
 use crate::origin::replica::{self, Position};
 use wasm_bindgen::prelude::*;
+
+/// Why there is no state in a build without this part.
+const UNUSED: &str = "no pool of this configuration has a prober";
 
 /// A pool's state.
 #[wasm_bindgen]
@@ -28,6 +31,9 @@ impl ProbedPool {
     /// What is stored cannot be read, and must not be overwritten.
     #[wasm_bindgen(constructor)]
     pub fn new(kept: Option<String>) -> Result<Self, String> {
+        if !USES.balance {
+            return Err(UNUSED.into());
+        }
         let state = kept.map_or_else(|| Ok(ProberState::default()), |kept| serde_json::from_str(&kept));
         let state = state.map_err(|error| format!("what is kept of the pool cannot be read: {error}"))?;
         Ok(Self { state, changed: false })
@@ -38,6 +44,9 @@ impl ProbedPool {
     /// # Errors
     /// It is no request.
     pub fn answer(&mut self, request: &str, now: f64) -> Result<String, String> {
+        if !USES.balance {
+            return Err(UNUSED.into());
+        }
         let request: Request = serde_json::from_str(request).map_err(|error| error.to_string())?;
         let (report, changed) = self.state.answer(request, now as Millis);
         self.changed |= changed;
@@ -60,6 +69,9 @@ impl ProbedPool {
 
     /// The state to store, as JSON; `None` when what is stored is still true, unless `always`.
     pub fn kept(&mut self, always: bool) -> Option<String> {
+        if !USES.balance {
+            return None;
+        }
         let wanted = std::mem::take(&mut self.changed) || always;
         if wanted { serde_json::to_string(&self.state).ok() } else { None }
     }
@@ -121,7 +133,7 @@ pub fn agree(pool: &str, locations: Vec<String>) -> String {
 
 /// The pool with this name and its probe, if it is probed.
 fn probed<'g>(gateway: &'g Gateway, name: &str) -> Option<(&'g Pool, &'g Probe)> {
-    let pool = gateway.pool(name)?;
+    let pool = gateway.pool(name).filter(|_| USES.balance)?;
     Some((pool, pool.probe.as_ref()?))
 }
 

@@ -3,6 +3,7 @@
 use super::super::http::date::Millis;
 use super::data::data;
 use super::setting::Setting;
+use super::uses::USES;
 
 /// Checked `[[pool]]`.
 #[derive(Debug, Clone)]
@@ -55,13 +56,13 @@ impl Pool {
     /// Whether some of its origins are replicas.
     #[must_use]
     pub fn is_replicated(&self) -> bool {
-        self.origins.iter().any(|origin| origin.replica)
+        USES.replicas && self.origins.iter().any(|origin| origin.replica)
     }
 
     /// Whether the prober has data that selection uses: a single origin without health checks is always selected.
     #[must_use]
     pub fn is_watched(&self) -> bool {
-        self.origins.len() > 1 || self.probe.is_some()
+        USES.balance && (self.origins.len() > 1 || self.probe.is_some())
     }
 }
 

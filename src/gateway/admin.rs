@@ -13,6 +13,7 @@ mod sessions;
 
 pub(super) use operator::explains;
 
+use super::apart::{Work, apart};
 use super::cache::Cache;
 use super::context::Context;
 use super::identity::Identities;
@@ -20,6 +21,7 @@ use super::ledger::Ledger;
 use super::observe::Observer;
 use super::origin::Origins;
 use super::record::Record;
+use crate::config::USES;
 use crate::error::Error;
 use crate::platform::Platform;
 use crate::respond::Generated;
@@ -39,6 +41,9 @@ pub(super) struct Admin {
     pub(super) health: Cell<Option<Checked>>,
 }
 
+/// Whether there is anything to show of origins, or to order.
+const SHOWS_ORIGINS: bool = USES.balance || USES.shards || USES.canary;
+
 /// Whether all dependencies were healthy, and when (milliseconds since 1970).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Checked {
@@ -54,47 +59,60 @@ impl Admin {
         record: &mut Record<'_>,
         page: &str,
     ) -> Result<Generated, Error> {
-        let allow = |methods: &[&str]| Err(Error::MethodNotAllowed(methods.iter().map(|m| (*m).to_owned()).collect()));
-        match (page, ctx.head.method) {
-            ("health", "GET" | "HEAD") => Ok(self.check_health(ctx, is_operator(ctx)).await),
-            ("health", _) => allow(&["GET", "HEAD"]),
-            ("language", "GET") => Ok(language::choose(ctx)),
-            ("language", _) => allow(&["GET"]),
-            ("purge", "POST") => {
-                require_operator(ctx)?;
-                self.purge(ctx, &text(ctx.platform).await?).await
+        let methods: &[&str] = match page {
+            "health" | "metrics" => &["GET", "HEAD"],
+            "language" if USES.locale => &["GET"],
+            "purge" if USES.cache => &["POST"],
+            "sessions" if USES.sessions => &["GET", "POST", "DELETE"],
+            "api-keys" if USES.api_keys => &["POST"],
+            "sign-out" if USES.sessions => &["POST"],
+            "me/sessions" if USES.sessions => &["GET", "DELETE"],
+            "origins" if SHOWS_ORIGINS => &["GET", "POST"],
+            _ => {
+                let shown = || ctx.platform.var("USHER_DEMO").as_deref() == Some("on");
+                let page = page.strip_prefix("demo/").filter(|_| shown()).ok_or(Error::NotFound)?;
+                return apart(USES.sessions, || self.demo(ctx, record, page)).ok_or(Error::NotFound)?.await;
             }
-            ("purge", _) => allow(&["POST"]),
-            ("sessions", "POST") => self.start_session(ctx).await,
-            ("sessions", "DELETE") => self.end_sessions(ctx).await,
-            ("sessions", "GET") => self.list_sessions(ctx).await,
-            ("sessions", _) => allow(&["GET", "POST", "DELETE"]),
-            ("api-keys", "POST") => self.make_api_key(ctx).await,
-            ("api-keys", _) => allow(&["POST"]),
-            ("sign-out", "POST") => self.sign_out(ctx).await,
-            ("sign-out", _) => allow(&["POST"]),
-            ("me/sessions", "GET") => self.own_sessions(ctx).await,
-            ("me/sessions", "DELETE") => self.end_own(ctx).await,
-            ("me/sessions", _) => allow(&["GET", "DELETE"]),
-            ("origins", "GET") => {
-                require_operator(ctx)?;
-                Ok(self.show_origins(ctx).await)
-            }
-            ("origins", "POST") => {
-                require_operator(ctx)?;
-                self.order(ctx, &text(ctx.platform).await?).await
-            }
-            ("origins", _) => allow(&["GET", "POST"]),
-            ("metrics", "GET" | "HEAD") => {
-                require_operator(ctx)?;
-                Ok(Generated::new(200, "text/plain; version=0.0.4", self.observer.counters().text()))
-            }
-            ("metrics", _) => allow(&["GET", "HEAD"]),
-            _ => match page.strip_prefix("demo/").filter(|_| ctx.platform.var("USHER_DEMO").as_deref() == Some("on")) {
-                Some(page) => self.demo(ctx, record, page).await,
-                None => Err(Error::NotFound),
-            },
+        };
+        if !methods.contains(&ctx.head.method) {
+            return Err(Error::MethodNotAllowed(methods.iter().map(|method| (*method).to_owned()).collect()));
         }
+        self.page(ctx, page).ok_or(Error::NotFound)?.await
+    }
+
+    /// The answer of a page to a method that it has.
+    fn page<'r, P: Platform>(
+        &'r self,
+        ctx: &'r mut Context<'_, P>,
+        page: &str,
+    ) -> Option<Work<'r, Result<Generated, Error>>> {
+        match (page, ctx.head.method) {
+            ("health", _) => apart(true, || async { Ok(self.check_health(ctx, is_operator(ctx)).await) }),
+            ("language", _) => apart(USES.locale, || async { Ok(language::choose(ctx)) }),
+            ("purge", _) => apart(USES.cache, || self.order_purge(ctx)),
+            ("sessions", "POST") => apart(USES.sessions, || self.start_session(ctx)),
+            ("sessions", "DELETE") => apart(USES.sessions, || self.end_sessions(ctx)),
+            ("sessions", _) => apart(USES.sessions, || self.list_sessions(ctx)),
+            ("api-keys", _) => apart(USES.api_keys, || self.make_api_key(ctx)),
+            ("sign-out", _) => apart(USES.sessions, || self.sign_out(ctx)),
+            ("me/sessions", "DELETE") => apart(USES.sessions, || self.end_own(ctx)),
+            ("me/sessions", _) => apart(USES.sessions, || self.own_sessions(ctx)),
+            ("origins", "POST") => apart(SHOWS_ORIGINS, || self.order(ctx)),
+            ("origins", _) => apart(SHOWS_ORIGINS, || self.show_origins(ctx)),
+            ("metrics", _) => apart(true, || self.show_metrics(ctx)),
+            _ => None,
+        }
+    }
+
+    async fn show_metrics<P: Platform>(&self, ctx: &Context<'_, P>) -> Result<Generated, Error> {
+        require_operator(ctx)?;
+        Ok(Generated::new(200, "text/plain; version=0.0.4", self.observer.counters().text()))
+    }
+
+    /// Purges for the operator.
+    async fn order_purge<P: Platform>(&self, ctx: &Context<'_, P>) -> Result<Generated, Error> {
+        require_operator(ctx)?;
+        self.purge(ctx, &text(ctx.platform).await?).await
     }
 
     /// Purges; the receipt states when the purge holds in every isolate.

@@ -10,6 +10,7 @@ mod request;
 mod revalidate;
 mod store;
 
+use super::apart::apart;
 use super::context::Context;
 use super::ledger::Ledger;
 use super::origin::{self, Origins, consumed_credentials};
@@ -19,9 +20,10 @@ use crate::cache::control::Wanted;
 use crate::cache::marks::{self, Marks};
 use crate::cache::vary::Uses;
 use crate::cache::{self, Bypass, Edition, Key, Status};
-use crate::config::Target;
+use crate::config::{self, Millis, Target, USES};
 use crate::error::Error;
 use crate::http::head::Edits;
+use crate::identity::Partition;
 use crate::platform::Platform;
 use crate::route::Place;
 use request::Request;
@@ -61,12 +63,26 @@ impl Cache {
         record: &mut Record<'a>,
         place: &Place<'a, 'a>,
     ) -> Result<Reply<P::Body>, Error> {
-        let shows_from = self.origins.shows_writes_from(ctx, place.route);
+        let shows_from = if USES.replicas { self.origins.shows_writes_from(ctx, place.route) } else { 0 };
         let (policy, partition) = match cache::admits(place.route, ctx.head, &ctx.identity) {
             Err(bypass) => return self.bypass(ctx, record, place, bypass).await,
             Ok(_) if shows_from > ctx.started => return self.bypass(ctx, record, place, Bypass::Wrote).await,
             Ok(admitted) => admitted,
         };
+        match apart(USES.cache, || self.serve(ctx, record, place, (policy, partition, shows_from))) {
+            Some(work) => work.await,
+            None => Err(Error::Internal),
+        }
+    }
+
+    /// Answers a request that the cache admits.
+    async fn serve<'a, P: Platform>(
+        &self,
+        ctx: &Context<'a, P>,
+        record: &mut Record<'a>,
+        place: &Place<'a, 'a>,
+        (policy, partition, shows_from): (&'a config::Cache, Partition, Millis),
+    ) -> Result<Reply<P::Body>, Error> {
         let shard = self.origins.shard_edition(ctx, place)?;
         let edition = match &place.route.target {
             Target::Static => self.edition.as_str(),
@@ -118,7 +134,9 @@ impl Cache {
         let request =
             origin::Request { place, query: &query, shared: None, conditions, workers_cache: None, stamped: 0 };
         let answer = self.origins.ask(ctx, record, &request).await?;
-        self.invalidate(ctx, place, &answer.response.packed).await;
+        if let Some(work) = apart(USES.cache, || self.invalidate(ctx, place, &answer.response.packed)) {
+            work.await;
+        }
         Ok(reply::passed(ctx, answer, false))
     }
 }

@@ -16,11 +16,12 @@ mod throttle;
 
 pub(super) use assertion::sign;
 
+use super::apart::apart;
 use super::context::Context;
 use super::ledger::Ledger;
 use super::observe::Observer;
 use super::record::Record;
-use crate::config::{Auth, Authenticator, Config, Millis, Route};
+use crate::config::{Auth, Authenticator, Config, Millis, Route, USES};
 use crate::identity::assertion::Signer;
 use crate::identity::session::{self as sessions, Token};
 use crate::identity::throttle::Failures;
@@ -64,7 +65,11 @@ impl Identities {
         Ok(Self {
             memo: RefCell::new(Memo::new(entries, config.session.memo)),
             verified: RefCell::new(Memo::new(entries.min(TOKENS), Millis::MAX)),
-            key_rings: KeyRings::new(&config.issuers, Rc::clone(&observer))?,
+            key_rings: if USES.jwt || USES.oidc {
+                KeyRings::new(&config.issuers, Rc::clone(&observer))?
+            } else {
+                KeyRings::none(Rc::clone(&observer))
+            },
             failures: RefCell::default(),
             unknown_ended: Cell::default(),
             signer,
@@ -85,11 +90,13 @@ impl Identities {
         }
         let mut identity = Identity::Anonymous(Absence::NoCookie);
         for by in &route.by {
-            let found = match by {
-                Authenticator::Session => self.by_session(ctx).await,
-                Authenticator::Jwt => self.by_jwt(ctx, route).await,
-                Authenticator::ApiKey => self.by_api_key(ctx).await,
+            let work = match by {
+                Authenticator::Session => apart(USES.sessions, || self.by_session(ctx)),
+                Authenticator::Jwt => apart(USES.jwt, || self.by_jwt(ctx, route)),
+                Authenticator::ApiKey => apart(USES.api_keys, || self.by_api_key(ctx)),
             };
+            let Some(work) = work else { continue };
+            let found = work.await;
             match (found, identity.record()) {
                 (Err(Absence::NoCookie), _) => {}
                 (Err(absence), _) => {
@@ -111,7 +118,7 @@ impl Identities {
 
     /// Whether another site's page made a browser send a request that uses a session, or that may start one.
     pub(super) fn is_cross_site<P: Platform>(&self, ctx: &Context<'_, P>, route: &Route) -> bool {
-        let by_session = route.auth != Auth::None && route.by.contains(&Authenticator::Session);
+        let by_session = USES.sessions && route.auth != Auth::None && route.by.contains(&Authenticator::Session);
         let concerned = || route.sessions || sent_token(ctx) != Err(Absence::NoCookie);
         by_session && !cross_site::is_trusted(route, ctx.head) && concerned()
     }

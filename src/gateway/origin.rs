@@ -5,6 +5,7 @@ mod affinity;
 mod ask;
 mod attempt;
 mod canary;
+mod finished;
 mod hedge;
 mod in_flight;
 mod outgoing;
@@ -18,14 +19,15 @@ mod sync;
 
 pub(super) use address::{VisitorAddress, to_origin, to_visitor};
 pub(super) use ask::unreached;
-pub(super) use attempt::Finished;
+pub(super) use finished::Finished;
 pub(super) use request::{Answer, Request, consumed_credentials, echo, fields};
 
+use super::apart::apart;
 use super::context::Context;
 use super::identity::Identities;
 use super::observe::Observer;
 use super::record::Record;
-use crate::config::{Config, Pages, Target};
+use crate::config::{Config, Pages, Target, USES};
 use crate::error::Error;
 use crate::http::signed_cookie::{self, Purpose};
 use crate::identity::assertion::Unsigned;
@@ -94,7 +96,10 @@ impl Origins {
     ) -> Result<Answer<P::Body>, Error> {
         let asked = ctx.now();
         let answer = match &request.place.route.target {
-            Target::Static => self.file(ctx, record, request.place).await,
+            Target::Static => match apart(USES.files, || self.file(ctx, record, request.place)) {
+                Some(work) => work.await,
+                None => Err(Error::Internal),
+            },
             Target::Pools(_) | Target::Shards(_) => self.origin(ctx, record, request).await,
             _ => Err(Error::Internal),
         };

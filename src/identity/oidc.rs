@@ -11,6 +11,7 @@ use crate::http::json;
 use crate::http::path;
 use crate::identity::jwt::{self, Claims, encode};
 use crate::identity::session::{self, digest};
+use crate::sort;
 use ct_codecs::{Base64, Encoder};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
@@ -145,7 +146,7 @@ impl Pending {
             pending.map_or(0, |pending| pending.until)
         };
         let mut all: Vec<_> = of_sign_in.map(|(name, value)| (until(value), name, name.len() + value.len())).collect();
-        all.sort_by_key(|(until, ..)| std::cmp::Reverse(*until));
+        sort::by(&mut all, |(a, ..), (b, ..)| b.cmp(a));
         let (mut count, mut bytes) = (1, bytes);
         let surplus = |(_, _, size): &(Millis, &'c str, usize)| {
             (count, bytes) = (count + 1, bytes + size);

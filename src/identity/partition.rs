@@ -1,6 +1,7 @@
 //! Which visitors may share a stored response?
 
 use crate::http::path;
+use crate::sort;
 
 /// The visitors who share a stored response.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl Partition {
 
 fn sorted(roles: &[String]) -> Vec<String> {
     let mut roles = roles.to_vec();
-    roles.sort();
+    sort::ascending(&mut roles);
     roles.dedup();
     roles
 }

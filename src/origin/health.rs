@@ -12,6 +12,7 @@ pub mod protocol;
 use crate::config::{Millis, Pool};
 use crate::origin::balance::{View, WHOLE, mix, orca::Load, rendezvous};
 use crate::origin::replica::Position;
+use crate::sort;
 use gauge::{InFlight, Peak};
 
 /// A prober's report is valid for so many milliseconds, unless a newer one comes.
@@ -339,7 +340,7 @@ impl PoolHealth {
     #[must_use]
     pub fn p95(&self) -> Option<Millis> {
         let mut sorted = self.samples.clone();
-        sorted.sort_unstable();
+        sort::ascending(&mut sorted);
         (sorted.len() >= 20).then(|| sorted.get(sorted.len() * 95 / 100).map(|took| Millis::from(*took)))?
     }
 }

@@ -4,7 +4,7 @@ use super::balance::{self, Turns, View, WHOLE};
 use super::health::{PoolHealth, State};
 use super::replica::{self, Written};
 use super::retry::Budget;
-use crate::config::{Config, Millis, Pool};
+use crate::config::{Config, Millis, Pool, USES};
 
 /// The state of a pool in this isolate.
 #[derive(Debug, Default)]
@@ -122,7 +122,7 @@ impl View for Candidates<'_> {
 /// Whether a pool has one origin that is asked whatever its state, so that no state is kept.
 #[must_use]
 pub fn is_plain(pool: &Pool) -> bool {
-    !pool.is_watched() && pool.max_in_flight.is_none()
+    !USES.balance || (!pool.is_watched() && pool.max_in_flight.is_none())
 }
 
 impl PoolState {

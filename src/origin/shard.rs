@@ -11,6 +11,7 @@ use crate::http::cookie;
 use crate::http::head::Head;
 use crate::http::visitor::Visitor;
 use crate::origin::balance::rendezvous;
+use crate::sort;
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -184,7 +185,7 @@ impl Heat {
     #[must_use]
     pub fn keys(&self) -> Vec<(String, u64)> {
         let mut keys = self.keys.0.clone();
-        keys.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        sort::by(&mut keys, |(_, a), (_, b)| b.cmp(a));
         keys.into_iter().take(10).map(|(key, count)| (format!("{key:016x}"), count)).collect()
     }
 }

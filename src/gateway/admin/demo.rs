@@ -2,8 +2,9 @@
 
 use super::Admin;
 use super::body::{check, text};
-use crate::config::Auth;
+use crate::config::{Auth, USES};
 use crate::error::Error;
+use crate::gateway::apart::apart;
 use crate::gateway::context::Context;
 use crate::gateway::record::Record;
 use crate::http::head::Url;
@@ -32,7 +33,7 @@ impl Admin {
         }
         let body = text(ctx.platform).await?;
         if page == "purge" {
-            return self.purge(ctx, &body).await;
+            return apart(USES.cache, || self.purge(ctx, &body)).ok_or(Error::NotFound)?.await;
         }
         // The new session ends the visitor's previous one.
         let route = ctx.config.routes.iter().find(|route| route.auth != Auth::None);

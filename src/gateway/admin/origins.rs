@@ -1,7 +1,8 @@
 //! `/.usher/origins`: the operator reads the state of origins, and orders changes.
 
 use super::Admin;
-use super::body::read;
+use super::body::{read, text};
+use super::operator::require_operator;
 use crate::config::{Config, Millis, Pool, Route, Shards};
 use crate::error::Error;
 use crate::gateway::context::Context;
@@ -37,7 +38,8 @@ struct Wanted {
 
 impl Admin {
     /// Every pool with its origins: this isolate's state, and the report of the pool's prober.
-    pub(super) async fn show_origins<P: Platform>(&self, ctx: &Context<'_, P>) -> Generated {
+    pub(super) async fn show_origins<P: Platform>(&self, ctx: &Context<'_, P>) -> Result<Generated, Error> {
+        require_operator(ctx)?;
         let only = ctx.head.url.parameter("pool").map(path::decode);
         let wanted = |pool: &Pool| only.as_ref().is_none_or(|only| *only == pool.name);
         let mut pools = Vec::new();
@@ -56,7 +58,7 @@ impl Admin {
         if let Some(version) = version.filter(|_| only.is_some()) {
             answer.edits.set("etag", &format!("\"{version}\""));
         }
-        answer
+        Ok(answer)
     }
 
     fn describe<P: Platform>(&self, ctx: &Context<'_, P>, place: usize, report: Option<&Report>) -> Value {
@@ -96,7 +98,9 @@ impl Admin {
     }
 
     /// Carries out an operator's order, if its `If-Match` names the pool's current version.
-    pub(super) async fn order<P: Platform>(&self, ctx: &Context<'_, P>, body: &str) -> Result<Generated, Error> {
+    pub(super) async fn order<P: Platform>(&self, ctx: &Context<'_, P>) -> Result<Generated, Error> {
+        require_operator(ctx)?;
+        let body = &text(ctx.platform).await?;
         let Wanted { pool: name, origin, action, weight, seconds } = read(body)?;
         let order = Order { origin, action, weight, seconds };
         let Some((place, pool)) = ctx.config.pools.iter().enumerate().find(|(_, pool)| pool.name == name) else {

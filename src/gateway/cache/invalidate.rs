@@ -9,6 +9,7 @@ use crate::http::head::{self, Url};
 use crate::ledger::subject;
 use crate::platform::Platform;
 use crate::route::{self, Place};
+use crate::sort;
 
 impl Cache {
     /// Stamps what a successful unsafe request invalidates, before the visitor gets the reply. The change has been
@@ -34,7 +35,7 @@ impl Cache {
         if place.route.purges {
             subjects.extend(tag::purged(&fields, url.authority).iter().map(|tag| subject::tag(tag)));
         }
-        subjects.sort();
+        sort::ascending(&mut subjects);
         subjects.dedup();
         if subjects.is_empty() {
             return;

@@ -73,6 +73,11 @@ impl KeyRings {
         Ok(Self { rings: issuers.iter().map(ring).collect::<Result<_, String>>()?, observer })
     }
 
+    /// No issuers.
+    pub(super) fn none(observer: Rc<Observer>) -> Self {
+        Self { rings: Vec::new(), observer }
+    }
+
     /// An issuer's keys: from memory, else from the store, else from the issuer.
     pub(super) async fn keys<P: Platform>(&self, ctx: &Context<'_, P>, place: usize) -> Result<Rc<Keys>, Unavailable> {
         let (ring, issuer) = self.ring(ctx.config, place)?;

@@ -4,8 +4,9 @@ use super::Origins;
 use super::address::{VisitorAddress, to_visitor};
 use super::outgoing::{Outgoing, Sent};
 use super::request::{Answer, Request, fields};
-use crate::config::Target;
+use crate::config::{Route, Target, USES};
 use crate::error::Error;
+use crate::gateway::apart::apart;
 use crate::gateway::context::Context;
 use crate::gateway::identity::sign;
 use crate::gateway::record::Record;
@@ -47,8 +48,9 @@ impl Origins {
         if head.has_body && matches!(head.method, "GET" | "HEAD") {
             return Err(Error::Malformed("a GET or HEAD request has no body: send it without one".into()));
         }
-        if place.route.throttle && !head.is_safe() {
-            self.identities.may_sign_in(ctx, None).await?;
+        let throttled = USES.throttle && place.route.throttle && !head.is_safe();
+        if let Some(work) = apart(throttled, || self.identities.may_sign_in(ctx, None)) {
+            work.await?;
         }
         let path = format!("{}{query}", place.asked());
         if let Some(assertion) = self.identities.assertion(ctx, place, (head.method, &path), shared) {
@@ -57,7 +59,10 @@ impl Origins {
         let until = ctx.now() + place.route.deadline;
         let mut outgoing = Outgoing { path: &path, edits, workers_cache, stamped, until, buffer: false };
         let sent = match &place.route.target {
-            Target::Shards(_) => self.ask_shards(ctx, record, place, &mut outgoing).await?,
+            Target::Shards(_) => match apart(USES.shards, || self.ask_shards(ctx, record, place, &mut outgoing)) {
+                Some(work) => work.await?,
+                None => return Err(Error::Internal),
+            },
             Target::Pools(pools) => {
                 let pools = self.nearest_pools(ctx, place.route, pools);
                 self.ask_pools(ctx, record, &pools, &mut outgoing).await
@@ -88,19 +93,36 @@ impl Origins {
                 route.name
             ));
         }
-        if let Some(value) = fields.get("usher-session").filter(|_| route.sessions) {
-            match Instruction::parse(value) {
-                Ok(instruction) => {
-                    let instruction = self.identities.count_sign_in(ctx, route, instruction).await?;
-                    if let Some(cookie) = self.identities.carry_out(ctx, instruction).await? {
-                        edits.append("set-cookie", &cookie);
-                    }
-                    edits.set("cache-control", "no-store");
-                }
-                Err(sentence) => ctx.platform.error(&format!("route {:?}: {sentence}", route.name)),
-            }
+        let instruction = fields.get("usher-session").filter(|_| route.sessions);
+        if let Some(value) = instruction
+            && let Some(work) = apart(USES.sessions, || self.obey(ctx, route, value, &mut edits))
+        {
+            work.await?;
         }
         Ok(Answer { response, edits, personal, localized: false })
+    }
+}
+
+impl Origins {
+    /// Carries out an instruction of the origin (`Usher-Session`).
+    async fn obey<P: Platform>(
+        &self,
+        ctx: &Context<'_, P>,
+        route: &Route,
+        value: &str,
+        edits: &mut Edits,
+    ) -> Result<(), Error> {
+        match Instruction::parse(value) {
+            Ok(instruction) => {
+                let instruction = self.identities.count_sign_in(ctx, route, instruction).await?;
+                if let Some(cookie) = self.identities.carry_out(ctx, instruction).await? {
+                    edits.append("set-cookie", &cookie);
+                }
+                edits.set("cache-control", "no-store");
+            }
+            Err(sentence) => ctx.platform.error(&format!("route {:?}: {sentence}", route.name)),
+        }
+        Ok(())
     }
 }
 

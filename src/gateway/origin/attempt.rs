@@ -3,10 +3,13 @@
 use super::Origins;
 use super::address::{VisitorAddress, to_origin};
 use super::ask::unreached;
+use super::finished::Finished;
+use super::hedge::Second;
 use super::outgoing::{Course, Outgoing, Sent};
 use super::select::Next;
-use crate::config::{Config, HostMode, Millis};
+use crate::config::{Config, HostMode, Millis, USES};
 use crate::error::Error;
+use crate::gateway::apart::apart;
 use crate::gateway::context::Context;
 use crate::gateway::record::Record;
 use crate::http::head;
@@ -17,25 +20,6 @@ use crate::platform::{Clock, Failure, Forward, Log, OriginRequest, Platform, Res
 
 /// The request field with the milliseconds after which the gateway no longer waits for the origin.
 const DEADLINE: &str = "x-usher-deadline-ms";
-
-/// A request to an origin that is over.
-pub(in crate::gateway) struct Finished {
-    /// 0 without a response.
-    status: u16,
-    retry_after: Option<String>,
-    took: Millis,
-    random: u64,
-}
-
-impl Finished {
-    /// `took` milliseconds until the response began, or until it was given up.
-    pub(in crate::gateway) fn of<B>(result: &Result<Response<B>, Failure>, took: Millis, random: u64) -> Self {
-        let Ok(response) = result else { return Self { status: 0, retry_after: None, took, random } };
-        let (status, fields) = head::response(&response.packed);
-        let retry_after = fields.get("retry-after").filter(|_| status == 503).map(str::to_owned);
-        Self { status, retry_after, took, random }
-    }
-}
 
 impl Origins {
     /// Asks the origins of `pools`, the preferred pool first, until one answers. A failed request is sent again
@@ -68,7 +52,9 @@ impl Origins {
         if attempts > 1 || first.retry.hedge {
             state.borrow_mut().budget.earn(first.retry.budget, ctx.now());
         }
-        self.wait_for_replica(ctx, nearest, outgoing.stamped).await;
+        if let Some(work) = apart(USES.replicas, || self.wait_for_replica(ctx, nearest, outgoing.stamped)) {
+            work.await;
+        }
         let mut course = Course { pools: pools.to_vec(), tried: Vec::new(), forward, fail_open: false };
         let mut last: Option<Sent<P::Body>> = None;
         let (mut attempt, mut behind) = (0, false);
@@ -208,36 +194,11 @@ impl Origins {
             && let Some((_, base)) = other.of(ctx.config)
         {
             let url = format!("{base}{}", outgoing.path);
-            let second =
-                OriginRequest { url: &url, deadline: first_byte(left.saturating_sub(after).max(1)), ..request };
-            let until = asked + left;
-            let counted = (self.in_flight(ctx.config, to, until), self.in_flight(ctx.config, other, until));
-            let (others, result) = ctx.platform.hedge(&request, after, &second).await;
-            drop(counted);
-            let took = ctx.now().saturating_sub(asked);
-            if took < after {
-                // The other origin was not asked.
-                if let Some(state) = self.pools.get(to.pool) {
-                    state.borrow_mut().budget.give_back();
-                }
-            } else {
-                course.tried.push(other);
-                record.attempts += 1;
+            let deadline = first_byte(left.saturating_sub(after).max(1));
+            let second = Second { first: &request, after, origin: other, url: &url, deadline };
+            if let Some(work) = apart(USES.hedge, || self.send_twice(ctx, record, course, second)) {
+                return work.await;
             }
-            if !others {
-                self.record_attempt(ctx.platform, ctx.config, to, &Finished::of(&result, took, ctx.random));
-                return (to, result);
-            }
-            // The slow origin's latency is not known, but it is at least this.
-            if let Some(state) = self.pools.get(to.pool) {
-                state.borrow_mut().health.record_wait(to.origin, took);
-            }
-            let finished = Finished::of(&result, took.saturating_sub(after), ctx.random);
-            self.record_attempt(ctx.platform, ctx.config, other, &finished);
-            record.origin = Some(base);
-            record.steered = Some("hedged");
-            self.observer.counters().origin("hedge_won", &pool.name);
-            return (other, result);
         }
         let counted = self.in_flight(ctx.config, to, asked + request.deadline);
         let result = ctx.platform.fetch(&request).await;

@@ -2,7 +2,7 @@
 
 use super::Origins;
 use super::outgoing::{Outgoing, Sent};
-use crate::config::{Canary, Route};
+use crate::config::{Canary, Route, USES};
 use crate::gateway::context::Context;
 use crate::gateway::record::Record;
 use crate::http::head;
@@ -47,10 +47,11 @@ impl Origins {
         outgoing: &mut Outgoing<'_>,
     ) -> Sent<P::Body> {
         let route = ctx.route;
-        if let Some((pool, percent)) = route.and_then(|route| route.shadow) {
+        if let Some((pool, percent)) = route.and_then(|route| route.shadow).filter(|_| USES.shadow) {
             self.shadow_later(ctx, outgoing, pool, percent);
         }
-        let with_canary = route.and_then(|route| Some((route, route.canary.as_ref().filter(|_| ctx.canary)?)));
+        let with_canary =
+            route.and_then(|route| Some((route, route.canary.as_ref().filter(|_| USES.canary && ctx.canary)?)));
         let Some((route, canary)) = with_canary else { return self.attempt(ctx, record, pools, outgoing).await };
         let asked = ctx.now();
         record.steered = Some("canary");

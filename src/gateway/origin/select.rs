@@ -2,13 +2,13 @@
 
 use super::Origins;
 use super::outgoing::Course;
-use crate::config::{Balance, Config, Down, HashBy, Pool, Route};
+use crate::config::{Balance, Config, Down, HashBy, Pool, Route, USES};
 use crate::error::Error;
 use crate::gateway::context::Context;
 use crate::http::cookie;
 use crate::ledger::Moment;
 use crate::origin::balance::{mix, rendezvous};
-use crate::origin::selection::{Criteria, OriginRef, Selected};
+use crate::origin::selection::{Criteria, OriginRef, Selected, is_plain};
 use crate::origin::steer;
 use crate::platform::Platform;
 
@@ -34,7 +34,7 @@ impl Origins {
     ) -> Vec<usize> {
         let region = ctx.region.map(|(place, _)| place);
         let mut pools = steer::pools(ctx.config, pools, &ctx.visitor, region);
-        if let Some(canary) = route.canary.as_ref().filter(|_| ctx.canary) {
+        if let Some(canary) = route.canary.as_ref().filter(|_| USES.canary && ctx.canary) {
             pools.retain(|pool| *pool != canary.pool);
             pools.insert(0, canary.pool);
         }
@@ -128,9 +128,12 @@ impl Origins {
         let (Some(pool), Some(state)) = (ctx.config.pools.get(place), self.pools.get(place)) else {
             return Selected::None;
         };
+        if is_plain(pool) {
+            return state.borrow_mut().pick(pool, place, &criteria, |_| (0, 0.0));
+        }
         let criteria = Criteria {
             written: if pool.is_replicated() { self.written(ctx, pool) } else { None },
-            sticky: if pool.affinity { self.sticky(ctx, pool) } else { None },
+            sticky: if USES.affinity && pool.affinity { self.sticky(ctx, pool) } else { None },
             key: hash_key(pool, ctx),
             ..criteria
         };
@@ -150,6 +153,9 @@ pub(super) fn only_reads<P: Platform>(ctx: &Context<'_, P>) -> bool {
 
 /// Adds the next fallback of these pools that is not among them.
 fn fall_back(config: &Config, pools: &mut Vec<usize>) -> Option<usize> {
+    if !USES.fallback {
+        return None;
+    }
     let fallback = |place: &usize| config.pools.get(*place)?.fallback;
     let other = pools.iter().filter_map(fallback).find(|other| !pools.contains(other))?;
     pools.push(other);

@@ -2,7 +2,7 @@
 
 use super::Origins;
 use super::outgoing::{Outgoing, Sent};
-use crate::config::{Millis, Shard, ShardKey, Shards, Target};
+use crate::config::{Millis, Shard, ShardKey, Shards, Target, USES};
 use crate::error::Error;
 use crate::gateway::context::Context;
 use crate::gateway::record::Record;
@@ -45,6 +45,9 @@ impl Origins {
         ctx: &Context<'_, P>,
         place: &Place<'_, '_>,
     ) -> Result<Option<String>, Error> {
+        if !USES.shards {
+            return Ok(None);
+        }
         let Some((shards, key)) = self.shard_key(ctx, place)? else { return Ok(None) };
         Ok(match shards.key {
             // The path is in the cache key; a query parameter may be left out of it.

@@ -4,6 +4,7 @@ use super::base64url::{decode, encode};
 use super::fault::Fault;
 use crate::config::Algorithm;
 use crate::http::json;
+use crate::sort;
 use serde_json::{Map, Value};
 use std::rc::Rc;
 
@@ -251,7 +252,7 @@ impl Keys {
         if found.is_empty() {
             return Err(if named.is_empty() { Fault::Key } else { Fault::KeyType });
         }
-        found.sort_by_key(|key| key.kid.is_none());
+        sort::by(&mut found, |a, b| a.kid.is_none().cmp(&b.kid.is_none()));
         found.retain(|key| key.signature_length(algorithm) == signature.len());
         found.truncate(MOST_TRIED);
         if found.is_empty() { Err(Fault::Signature) } else { Ok(found.into_iter().cloned().collect()) }

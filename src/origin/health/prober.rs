@@ -6,6 +6,7 @@
 use super::protocol::{Action, Event, Order, OriginReport, OriginStats, ProbeResult, Report, Request};
 use crate::config::{Millis, Probe};
 use crate::origin::replica::Position;
+use crate::sort;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -116,7 +117,7 @@ impl ProberState {
     fn names(&self) -> Vec<String> {
         let reported = self.isolates.values().flat_map(|(_, stats)| stats.keys());
         let mut names: Vec<String> = self.origins.keys().chain(reported).cloned().collect();
-        names.sort_unstable();
+        sort::ascending(&mut names);
         names.dedup();
         names
     }
@@ -196,7 +197,7 @@ impl ProberState {
             load = load.max(stats.load);
             position = Position::later(position, stats.position);
         }
-        latencies.sort_unstable();
+        sort::ascending(&mut latencies);
         OriginReport {
             name: name.to_owned(),
             up: entry.up,

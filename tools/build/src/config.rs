@@ -1,6 +1,6 @@
 //! The configuration as data.
 
-use crate::usher::config::{Built, Catalog, Config, Pages, source};
+use crate::usher::config::{Built, Catalog, Config, Pages, Uses, source};
 use std::collections::{BTreeMap, BTreeSet, hash_map::DefaultHasher};
 use std::hash::{Hash, Hasher};
 use std::{env, fs, io, path::Path};
@@ -22,6 +22,7 @@ pub fn write(file: &str, out: &str) -> Result<(), String> {
     let pages = Pages::new(pages(&config).map_err(files)?);
     let mut edition = DefaultHasher::new();
     digest(Path::new("static"), &mut edition).map_err(files)?;
+    println!("{}", Uses::of(&config).names().join(" "));
     let built = Built { config, catalog, pages, edition: format!("{:016x}", edition.finish()) };
     fs::write(out, built.data()).map_err(|why| format!("{out}: cannot be written: {why}"))
 }
