@@ -41,8 +41,9 @@ async function cargo(what, crates, args, env) {
   const child = spawn("cargo", args, { cwd: root, stdio: ["ignore", 2, "pipe"], env: { ...process.env, ...env, CARGO_TERM_COLOR: process.stderr.isTTY ? "always" : "auto" } });
   const said = [];
   let [rest, done, shown] = ["", 0, Date.now()];
-  const tell = () => console.error(`usher: compiling ${what}: ${Math.min(done, crates)} of ${crates} crates, ${Math.round((Date.now() - started) / 1000)} s ...`);
-  const timer = setInterval(() => done > 0 && Date.now() - shown > 4_000 && ((shown = Date.now()), tell()), 1_000);
+  const count = () => (crates > 0 ? `${Math.min(done, crates)} of about ${crates} crates, ` : "");
+  const tell = () => console.error(`usher: compiling ${what}: ${count()}${Math.round((Date.now() - started) / 1000)} s ...`);
+  const timer = setInterval(() => Date.now() - shown > 5_000 && ((shown = Date.now()), tell()), 1_000);
   child.stderr.setEncoding("utf8").on("data", (text) => {
     const lines = (rest + text).split("\n");
     rest = lines.pop();
@@ -65,7 +66,7 @@ async function buildTool(format) {
   if (existsSync(tool) && existsSync(stamp) && readFileSync(stamp, "utf8") === sources) return;
   const version = (path) => readFileSync(join(root, path), "utf8").match(/^wasm-bindgen(?:-cli-support)? = "=([0-9.]+)"/m)[1];
   if (version("tools/build/Cargo.toml") !== version("Cargo.toml")) fail("wasm-bindgen has one version in Cargo.toml and another in tools/build/Cargo.toml: they must be equal");
-  await cargo("the build's own tool", 75, ["build", "--locked", "--manifest-path", join("tools", "build", "Cargo.toml"), "--target-dir", tools], { USHER_FORMAT: format });
+  await cargo("the build's own tool", existsSync(tool) ? 0 : 75, ["build", "--locked", "--manifest-path", join("tools", "build", "Cargo.toml"), "--target-dir", tools], { USHER_FORMAT: format });
   writeFileSync(stamp, sources);
 }
 
@@ -94,7 +95,7 @@ async function compile(parts, format) {
   if (existsSync(folder)) return utimesSync(folder, new Date(), new Date()), folder;
   const artefact = join(root, "target", target, profile, "usher.wasm");
   if (!existsSync(artefact)) console.error(`usher: compiling the gateway for the first time (about ${deploy ? "three minutes" : "two minutes"}) ...`);
-  await cargo("the gateway", 150, ["rustc", "--locked", "--lib", "--crate-type", "cdylib", "--target", target, "--profile", profile], { USHER_FORMAT: format, USHER_PARTS: parts });
+  await cargo("the gateway", existsSync(artefact) ? 0 : 130, ["rustc", "--locked", "--lib", "--crate-type", "cdylib", "--target", target, "--profile", profile], { USHER_FORMAT: format, USHER_PARTS: parts });
   return folder;
 }
 
@@ -128,7 +129,7 @@ if (deploy) {
   await buildTool(format);
   folder = await compile(configure(data), format);
 } else {
-  // A mistake is told before anything is compiled, unless the tool that tells it is compiled too.
+  // Beside one another: each leaves a core idle at times.
   [, folder] = await Promise.all([buildTool(format).then(() => configure(data)), compile("", format)]);
 }
 keep(folder);
