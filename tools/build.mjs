@@ -17,8 +17,12 @@ const build = join(root, "build");
 const dev = !deploy && process.env.USHER_HAS_BUILT === "1";
 const started = Date.now();
 
+/** The compilers that run: they end with the build. */
+const running = new Set();
+
 /** Ends the build. In dev the last good build serves on: a build that fails pauses wrangler's proxy, and every request would hang. */
 function end(sentence) {
+  for (const child of running) child.kill();
   console.error(sentence);
   if (!dev || !existsSync(join(build, "usher.bin"))) process.exit(1);
   console.error("usher: the last good build serves on; save the file again once it is mended\n");
@@ -39,6 +43,7 @@ function digest(paths, ...more) {
 /** Runs cargo; what it compiles is shown at most every few seconds, the rest only when it fails. */
 async function cargo(what, crates, args, env) {
   const child = spawn("cargo", args, { cwd: root, stdio: ["ignore", 2, "pipe"], env: { ...process.env, ...env, CARGO_TERM_COLOR: process.stderr.isTTY ? "always" : "auto" } });
+  running.add(child);
   const said = [];
   let [rest, done, shown] = ["", 0, Date.now()];
   const count = () => (crates > 0 ? `${Math.min(done, crates)} of about ${crates} crates, ` : "");
@@ -54,6 +59,7 @@ async function cargo(what, crates, args, env) {
   });
   const [status] = await once(child, "close");
   clearInterval(timer);
+  running.delete(child);
   if (status !== 0) end(`${said.join("\n")}${rest}`);
 }
 
@@ -86,12 +92,11 @@ function run(command, args) {
 // The features that workerd's V8 has, and Node's too: with --all-features wasm-opt writes encodings that they cannot read.
 const features = ["bulk-memory", "bulk-memory-opt", "mutable-globals", "nontrapping-float-to-int", "sign-ext", "multivalue", "reference-types", "exception-handling"];
 
-/** What gives another wasm: the sources, the profile, the parts. */
 const gateways = join(root, "target", "gateways");
-const made = (parts, format) => join(gateways, digest(["src", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "tools/build.mjs"], format, profile, parts));
 
+/** Compiles the gateway, unless it is kept; gives the folder it is kept in: another for other sources, profile or parts. */
 async function compile(parts, format) {
-  const folder = made(parts, format);
+  const folder = join(gateways, digest(["src", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "tools/build.mjs"], format, profile, parts));
   if (existsSync(folder)) return utimesSync(folder, new Date(), new Date()), folder;
   const artefact = join(root, "target", target, profile, "usher.wasm");
   if (!existsSync(artefact)) console.error(`usher: compiling the gateway for the first time (about ${deploy ? "three minutes" : "two minutes"}) ...`);

@@ -19,7 +19,7 @@ const UNUSED: &str = "no pool of this configuration has a prober";
 #[wasm_bindgen]
 pub struct ProbedPool {
     state: ProberState,
-    /// Whether the state must be stored since the last call of `stored`.
+    /// Whether the state must be stored since the last call of [`ProbedPool::kept`].
     changed: bool,
 }
 

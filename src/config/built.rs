@@ -52,15 +52,10 @@ impl Built {
         let open = Vec::<Open>::read(&mut from);
         let values: Result<Vec<String>, SettingError> = open.iter().map(|open| open.value(&var)).collect();
         let valid = values.map(|values| from.values = values.into());
-        let built = Self::read_all(&mut from);
+        let built: Self = Data::read(&mut from);
         let valid = if known { valid } else { Err(SettingError::OtherBuild) };
         let valid = valid.and_then(|()| built.config.consistent());
         (built, valid)
-    }
-
-    #[inline(never)]
-    fn read_all(from: &mut Reader) -> Self {
-        Data::read(from)
     }
 }
 

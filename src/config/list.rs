@@ -27,18 +27,6 @@ impl<T: Data> List<T> {
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         (0..self.items.len()).filter_map(|place| self.get(place))
     }
-
-    /// How many items there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.items.len()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
 }
 
 impl<T> Default for List<T> {
