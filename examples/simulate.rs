@@ -209,7 +209,10 @@ fn simulate(algorithm: Balance, isolates: usize, unequal: bool, heavy: bool) -> 
                 push(&mut events, now + EXCHANGE, Event::Exchange(isolate));
                 let (health, _) = &mut pools[isolate];
                 health.at(clock);
-                let request = protocol::Request::Sync { isolate: isolate.to_string(), origins: health.stats(&pool) };
+                let request = protocol::Request::Sync(protocol::Sync {
+                    isolate: isolate.to_string(),
+                    origins: health.stats(&pool),
+                });
                 let (report, _) = prober.answer(request, clock);
                 health.learn(&pool, &report, clock);
             }

@@ -2,12 +2,12 @@
 //! token, no query, and users only as a hash.
 
 use crate::cache::Status;
-use serde::Serialize;
+use crate::http::json::{self, Object, json_struct};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The log line of one request. Times are in milliseconds.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default)]
 pub struct Line<'a> {
     /// Request id.
     pub id: &'a str,
@@ -20,55 +20,40 @@ pub struct Line<'a> {
     /// Path, without the query.
     pub path: &'a str,
     /// The route's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<&'a str>,
     /// Status of the response.
     pub status: u16,
     /// Where the identity came from, or why there is none.
     pub identity: &'a str,
     /// See [`user`].
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// The locale's tag.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub locale: Option<&'a str>,
     /// What decided the locale.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub locale_by: Option<&'a str>,
     /// Country code.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<&'a str>,
     /// The region's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<&'a str>,
     /// What decided the region.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub region_by: Option<&'a str>,
     /// The source of the response: an origin's URL, or `static`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<&'a str>,
     /// The origin's pool.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<&'a str>,
     /// The shard.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub shard: Option<&'a str>,
     /// Why this origin was selected, when load balancing did not decide.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub steered: Option<&'a str>,
     /// Number of requests sent to origins.
-    #[serde(skip_serializing_if = "is_zero")]
     pub attempts: u32,
     /// The cache status.
     pub cache: &'a str,
     /// The reason for the cache status.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_why: Option<&'a str>,
     /// The error.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Who is responsible for the error.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub blame: Option<&'a str>,
     /// Until the response's head was ready.
     pub ms: u64,
@@ -77,17 +62,40 @@ pub struct Line<'a> {
     /// Of these, waiting for the origin.
     pub origin_ms: u64,
 }
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
-fn is_zero(count: &u32) -> bool {
-    *count == 0
-}
+json_struct!(write Line<'_> {
+    id,
+    trace,
+    method,
+    host,
+    path,
+    route = optional,
+    status,
+    identity,
+    user = optional,
+    locale = optional,
+    locale_by = optional,
+    country = optional,
+    region = optional,
+    region_by = optional,
+    origin = optional,
+    pool = optional,
+    shard = optional,
+    steered = optional,
+    attempts = optional,
+    cache,
+    cache_why = optional,
+    error = optional,
+    blame = optional,
+    ms,
+    identity_ms,
+    origin_ms,
+});
 
 impl Line<'_> {
     /// The line as JSON, without a line break.
     #[must_use]
     pub fn text(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+        json::text(self)
     }
 }
 
@@ -191,7 +199,12 @@ impl Counters {
 /// A log line that is not about one request.
 #[must_use]
 pub fn event(level: &str, message: &str) -> String {
-    serde_json::json!({ "level": level, "message": message }).to_string()
+    let mut line = String::new();
+    let mut object = Object::new(&mut line);
+    object.member("level", &level);
+    object.member("message", &message);
+    object.end();
+    line
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::config::Millis;
 use crate::config::messages::Messages;
 use crate::error::Error;
 use crate::http::head::{Edits, Fields};
+use crate::http::json::{self, json_object};
 use crate::http::list::members;
 use crate::http::path;
 use crate::locale::thousandths;
@@ -36,7 +37,7 @@ impl Generated {
     /// A JSON response for the operator.
     #[must_use]
     pub fn json(status: u16, body: &serde_json::Value) -> Self {
-        Self::new(status, "application/json", format!("{body:#}\n"))
+        Self::new(status, "application/json", format!("{}\n", json::pretty(body)))
     }
 
     /// A redirect without a body.
@@ -202,7 +203,7 @@ fn problem(error: &Error, recipient: &Recipient<'_>) -> Generated {
     let messages = recipient.messages;
     let (title, sentence) = message::of(messages, error);
     let sentence = sentence.replace("{seconds}", &retry_after(error).unwrap_or(1).to_string());
-    let mut body = serde_json::json!({
+    let mut body = json_object!({
         "type": "about:blank",
         "title": title,
         "status": error.status(),

@@ -360,7 +360,7 @@ fn requests_to_a_prober() {
     run("letters", &words, |text| {
         let mut roster = ProberState::default();
         for _ in 0..2 {
-            if let Ok(letter) = serde_json::from_str::<Request>(text) {
+            if let Ok(letter) = usher::http::json::read::<Request>(text) {
                 let (report, _) = roster.answer(letter, u64::MAX / 2);
                 assert!(report.version <= 1);
             }

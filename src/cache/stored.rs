@@ -5,8 +5,8 @@ use super::key::Key;
 use super::status::Forward;
 use crate::config::{LONGEST_STORED, Millis};
 use crate::http::head::{Edits, Fields};
+use crate::http::json::{self, json_struct};
 use crate::ledger::{Moment, Validity, View, subject};
-use serde::{Deserialize, Serialize};
 
 /// The field of a stored response that contains [`Stored`]; it is never sent to a visitor.
 pub const FIELD: &str = "usher-stored";
@@ -16,7 +16,7 @@ pub const FIELD: &str = "usher-stored";
 const KEPT: Millis = 86_400_000;
 
 /// The metadata of a stored response. Times are milliseconds (since 1970 by the clock of this location).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     /// The moment up to which the ledger had been read when the request was sent to the origin.
     pub made: Moment,
@@ -51,6 +51,24 @@ pub struct Stored {
     /// Whether it may be served to requests with `Authorization`.
     pub(super) shareable: bool,
 }
+json_struct!(Stored {
+    made,
+    received,
+    until,
+    age,
+    partition,
+    resource,
+    tags,
+    control,
+    expires,
+    vary,
+    chosen,
+    while_revalidate,
+    if_error,
+    if_disconnected,
+    if_wanted,
+    shareable,
+});
 
 /// Whether and how a stored response may be served now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +122,7 @@ impl Stored {
         let grace = KEPT.max(self.while_revalidate).max(self.if_error);
         let kept = (self.until - self.received).saturating_add(grace).min(LONGEST_STORED);
         edits.set("cache-control", &format!("public, max-age={}", kept.div_ceil(1_000)));
-        edits.set(FIELD, &serde_json::to_string(self).unwrap_or_default());
+        edits.set(FIELD, &json::text(self));
     }
 
     /// Reverts the changes for the store, and those that the store made: the result is the origin's response.
@@ -125,7 +143,7 @@ impl Stored {
     #[must_use]
     pub fn judge(fields: &Fields<'_>, input: &LookupInput<'_>) -> Lookup {
         let LookupInput { key, view, now, wanted, authorized, chosen, since } = *input;
-        let Some(stored) = fields.get(FIELD).and_then(|json| serde_json::from_str::<Self>(json).ok()) else {
+        let Some(stored) = fields.get(FIELD).and_then(|text| json::read::<Self>(text).ok()) else {
             return Lookup::Void("unreadable");
         };
         if stored.partition != key.partition || stored.resource != key.resource {

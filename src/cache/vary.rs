@@ -6,10 +6,10 @@
 
 use crate::config::Millis;
 use crate::http::head::Fields;
+use crate::http::json::{self, json_struct};
 use crate::http::list::members;
 use crate::sort;
 use ct_codecs::{Base64UrlSafeNoPadding, Encoder};
-use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// The field of a stored response that contains [`Variants`]; it is never sent to a visitor.
@@ -93,7 +93,7 @@ impl Uses {
 }
 
 /// The variants of a resource that are known: stored under its URL, while each variant is stored under a slot's URL.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Variants {
     /// The fields that they differ by, sorted.
     pub names: Vec<String>,
@@ -102,12 +102,13 @@ pub struct Variants {
     /// The slot that is reused next when all are taken and none is known to be in use.
     next: usize,
 }
+json_struct!(Variants { names, slots, next });
 
 impl Variants {
     /// Reads the list of variants from a stored response; `None` when it contains none.
     #[must_use]
     pub fn of(fields: &Fields<'_>) -> Option<Self> {
-        serde_json::from_str(fields.get(FIELD)?).ok()
+        json::read(fields.get(FIELD)?).ok()
     }
 
     /// Variants by these fields, none of which is stored yet.
@@ -151,7 +152,7 @@ impl Variants {
     /// As JSON, as it is stored.
     #[must_use]
     pub fn text(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+        json::text(self)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::edge::{Edge, done, failure};
 use super::task::wait;
 use crate::config::Millis;
+use crate::http::json;
 use crate::identity::session::ListEntry;
 use crate::platform::{KeyValue, Listing, Unavailable};
 use js_sys::Promise;
@@ -41,6 +42,6 @@ impl KeyValue for Edge {
 
     async fn list(&self, prefix: &str, from: Option<&str>) -> Result<Listing, Unavailable> {
         let text = wait(list(prefix, from)).await.as_string().ok_or(Unavailable)?;
-        serde_json::from_str(&text).map_err(|_| Unavailable)
+        json::read(&text).map_err(|_| Unavailable)
     }
 }

@@ -6,6 +6,7 @@ use super::instance::gateway;
 use crate::config::{Millis, Pool, Probe, USES};
 use crate::gateway::Gateway;
 use crate::http::head::{self, Edits};
+use crate::http::json;
 use crate::origin::balance::orca;
 use crate::origin::health::prober::ProberState;
 use crate::origin::health::protocol::{ProbeResult, Request};
@@ -34,7 +35,7 @@ impl ProbedPool {
         if !USES.balance {
             return Err(UNUSED.into());
         }
-        let state = kept.map_or_else(|| Ok(ProberState::default()), |kept| serde_json::from_str(&kept));
+        let state = kept.map_or_else(|| Ok(ProberState::default()), |kept| json::read(&kept));
         let state = state.map_err(|error| format!("what is kept of the pool cannot be read: {error}"))?;
         Ok(Self { state, changed: false })
     }
@@ -47,17 +48,17 @@ impl ProbedPool {
         if !USES.balance {
             return Err(UNUSED.into());
         }
-        let request: Request = serde_json::from_str(request).map_err(|error| error.to_string())?;
+        let request: Request = json::read(request).map_err(|error| error.to_string())?;
         let (report, changed) = self.state.answer(request, now as Millis);
         self.changed |= changed;
-        serde_json::to_string(&report).map_err(|error| error.to_string())
+        Ok(json::text(&report))
     }
 
     /// Records a round of probes, as [`judge`] or [`agree`] returned it.
     pub fn record(&mut self, pool: &str, results: &str, now: f64) {
         let gateway = gateway();
         if let Some((_, probe)) = probed(&gateway, pool) {
-            let results = serde_json::from_str(results).unwrap_or_default();
+            let results = json::read(results).unwrap_or_default();
             self.changed |= self.state.record_results(probe, results, now as Millis);
         }
     }
@@ -73,7 +74,7 @@ impl ProbedPool {
             return None;
         }
         let wanted = std::mem::take(&mut self.changed) || always;
-        if wanted { serde_json::to_string(&self.state).ok() } else { None }
+        wanted.then(|| json::text(&self.state))
     }
 }
 
@@ -112,7 +113,7 @@ pub fn judge(pool: &str, responses: Vec<JsValue>) -> String {
     let pairs = pool.origins.iter().zip(&responses);
     let results: Vec<ProbeResult> =
         pairs.map(|(origin, response)| result(&origin.name, probe, response.as_f64(), response.as_string())).collect();
-    serde_json::to_string(&results).unwrap_or_default()
+    json::text(&results)
 }
 
 /// The results that a quorum of locations agrees on, from those of each location. One that could not probe has no vote.
@@ -122,13 +123,13 @@ pub fn agree(pool: &str, locations: Vec<String>) -> String {
     let gateway = gateway();
     let Some((pool, probe)) = probed(&gateway, pool) else { return "[]".into() };
     let by_location: Vec<Vec<ProbeResult>> =
-        locations.iter().map(|text| serde_json::from_str(text).unwrap_or_default()).collect();
+        locations.iter().map(|text| json::read(text).unwrap_or_default()).collect();
     let of = |name: &str| {
         let found = |results: &Vec<ProbeResult>| results.iter().find(|result| result.name == name).cloned();
         ProbeResult::agreed(probe.quorum, &by_location.iter().filter_map(found).collect::<Vec<_>>())
     };
     let agreed: Vec<ProbeResult> = pool.origins.iter().filter_map(|origin| of(&origin.name)).collect();
-    serde_json::to_string(&agreed).unwrap_or_default()
+    json::text(&agreed)
 }
 
 /// The pool with this name and its probe, if it is probed.

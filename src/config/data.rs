@@ -5,7 +5,8 @@
 //! is first used. The bytes come from the same build as the reader ([`FORMAT`] says so), so reading never fails: beyond
 //! the end everything is zero and empty.
 
-use serde_json::{Map, Number, Value};
+use super::super::http::json;
+use serde_json::Value;
 use std::rc::Rc;
 
 /// Names the sources of this format; the build sets it for what writes and for what reads.
@@ -281,56 +282,14 @@ impl<A: Data, B: Data> Data for (A, B) {
     }
 }
 
-/// A value of a claim that a route requires.
+/// A value of a claim that a route requires, as JSON.
 impl Data for Value {
     #[cfg(not(target_arch = "wasm32"))]
     fn write(&self, to: &mut Writer) {
-        let kind = |to: &mut Writer, kind: u8| to.bytes.push(kind);
-        match self {
-            Self::Null => kind(to, 0),
-            Self::Bool(value) => {
-                kind(to, 1);
-                value.write(to);
-            }
-            Self::Number(number) => match (number.as_u64(), number.as_i64()) {
-                (Some(number), _) => {
-                    kind(to, 2);
-                    number.write(to);
-                }
-                (None, Some(number)) => {
-                    kind(to, 3);
-                    number.write(to);
-                }
-                (None, None) => {
-                    kind(to, 4);
-                    number.as_f64().unwrap_or_default().to_bits().write(to);
-                }
-            },
-            Self::String(text) => {
-                kind(to, 5);
-                text.write(to);
-            }
-            Self::Array(items) => {
-                kind(to, 6);
-                items.write(to);
-            }
-            Self::Object(members) => {
-                kind(to, 7);
-                members.clone().into_iter().collect::<Vec<_>>().write(to);
-            }
-        }
+        to.text(&json::text(self));
     }
 
     fn read(from: &mut Reader) -> Self {
-        match from.byte() {
-            1 => Self::Bool(Data::read(from)),
-            2 => Self::Number(u64::read(from).into()),
-            3 => Self::Number(i64::read(from).into()),
-            4 => Number::from_f64(f64::from_bits(Data::read(from))).map_or(Self::Null, Self::Number),
-            5 => Self::String(Data::read(from)),
-            6 => Self::Array(Data::read(from)),
-            7 => Self::Object(Vec::<(String, Self)>::read(from).into_iter().collect::<Map<_, _>>()),
-            _ => Self::Null,
-        }
+        json::read(from.text()).unwrap_or_default()
     }
 }

@@ -4,11 +4,11 @@
 //! published keys need not trust the network in between.
 
 use crate::config::Millis;
-use crate::http::json;
+use crate::http::json::{self, json_object};
 use crate::identity::Partition;
 use crate::identity::jwt::{self, encode};
 use crate::identity::session::{Record, digest};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// How long an assertion is valid, in seconds.
 const LIFETIME: u64 = 60;
@@ -88,7 +88,7 @@ impl Signer {
     /// The public halves, as a JWK Set (RFC 7517 5).
     #[must_use]
     pub fn published(&self) -> Value {
-        json!({ "keys": self.0.iter().map(|key| &key.public).collect::<Vec<_>>() })
+        json_object!({ "keys": self.0.iter().map(|key| key.public.clone()).collect::<Vec<_>>() })
     }
 
     /// The assertion to sign at `now` (milliseconds since 1970), with the newest key that has begun to sign, else with
@@ -98,8 +98,8 @@ impl Signer {
         let now = now / 1_000;
         let ready = self.0.iter().filter(|key| key.from <= now).max_by_key(|key| key.from);
         let key = ready.or_else(|| self.0.iter().min_by_key(|key| key.from))?;
-        let header = json!({ "alg": key.algorithm, "typ": "usher-assertion+jwt", "kid": key.kid });
-        let mut claims = json!({
+        let header = json_object!({ "alg": key.algorithm, "typ": "usher-assertion+jwt", "kid": key.kid.as_str() });
+        let mut claims = json_object!({
             "iss": facts.issuer,
             "iat": now,
             "exp": now + LIFETIME,
@@ -115,23 +115,23 @@ impl Signer {
             }
         };
         match services.as_slice() {
-            [one] => set_claim("aud", json!(one)),
-            all => set_claim("aud", json!(all)),
+            [one] => set_claim("aud", Value::from(*one)),
+            all => set_claim("aud", Value::from(all)),
         }
         if let Some(record) = facts.record {
             let personal = matches!(facts.shared, None | Some(Partition::User { .. }));
             if personal {
-                set_claim("sub", json!(record.user));
-                set_claim("scope", json!(record.scopes.join(" ")));
+                set_claim("sub", Value::from(record.user.as_str()));
+                set_claim("scope", Value::from(record.scopes.join(" ")));
                 if let Some(authenticated) = record.authenticated {
-                    set_claim("auth_time", json!(authenticated / 1_000));
+                    set_claim("auth_time", Value::from(authenticated / 1_000));
                 }
             }
             if personal || matches!(facts.shared, Some(Partition::Roles(_))) {
-                set_claim("roles", json!(record.roles));
+                set_claim("roles", Value::from(record.roles.as_slice()));
             }
         }
-        let text = format!("{}.{}", encode(header.to_string().as_bytes()), encode(claims.to_string().as_bytes()));
+        let text = format!("{}.{}", encode(json::text(&header).as_bytes()), encode(json::text(&claims).as_bytes()));
         Some(Unsigned { key: key.private.clone(), text })
     }
 }
@@ -150,29 +150,32 @@ impl Signing {
             Some(from) => from.as_u64().ok_or("\"usher_from\" is no number of seconds")?,
         };
         let (algorithm, mut members) = match (text("kty"), text("crv")) {
-            (Some("OKP"), Some("Ed25519")) => ("EdDSA", json!({"kty": "OKP", "crv": "Ed25519", "x": bytes("x")?})),
+            (Some("OKP"), Some("Ed25519")) => {
+                ("EdDSA", json_object!({"kty": "OKP", "crv": "Ed25519", "x": bytes("x")?}))
+            }
             (Some("EC"), Some("P-256")) => {
-                ("ES256", json!({"kty": "EC", "crv": "P-256", "x": bytes("x")?, "y": bytes("y")?}))
+                ("ES256", json_object!({"kty": "EC", "crv": "P-256", "x": bytes("x")?, "y": bytes("y")?}))
             }
             _ => return Err("it is neither of Ed25519 nor of P-256".into()),
         };
         let mut public = members.clone();
         for (name, value) in [("kid", kid.as_str()), ("alg", algorithm), ("use", "sig")] {
             if let Some(public) = public.as_object_mut() {
-                public.insert(name.to_owned(), json!(value));
+                public.insert(name.to_owned(), Value::from(value));
             }
         }
-        let secret = json!(bytes("d")?);
+        let secret = Value::from(bytes("d")?);
         if let Some(members) = members.as_object_mut() {
             members.insert("d".to_owned(), secret);
         }
-        Ok(Self { from, algorithm, kid, private: members.to_string(), public })
+        Ok(Self { from, algorithm, kid, private: json::text(&members), public })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn key(kid: &str, from: u64) -> Value {
         json!({"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": encode(&[1; 32]), "d": encode(&[2; 32]), "usher_from": from})

@@ -7,13 +7,12 @@
 use crate::config::is_secure;
 use crate::config::{Client, Issuer, Millis, Setting};
 use crate::http::cookie;
-use crate::http::json;
+use crate::http::json::{self, json_struct};
 use crate::http::path;
 use crate::identity::jwt::{self, Claims, encode};
 use crate::identity::session::{self, digest};
 use crate::sort;
 use ct_codecs::{Base64, Encoder};
-use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 /// How long a sign-in at the provider may take, in milliseconds.
@@ -74,7 +73,7 @@ impl Provider {
 }
 
 /// A pending sign-in: the visitor is at the provider.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Pending {
     /// The name of the issuer that the callback must be from.
     pub issuer: String,
@@ -91,6 +90,7 @@ pub struct Pending {
     /// When the pending sign-in expires (milliseconds since 1970).
     pub until: Millis,
 }
+json_struct!(Pending { issuer, state, nonce, verifier, back, max_age, until });
 
 impl std::fmt::Debug for Pending {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -127,11 +127,16 @@ impl Pending {
     /// bytes (RFC 6265bis 5.7), so a return path that is too long is replaced by `/`.
     #[must_use]
     pub fn cookie_value(&self, name: usize) -> String {
-        let text = |pending: &Self| encode(serde_json::to_string(pending).unwrap_or_default().as_bytes());
+        let text = |pending: &Self| encode(json::text(pending).as_bytes());
         match text(self) {
             long if name + long.len() > LARGEST_COOKIE => text(&Self { back: "/".into(), ..self.clone() }),
             text => text,
         }
+    }
+
+    /// The pending sign-in that a cookie's value contains.
+    fn read_cookie(value: &str) -> Option<Self> {
+        json::read(std::str::from_utf8(&jwt::decode(value)?).ok()?).ok()
     }
 
     /// The full names of the oldest abandoned sign-ins' cookies in a request, which have to be removed so that a new
@@ -142,7 +147,7 @@ impl Pending {
         let is_ours = |name: &str| session::is_of_sign_in(name, cookie) && name.starts_with("__Host-") == is_https;
         let of_sign_in = cookie::pairs(cookies).filter(|(name, _)| is_ours(name));
         let until = |value: &str| {
-            let pending = jwt::decode(value).and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok());
+            let pending = Self::read_cookie(value);
             pending.map_or(0, |pending| pending.until)
         };
         let mut all: Vec<_> = of_sign_in.map(|(name, value)| (until(value), name, name.len() + value.len())).collect();
@@ -159,7 +164,7 @@ impl Pending {
     /// sign-in has expired. A cookie can be forged, so its return path is checked again.
     #[must_use]
     pub fn back(cookie: Option<&str>, issuer: &str, state: &str, now: Millis) -> Option<Self> {
-        let pending: Self = serde_json::from_slice(&jwt::decode(cookie?)?).ok()?;
+        let pending = Self::read_cookie(cookie?)?;
         if pending.issuer != issuer || !path::is_local(&pending.back) {
             return None;
         }

@@ -12,10 +12,10 @@ pub use list::{Device, ListEntry};
 use super::absence::Absence;
 use crate::config::{self, Millis};
 use crate::http::cookie::{self, Found};
+use crate::http::json::json_struct;
 use crate::http::signed_cookie;
 use crate::identity::jwt::encode;
 use crate::ledger::{self, Validity, View};
-use serde::{Deserialize, Serialize};
 
 /// A token's length: 32 bytes in base64url without padding (RFC 4648 5).
 const TOKEN_LENGTH: usize = 43;
@@ -65,37 +65,42 @@ pub fn digest(text: &str) -> String {
 }
 
 /// A user's record, as stored for a session or an API key, or as read from a token's claims.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Record {
     /// The user's id.
     pub user: String,
     /// The user's roles.
-    #[serde(default)]
     pub roles: Vec<String>,
     /// The user's scopes.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<String>,
     /// The locale that the user chose.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
     /// The ledger's moment when it was made (milliseconds since 1970): later stamps end it. Of a token its `iat`, less
     /// the clock skew.
     pub created: ledger::Moment,
     /// When the session began (milliseconds since 1970), if it has got a new token since.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<Millis>,
     /// When the user authenticated last (milliseconds since 1970).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authenticated: Option<Millis>,
     /// Whether it lives as long as `remember` of `[session]` configures.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub remember: bool,
     /// When it expires unless used again (milliseconds since 1970).
     pub expires: Millis,
     /// Data that the origin stores in the session; of a token its claims.
-    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
     pub data: serde_json::Value,
 }
+json_struct!(Record {
+    user,
+    roles = default,
+    scopes = optional,
+    locale = optional,
+    created,
+    started = optional,
+    authenticated = optional,
+    remember = optional,
+    expires,
+    data = optional,
+});
 
 impl Record {
     /// Whether this session is valid at `now`.

@@ -5,7 +5,7 @@
 //! it shows the visitor their own writes: positions only grow, so a known position is never ahead of the real one.
 
 use crate::config::{Millis, Replicas};
-use serde::{Deserialize, Serialize};
+use crate::http::json::{Json, Malformed, Object, Reader, ToJson};
 
 /// The response field with an origin's position in the primary's history.
 pub const POSITION: &str = "x-usher-position";
@@ -13,8 +13,7 @@ pub const POSITION: &str = "x-usher-position";
 pub const LAG: &str = "x-usher-lag-ms";
 
 /// A position in a primary's history; comparable only with positions of the same kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Position {
     /// A number that grows.
     Number(u64),
@@ -22,6 +21,33 @@ pub enum Position {
     Lsn(u64),
     /// A time (RFC 3339), in microseconds since 1970.
     Time(u64),
+}
+
+impl Json for Position {
+    fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        from.alternative(&mut |name, value| {
+            let number = value.map(u64::read).transpose()?;
+            match (name, number) {
+                ("number", Some(number)) => Ok(Self::Number(number)),
+                ("lsn", Some(number)) => Ok(Self::Lsn(number)),
+                ("time", Some(number)) => Ok(Self::Time(number)),
+                _ => Err(Malformed("it is no position: number, lsn, time".into())),
+            }
+        })
+    }
+}
+
+impl ToJson for Position {
+    fn write(&self, to: &mut String) {
+        let (name, number) = match self {
+            Self::Number(number) => ("number", number),
+            Self::Lsn(number) => ("lsn", number),
+            Self::Time(number) => ("time", number),
+        };
+        let mut object = Object::new(to);
+        object.member(name, number);
+        object.end();
+    }
 }
 
 impl Position {

@@ -2,17 +2,19 @@
 
 use super::unavailable::Unavailable;
 use crate::http::date::Millis;
+use crate::http::json::json_struct;
 use crate::identity::session::ListEntry;
 use std::future::Future;
 
 /// A page of a listing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
     /// Names, each with its value.
     pub entries: Vec<(String, String)>,
     /// The cursor of the next page; `None` on the last one.
     pub next: Option<String>,
 }
+json_struct!(read Listing { entries, next });
 
 /// The key-value store.
 pub trait KeyValue {

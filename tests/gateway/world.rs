@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 use usher::config::Millis;
 use usher::config::{Built, Catalog, Config, Pages, source};
 use usher::gateway::{After, Content, Gateway, Reply};
-use usher::http::head;
+use usher::http::{head, json};
 use usher::ledger::{Page, Stamp};
 use usher::origin::health::prober::ProberState;
 use usher::origin::health::protocol::Request;
@@ -150,10 +150,10 @@ impl World {
     /// A pool's prober, as the object around [`ProberState`] does it.
     fn prober(&self, pool: &str, letter: &str) -> Result<String, Unavailable> {
         platform::up(self.prober_down.get())?;
-        let letter: Request = serde_json::from_str(letter).map_err(|_| Unavailable)?;
+        let letter: Request = json::read(letter).map_err(|_| Unavailable)?;
         let mut rosters = self.rosters.borrow_mut();
         let report = rosters.entry(pool.to_owned()).or_default().answer(letter, self.now.get());
-        serde_json::to_string(&report.0).map_err(|_| Unavailable)
+        Ok(json::text(&report.0))
     }
 
     fn page(&self, since: u64) -> Page {

@@ -12,7 +12,7 @@ use crate::identity::{Absence, Identity, api_key, cross_site};
 use crate::ledger::{Validity, subject};
 use crate::platform::Platform;
 use crate::respond::Generated;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use std::rc::Rc;
 
 impl Admin {
@@ -38,7 +38,7 @@ impl Admin {
         for session in list.get_mut("sessions").and_then(Value::as_array_mut).into_iter().flatten() {
             let this = session.get("session").and_then(Value::as_str) == Some(&key);
             if let Some(session) = session.as_object_mut() {
-                session.insert("this".into(), json!(this));
+                session.insert("this".into(), Value::from(this));
             }
         }
         Ok(Generated::json(200, &list))
@@ -50,7 +50,7 @@ impl Admin {
             return Err(Error::CrossSite);
         }
         let (user, _) = self.visitor_session(ctx).await?;
-        let body: Value = read(&text(ctx.platform).await?)?;
+        let body: Map<String, Value> = read(&text(ctx.platform).await?)?;
         match (body.get("session").and_then(Value::as_str), body.get("others")) {
             (Some(one), None) => self.end_one(ctx, &user, one).await,
             (None, Some(Value::Bool(true))) => self.end_others(ctx, &user).await,

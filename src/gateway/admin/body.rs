@@ -1,7 +1,7 @@
 //! The request bodies of Usher's own pages.
 
 use crate::error::Error;
-use crate::http::json;
+use crate::http::json::{self, Json};
 use crate::identity::session::Draft;
 use crate::platform::{RequestBody, Unreadable};
 
@@ -17,10 +17,8 @@ pub(super) async fn text(platform: &impl RequestBody) -> Result<String, Error> {
 }
 
 /// Reads a JSON body. A duplicate name is refused, because it is ambiguous.
-pub(super) fn read<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, Error> {
-    let bad = |why: String| Error::Malformed(format!("the body is not understood: {why}"));
-    let members = json::object(body.as_bytes()).map_err(|e| bad(e.to_string()))?;
-    serde_json::from_value(serde_json::Value::Object(members)).map_err(|e| bad(e.to_string()))
+pub(super) fn read<T: Json>(body: &str) -> Result<T, Error> {
+    json::read(body).map_err(|why| Error::Malformed(format!("the body is not understood: {why}")))
 }
 
 /// Whether a session or API key may be made from this draft.

@@ -5,10 +5,11 @@ use crate::config::{Millis, Pool};
 use crate::gateway::context::Context;
 use crate::gateway::join_all::join_all;
 use crate::http::head::{self, Edits};
+use crate::http::json::json_object;
 use crate::platform::{Forward, OriginRequest, Platform};
 use crate::respond::Generated;
 use futures_util::future::join3;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// Each dependency may take this long, in milliseconds.
 const DEADLINE: Millis = 2_000;
@@ -38,14 +39,13 @@ impl Admin {
         self.health.set(Some(Checked { ok, at: ctx.now() }));
         let names = ctx.config.pools.iter().map(|pool| pool.name.clone());
         let pools: Map<String, Value> = names.zip(origins.into_iter().map(Value::from)).collect();
-        let checks =
-            json!({ "sessions": describe(sessions.is_ok()), "ledger": describe(ledger.is_ok()), "pools": pools });
+        let checks = json_object!({ "sessions": describe(sessions.is_ok()), "ledger": describe(ledger.is_ok()), "pools": pools });
         status(ok, operator.then_some(checks))
     }
 }
 
 fn status(ok: bool, checks: Option<Value>) -> Generated {
-    let mut body = json!({ "status": if ok { "ok" } else { "unavailable" } });
+    let mut body = json_object!({ "status": if ok { "ok" } else { "unavailable" } });
     if let (Some(body), Some(checks)) = (body.as_object_mut(), checks) {
         body.insert("checks".into(), checks);
     }

@@ -6,15 +6,15 @@ use super::operator::require_operator;
 use crate::config::{Config, Millis, Pool, Route, Shards};
 use crate::error::Error;
 use crate::gateway::context::Context;
+use crate::http::json::{self, ToJson, json_object, json_struct};
 use crate::http::path;
 use crate::origin::balance::View;
 use crate::origin::canary::Analysis;
-use crate::origin::health::protocol::{Action, Order, Report, Request};
+use crate::origin::health::protocol::{Action, Order, Ordered, Report, Request};
 use crate::origin::shard::Heat;
 use crate::platform::{Platform, Prober};
 use crate::respond::Generated;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// How long a prober may take to answer an operator, in milliseconds.
 const DEADLINE: Millis = 5_000;
@@ -24,17 +24,14 @@ const LONGEST_DRAIN: u64 = 366 * 86_400;
 const TURNS: u32 = 3;
 
 /// The body of a `POST` to `/.usher/origins`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Wanted {
     pool: String,
     origin: String,
     action: Action,
-    #[serde(default)]
     weight: Option<u32>,
-    #[serde(default)]
     seconds: Option<u64>,
 }
+json_struct!(read (strict) Wanted { pool, origin, action, weight, seconds });
 
 impl Admin {
     /// Every pool with its origins: this isolate's state, and the report of the pool's prober.
@@ -54,7 +51,8 @@ impl Admin {
         let analyses = self.origins.analyses().borrow();
         let canary = |route: &Route| describe_canary(ctx.config, route, analyses.get(&route.place));
         let canaries: Vec<Value> = ctx.config.routes.iter().filter_map(canary).collect();
-        let mut answer = Generated::json(200, &json!({ "pools": pools, "shards": shards, "canaries": canaries }));
+        let mut answer =
+            Generated::json(200, &json_object!({ "pools": pools, "shards": shards, "canaries": canaries }));
         if let Some(version) = version.filter(|_| only.is_some()) {
             answer.edits.set("etag", &format!("\"{version}\""));
         }
@@ -73,8 +71,8 @@ impl Admin {
             .map(|(place, origin)| {
                 let reported = report.and_then(|report| report.origins.iter().find(|one| one.name == origin.name));
                 let left = reported.and_then(|one| one.drained_until).map(|until| until.saturating_sub(now) / 1_000);
-                json!({
-                    "name": origin.name,
+                json_object!({
+                    "name": origin.name.as_str(),
                     "role": if origin.replica { "replica" } else { "primary" },
                     "state": health.state(place).as_str(),
                     "share": health.share(place) as f64 / 1_000.0,
@@ -83,17 +81,17 @@ impl Admin {
                     "latency_ms": health.latency(place).map(f64::round),
                     "load": health.load(place).map(|load| f64::from(load) / 1_000.0),
                     "drain_ends_in_s": left,
-                    "prober": reported,
+                    "prober": reported.map(described),
                 })
             })
             .collect();
-        json!({
-            "name": pool.name,
+        json_object!({
+            "name": pool.name.as_str(),
             "version": report.map(|report| report.version),
             "isolates": report.map(|report| report.isolates),
             "probes": report.map(|report| report.probes),
             "origins": origins,
-            "history": report.map(|report| &report.history),
+            "history": report.map(|report| report.history.iter().map(described).collect::<Vec<_>>()),
         })
     }
 
@@ -122,10 +120,9 @@ impl Admin {
                 return Err(Error::Malformed(sentence.into()));
             };
             let isolate = self.origins.isolate(ctx.platform);
-            let request = Request::Order { version, order: order.clone(), isolate };
-            let request = serde_json::to_string(&request).map_err(|_| Error::Internal)?;
+            let request = json::text(&Request::Order(Ordered { version, order: order.clone(), isolate }));
             let response = ctx.platform.prober(&pool.name, &request, DEADLINE).await.map_err(|_| Error::StoreDown)?;
-            let report: Report = serde_json::from_str(&response).map_err(|_| Error::StoreDown)?;
+            let report: Report = json::read(&response).map_err(|_| Error::StoreDown)?;
             if !report.refused || turns == 0 {
                 break report;
             }
@@ -145,8 +142,13 @@ impl Admin {
 
 /// The report of a pool's prober; `None` when it has none or cannot be reached.
 async fn show(platform: &impl Prober, pool: &Pool) -> Option<Report> {
-    let request = serde_json::to_string(&Request::Show).ok().filter(|_| pool.is_watched())?;
-    serde_json::from_str(&platform.prober(&pool.name, &request, DEADLINE).await.ok()?).ok()
+    let request = pool.is_watched().then(|| json::text(&Request::Show))?;
+    json::read(&platform.prober(&pool.name, &request, DEADLINE).await.ok()?).ok()
+}
+
+/// Something that is written as JSON, as a member of an answer.
+fn described(value: &impl ToJson) -> Value {
+    json::read(&json::text(value)).unwrap_or_default()
 }
 
 /// Whether an order is valid for this pool.
@@ -178,11 +180,11 @@ fn check(pool: &Pool, order: &Order) -> Result<(), String> {
 fn describe_heat(shards: &Shards, heat: &Heat) -> Value {
     let shard = |(name, requests, ms, mean): (&str, u64, Millis, u64)| {
         let of_mean = mean as f64 / 100.0;
-        json!({ "name": name, "requests": requests, "ms": ms, "of_mean": of_mean, "hot": mean >= 200 })
+        json_object!({ "name": name, "requests": requests, "ms": ms, "of_mean": of_mean, "hot": mean >= 200 })
     };
-    let key = |(key, count): (String, u64)| json!({ "sha256_64": key, "requests_at_most": count });
-    json!({
-        "name": shards.name,
+    let key = |(key, count): (String, u64)| json_object!({ "sha256_64": key, "requests_at_most": count });
+    json_object!({
+        "name": shards.name.as_str(),
         "version": shards.version,
         "phase": shards.phase().map(|phase| format!("{phase:?}")),
         "shards": heat.shards().into_iter().map(shard).collect::<Vec<_>>(),
@@ -194,6 +196,8 @@ fn describe_heat(shards: &Shards, heat: &Heat) -> Value {
 fn describe_canary(config: &Config, route: &Route, analysis: Option<&Analysis>) -> Option<Value> {
     let canary = route.canary.as_ref()?;
     let pool = config.pools.get(canary.pool).map(|pool| pool.name.as_str());
-    let (name, percent) = (&route.name, canary.percent.text());
-    Some(json!({ "route": name, "pool": pool, "percent": percent, "given_up": analysis.and_then(Analysis::reason) }))
+    let (name, percent) = (route.name.as_str(), canary.percent.text());
+    Some(
+        json_object!({ "route": name, "pool": pool, "percent": percent, "given_up": analysis.and_then(Analysis::reason) }),
+    )
 }

@@ -1,9 +1,9 @@
 //! The receipt for what was stamped.
 
 use crate::gateway::context::Context;
+use crate::http::json::json_object;
 use crate::ledger::Moment;
 use crate::platform::Platform;
-use serde_json::json;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// What was stamped, and by when it holds in every isolate.
@@ -14,7 +14,7 @@ pub(super) fn receipt<P: Platform>(
     soft: bool,
 ) -> serde_json::Value {
     let max_delay = ctx.config.ledger.max_delay;
-    json!({
+    json_object!({
         "stamped": subjects,
         "soft": soft,
         "moment": moment,

@@ -8,13 +8,14 @@ use crate::config::LONGEST_ENDED;
 use crate::error::Error;
 use crate::gateway::context::Context;
 use crate::gateway::reply::After;
+use crate::http::json::{self, json_object};
 use crate::http::path;
 use crate::identity::session::{self, Device, Draft, ListEntry, Record, Token};
 use crate::identity::{api_key, jwt};
 use crate::ledger::subject;
 use crate::platform::{Listing, Platform};
 use crate::respond::Generated;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 impl Admin {
     /// Starts a session.
@@ -24,7 +25,7 @@ impl Admin {
         check(&draft)?;
         let (token, record) = self.identities.start(ctx, draft.authenticated(ctx.now())).await?;
         let cookie = session::set_cookie(&token, &record, ctx.now(), &ctx.config.session, ctx.is_https());
-        let body = json!({
+        let body = json_object!({
             "token": token.secret(),
             "session": token.key(),
             "cookie": cookie,
@@ -36,7 +37,7 @@ impl Admin {
     /// Ends one session, a user's, or everyone's.
     pub(super) async fn end_sessions<P: Platform>(&self, ctx: &Context<'_, P>) -> Result<Generated, Error> {
         require_operator(ctx)?;
-        let body: Value = read(&text(ctx.platform).await?)?;
+        let body: Map<String, Value> = read(&text(ctx.platform).await?)?;
         let field = |name: &str| body.get(name).and_then(Value::as_str);
         let token = field("token").map(|token| {
             let known = Token::parse(token).or_else(|| api_key::parse(token)).map(|token| token.key());
@@ -52,10 +53,10 @@ impl Admin {
             Err(sentence) => return Err(Error::Malformed(sentence.into())),
         };
         let everyone = body.get("everyone").and_then(Value::as_bool) == Some(true);
-        let ended = match (&key, field("user"), everyone, body.as_object().map(serde_json::Map::len)) {
-            (Some(key), None, false, Some(1)) => subject::session(key),
-            (None, Some(user), false, Some(1)) if !user.is_empty() => subject::user(user),
-            (None, None, true, Some(1)) => subject::EVERYONE.into(),
+        let ended = match (&key, field("user"), everyone, body.len()) {
+            (Some(key), None, false, 1) => subject::session(key),
+            (None, Some(user), false, 1) if !user.is_empty() => subject::user(user),
+            (None, None, true, 1) => subject::EVERYONE.into(),
             _ => {
                 let sentence = "say whose sessions end, by exactly one of \"token\", \"session\", \"user\" (strings) or \"everyone\": true";
                 return Err(Error::Malformed(sentence.into()));
@@ -90,15 +91,15 @@ impl Admin {
         let sessions: Vec<Value> = entries
             .iter()
             .filter_map(|(name, text)| {
-                let Device { user, device, country, created, seen, expires } = serde_json::from_str(text).ok()?;
+                let Device { user, device, country, created, seen, expires } = json::read(text).ok()?;
                 let key = ListEntry::key(name);
                 let record = Record { user, created, ..Record::default() };
                 let alive = now < expires && !record.is_revoked(key, &view) && view.successor(key).is_none();
                 alive.then(|| {
-                    json!({ "session": key, "user": record.user, "device": device, "country": country, "created": created, "seen": seen, "expires": expires })
+                    json_object!({ "session": key, "user": record.user, "device": device, "country": country, "created": created, "seen": seen, "expires": expires })
                 })
             })
             .collect();
-        Ok(json!({ "sessions": sessions, "next": next }))
+        Ok(json_object!({ "sessions": sessions, "next": next }))
     }
 }

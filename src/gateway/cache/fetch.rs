@@ -16,6 +16,7 @@ use crate::gateway::origin::{self, Answer};
 use crate::gateway::record::Record;
 use crate::gateway::reply::Reply;
 use crate::http::head::{self, Edits, Fields};
+use crate::http::json::{self, json_object};
 use crate::ledger::Moment;
 use crate::platform::{Failure, Joined, Platform, Response};
 
@@ -280,8 +281,8 @@ impl Cache {
             return None;
         }
         let (since, era) = (self.stamped(request.key), self.ledger.view().as_of() / LONGEST_STORED);
-        let props = serde_json::json!({ "usher": "cached", "key": request.key.url, "since": since, "era": era });
-        Some(props.to_string())
+        let props = json_object!({ "usher": "cached", "key": request.key.url.as_str(), "since": since, "era": era });
+        Some(json::text(&props))
     }
 
     /// Records for a moment that an origin was unreachable, so that not every request waits for it.

@@ -16,6 +16,7 @@ use crate::gateway::identity::sign;
 use crate::gateway::origin::{Finished, VisitorAddress, to_origin, to_visitor, unreached};
 use crate::gateway::reply::{After, Revalidation};
 use crate::http::head::{self, Edits, Url};
+use crate::http::json;
 use crate::platform::{Failure, Forward, OriginRequest, Platform, Response};
 
 /// The visitor's fields that are not forwarded when the response is for all visitors.
@@ -86,7 +87,7 @@ impl Cache {
         let route = config.routes.get(revalidation.route)?;
         let policy = route.cache.as_ref()?;
         let (old, _) = stored(platform, &revalidation.found).await?;
-        let known: Stored = serde_json::from_str(head::response(&old.packed).1.get(meta::FIELD)?).ok()?;
+        let known: Stored = json::read(head::response(&old.packed).1.get(meta::FIELD)?).ok()?;
         let mut whole = revalidation.edits.clone();
         if let Some(assertion) = &revalidation.assertion {
             sign(platform, assertion, &mut whole).await.ok()?;

@@ -5,6 +5,7 @@ use super::session::parse;
 use crate::error::Error;
 use crate::gateway::context::Context;
 use crate::gateway::reply::After;
+use crate::http::json;
 use crate::identity::session::{self, Change, ListEntry, Record};
 use crate::ledger::subject;
 use crate::platform::Platform;
@@ -42,7 +43,7 @@ impl Identities {
             let renews_last = |work: &After| matches!(work, After::Renew(renewal) if renewal.key == last);
             if !change.changes_rights() {
                 let updated = change.updated(&latest, now, bounds);
-                let value = serde_json::to_string(&updated).map_err(|_| Error::Internal)?;
+                let value = json::text(&updated);
                 let written = ctx.platform.put(&last, &value, updated.time_to_live(now)).await;
                 written.map_err(|_| Error::StoreDown)?;
                 self.memo.borrow_mut().put(&last, Rc::new(updated), now);

@@ -6,6 +6,7 @@ use crate::config::{LONGEST_ENDED, Millis};
 use crate::error::Error;
 use crate::gateway::context::Context;
 use crate::gateway::reply::Renewal;
+use crate::http::json;
 use crate::identity::session::{self, Draft, Instruction, ListEntry, Record, Token};
 use crate::identity::{Absence, Identity};
 use crate::ledger::{Moment, subject};
@@ -124,7 +125,7 @@ impl Identities {
     ) -> Result<(), Error> {
         let now = ctx.now();
         let seconds = record.time_to_live(now);
-        let value = serde_json::to_string(record).map_err(|_| Error::Internal)?;
+        let value = json::text(record);
         let entry = ListEntry::new(record, key, &ctx.visitor, device, now);
         let (written, listed) = write(ctx.platform, &Renewal { key: key.to_owned(), value, entry, seconds }).await;
         written.map_err(|_| Error::StoreDown)?;

@@ -4,6 +4,7 @@ use super::{Identities, sent_token};
 use crate::config::Authenticator;
 use crate::gateway::context::Context;
 use crate::gateway::reply::{After, Renewal};
+use crate::http::json;
 use crate::identity::session::{ListEntry, Record};
 use crate::identity::{Absence, Identity, Source};
 use crate::platform::{Log, Platform, Unavailable};
@@ -26,7 +27,7 @@ impl Identities {
         let record = match record.renewed(now, &ctx.config.session).filter(|_| renews) {
             None => record,
             Some(renewed) => {
-                let value = serde_json::to_string(&renewed).unwrap_or_default();
+                let value = json::text(&renewed);
                 let entry = ListEntry::new(&renewed, &key, &ctx.visitor, ctx.head.fields.get("user-agent"), now);
                 let seconds = renewed.time_to_live(now);
                 ctx.defer(After::Renew(Renewal { key: key.clone(), value, entry, seconds }));
@@ -65,7 +66,7 @@ impl Identities {
     ) -> Result<(), Unavailable> {
         let Renewal { key, value, .. } = renewal;
         let known = self.memo.borrow().get(key, platform.now());
-        let differs = known.is_some_and(|record| serde_json::to_string(&*record).is_ok_and(|known| known != *value));
+        let differs = known.is_some_and(|record| json::text(&*record) != *value);
         if differs || self.ledger.view().successor(key).is_some() {
             return Ok(());
         }
@@ -94,7 +95,7 @@ pub(super) async fn write<P: Platform>(
 
 /// A stored record; one without a user counts as unknown.
 pub(super) fn parse(platform: &impl Log, text: &str) -> Result<Record, Absence> {
-    let record: Result<Record, _> = serde_json::from_str(text);
+    let record: Result<Record, _> = json::read(text);
     let record = match record {
         Ok(record) if record.user.trim().is_empty() => Err("its user is blank".to_owned()),
         record => record.map_err(|error| error.to_string()),

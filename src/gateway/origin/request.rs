@@ -4,6 +4,7 @@ use crate::config::{Auth, Authenticator};
 use crate::gateway::context::Context;
 use crate::headers::{self, Forwarded};
 use crate::http::head::{self, Edits};
+use crate::http::json::json_object;
 use crate::identity::{Partition, jwt};
 use crate::ledger::Moment;
 use crate::platform::{Platform, Response};
@@ -95,14 +96,14 @@ pub(in crate::gateway) fn echo<P: Platform>(ctx: &Context<'_, P>, place: &Place<
         sent.into_iter().map(|(name, value)| (name, value.into())).collect();
     let query = ctx.head.url.search();
     let visitor = &ctx.visitor;
-    let body = serde_json::json!({
-        "forwarded": {
+    let body = json_object!({
+        "forwarded": json_object!({
             "method": ctx.head.method,
             "path": format!("{}{query}", place.asked()),
             "headers": sent,
-        },
-        "decided": {
-            "route": place.route.name,
+        }),
+        "decided": json_object!({
+            "route": place.route.name.as_str(),
             "identity": ctx.identity.as_str(),
             "locale": ctx.language(),
             "locale_by": ctx.locale.map(|choice| choice.reason.as_str()),
@@ -111,7 +112,7 @@ pub(in crate::gateway) fn echo<P: Platform>(ctx: &Context<'_, P>, place: &Place<
             "country": visitor.country,
             "continent": visitor.continent,
             "colo": visitor.colo,
-        },
+        }),
     });
     let mut answer = Generated::json(200, &body);
     if let Some(language) = ctx.language() {

@@ -4,9 +4,10 @@ use super::Origins;
 use crate::config::{Config, Millis, Route};
 use crate::gateway::join_all::join_all;
 use crate::gateway::reply::After;
+use crate::http::json;
 use crate::origin::balance::View;
 use crate::origin::health::State;
-use crate::origin::health::protocol::{Report, Request};
+use crate::origin::health::protocol::{Report, Request, Sync};
 use crate::platform::{Crypto, Platform, Unavailable};
 
 /// How long a prober may take to answer, in milliseconds.
@@ -56,9 +57,9 @@ impl Origins {
             health.at(asked);
             health.stats(pool)
         };
-        let request = serde_json::to_string(&Request::Sync { isolate, origins }).map_err(|_| Unavailable)?;
+        let request = json::text(&Request::Sync(Sync { isolate, origins }));
         let response = platform.prober(&pool.name, &request, DEADLINE).await;
-        let report = response.and_then(|text| serde_json::from_str::<Report>(&text).map_err(|_| Unavailable));
+        let report = response.and_then(|text| json::read::<Report>(&text).map_err(|_| Unavailable));
         let health = &mut state.borrow_mut().health;
         let now = platform.now();
         match report {

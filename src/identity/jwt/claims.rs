@@ -45,7 +45,8 @@ impl Claims {
     pub fn moment(&self, name: &str) -> Result<Option<f64>, Fault> {
         match self.0.get(name) {
             None => Ok(None),
-            Some(Value::Number(number)) => Ok(number.as_f64()),
+            // A time that no f64 has must not count as missing.
+            Some(Value::Number(number)) => number.as_f64().map(Some).ok_or(Fault::Claims),
             Some(_) => Err(Fault::Claims),
         }
     }

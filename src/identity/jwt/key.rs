@@ -3,7 +3,7 @@
 use super::base64url::{decode, encode};
 use super::fault::Fault;
 use crate::config::Algorithm;
-use crate::http::json;
+use crate::http::json::{self, json_object};
 use crate::sort;
 use serde_json::{Map, Value};
 use std::rc::Rc;
@@ -110,7 +110,7 @@ impl Key {
                 if x.len() != 32 || is_of_small_order(&x) {
                     return Err("\"x\" is no public key of Ed25519".into());
                 }
-                (Material::Ed25519, serde_json::json!({"kty": kind, "crv": "Ed25519", "x": encode(&x)}))
+                (Material::Ed25519, json_object!({"kty": kind, "crv": "Ed25519", "x": encode(&x)}))
             }
             ("EC", curve @ ("P-256" | "P-384")) => {
                 let (material, size) = if curve == "P-256" { (Material::P256, 32) } else { (Material::P384, 48) };
@@ -118,7 +118,7 @@ impl Key {
                 if x.len() != size || y.len() != size {
                     return Err(format!("\"x\" and \"y\" must have {size} bytes on {curve} (RFC 7518 6.2.1.2)"));
                 }
-                (material, serde_json::json!({"kty": kind, "crv": curve, "x": encode(&x), "y": encode(&y)}))
+                (material, json_object!({"kty": kind, "crv": curve, "x": encode(&x), "y": encode(&y)}))
             }
             ("RSA", _) => {
                 let (n, e) = (trimmed(bytes("n")?), trimmed(bytes("e")?));
@@ -133,11 +133,11 @@ impl Key {
                     return Err("its exponent is neither 65537 nor 3".into());
                 }
                 let size = n.len();
-                (Material::Rsa(size), serde_json::json!({"kty": kind, "n": encode(&n), "e": encode(&e)}))
+                (Material::Rsa(size), json_object!({"kty": kind, "n": encode(&n), "e": encode(&e)}))
             }
             (kind, curve) => return Err(format!("keys of kind {kind:?} {curve:?} are not known here")),
         };
-        Ok(Self { kid, only, material, name: public.to_string().into() })
+        Ok(Self { kid, only, material, name: json::text(&public).into() })
     }
 
     /// Whether it may be used with this algorithm: its kind must support it, and its `alg`, if any, must name it.

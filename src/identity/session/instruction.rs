@@ -2,12 +2,11 @@
 
 use super::Record;
 use crate::config::{self, Millis};
+use crate::http::json::{self, Json, Malformed, Reader, json_struct};
 use crate::ledger::Moment;
-use serde::{Deserialize, Serialize};
 
 /// The value of `Usher-Session`: `{"start":{"user":"7","roles":["admin"]}}`, `"end"`, `"end_all"`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Instruction {
     /// Sign this user in, with a new token.
     Start(Draft),
@@ -21,36 +20,49 @@ pub enum Instruction {
     EndAll,
 }
 
+impl Json for Instruction {
+    fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        from.alternative(&mut |name, value| match (name, value) {
+            ("start", Some(from)) => Draft::read(from).map(Self::Start),
+            ("change", Some(from)) => Change::read(from).map(Self::Change),
+            ("failed", Some(from)) => from.string().map(Self::Failed),
+            ("end", None) => Ok(Self::End),
+            ("end_all", None) => Ok(Self::EndAll),
+            _ => Err(Malformed("it is no instruction: start, change, failed, end, end_all".into())),
+        })
+    }
+}
+
 /// A session that is to be started.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Draft {
     /// The user's id; 1 to 256 bytes.
     pub user: String,
     /// The user's roles; at most 64, each of 1 to 64 visible ASCII characters without commas.
-    #[serde(default)]
     pub roles: Vec<String>,
     /// The user's scopes; like roles.
-    #[serde(default)]
     pub scopes: Vec<String>,
     /// The locale that the user chose.
-    #[serde(default)]
     pub locale: Option<String>,
     /// Whether it lives as long as `remember` of `[session]` configures.
-    #[serde(default)]
     pub remember: bool,
     /// When the user authenticated (milliseconds since 1970), if that is known.
-    #[serde(skip)]
     pub authenticated: Option<Millis>,
     /// Data that the origin stores in the session; at most 16 KiB as JSON.
-    #[serde(default)]
     pub data: serde_json::Value,
 }
+json_struct!(read (strict) Draft {
+    user,
+    roles = default,
+    scopes = default,
+    locale = default,
+    remember = default,
+    data = default,
+} skip { authenticated });
 
 /// A change of a session; missing fields stay as they are. A change of rights makes a new token, so that the old token
 /// does not give the new rights.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Change {
     /// Other roles.
     pub roles: Option<Vec<String>>,
@@ -63,6 +75,7 @@ pub struct Change {
     /// Whether the user has just authenticated again.
     pub authenticated: bool,
 }
+json_struct!(read (strict) Change { roles, scopes, locale, data, authenticated = default });
 
 impl Change {
     /// Whether it changes rights, and so the token; an empty change makes a new token only.
@@ -123,7 +136,7 @@ impl Instruction {
         let instruction = match value.trim() {
             "end" => Self::End,
             "end_all" => Self::EndAll,
-            json => serde_json::from_str(json).map_err(|e| format!("Usher-Session is not understood: {e}"))?,
+            json => json::read(json).map_err(|e| format!("Usher-Session is not understood: {e}"))?,
         };
         let checked = match &instruction {
             Self::Start(draft) => draft.check(),
@@ -168,7 +181,7 @@ impl Draft {
         if !self.locale.as_ref().is_none_or(tag) {
             return Err(("locale", "a language tag of at most 35 letters, digits and '-' is allowed"));
         }
-        if self.data.to_string().len() > 16_384 {
+        if json::text(&self.data).len() > 16_384 {
             return Err(("data", "at most 16384 bytes of JSON are allowed"));
         }
         Ok(())

@@ -3,14 +3,14 @@
 
 use super::{Record, digest};
 use crate::config::Millis;
+use crate::http::json::{self, json_struct};
 use crate::http::visitor::Visitor;
-use serde::{Deserialize, Serialize};
 
 /// Maximum characters of a device's name; the rest is cut off.
 const DEVICE: usize = 160;
 
 /// The list entry of one session.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
     /// The session's user.
     pub user: String,
@@ -25,6 +25,7 @@ pub struct Device {
     /// When it expires unless used again (milliseconds since 1970).
     pub expires: Millis,
 }
+json_struct!(Device { user, device, country, created, seen, expires });
 
 /// A list entry and the key it is stored under.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +53,7 @@ impl ListEntry {
             seen: now,
             expires: record.expires,
         };
-        Self { name: Self::name(&record.user, key), text: serde_json::to_string(&device).unwrap_or_default() }
+        Self { name: Self::name(&record.user, key), text: json::text(&device) }
     }
 
     /// The key that the list entry of this user's session is stored under.

@@ -2,6 +2,8 @@
 //! and gRFC A51), as text (`TEXT cpu_utilization=0.3, ...`) or JSON (`JSON {"cpu_utilization": 0.3, ...}`).
 
 use crate::config::Millis;
+use crate::http::json;
+use serde_json::{Map, Value};
 
 /// The response field with the load.
 pub const FIELD: &str = "endpoint-load-metrics";
@@ -33,7 +35,7 @@ fn of_text(list: &str, name: &str) -> Option<u32> {
 }
 
 fn of_json(text: &str, name: &str) -> Option<u32> {
-    let all: serde_json::Value = serde_json::from_str(text).ok()?;
+    let all: Map<String, Value> = json::read(text).ok()?;
     thousandths(all.get(name)?.as_f64()?)
 }
 

@@ -3,11 +3,11 @@
 //!
 //! Plain data that is stored as JSON: the object around it only probes, waits and stores.
 
-use super::protocol::{Action, Event, Order, OriginReport, OriginStats, ProbeResult, Report, Request};
+use super::protocol::{Action, Event, Order, Ordered, OriginReport, OriginStats, ProbeResult, Report, Request, Sync};
 use crate::config::{Millis, Probe};
+use crate::http::json::json_struct;
 use crate::origin::replica::Position;
 use crate::sort;
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
 /// The number of events that are kept.
@@ -18,8 +18,7 @@ const GONE: Millis = 10_000;
 const MAX_ISOLATES: usize = 1_000;
 
 /// The state of one origin.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default)]
 struct Entry {
     up: Option<bool>,
     /// Probes in a row whose result differs from `up`.
@@ -29,29 +28,32 @@ struct Entry {
     drained: bool,
     drained_until: Option<Millis>,
     weight: Option<u32>,
-    #[serde(skip)]
     probed: Millis,
-    #[serde(skip)]
     position: Option<Position>,
-    #[serde(skip)]
     lag: Option<Millis>,
-    #[serde(skip)]
     load: Option<u32>,
 }
+json_struct!(Entry {
+    up = default,
+    streak = default,
+    since = default,
+    reason = default,
+    drained = default,
+    drained_until = default,
+    weight = default,
+} skip { probed, position, lag, load });
 
 /// The state of a pool's prober.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default)]
 pub struct ProberState {
     version: u64,
     origins: BTreeMap<String, Entry>,
     history: VecDeque<Event>,
     /// The last report of each isolate by the origins' names, and when it came.
-    #[serde(skip)]
     isolates: BTreeMap<String, (Millis, BTreeMap<String, OriginStats>)>,
-    #[serde(skip)]
     probes: u64,
 }
+json_struct!(ProberState { version = default, origins = default, history = default } skip { isolates, probes });
 
 impl ProberState {
     /// Records the results of a round of probes. Returns whether the state must be stored.
@@ -94,7 +96,7 @@ impl ProberState {
     /// Answers a request: with the origins that it names, else with all. Returns whether the state must be stored.
     pub fn answer(&mut self, request: Request, now: Millis) -> (Report, bool) {
         match request {
-            Request::Sync { isolate, origins } => {
+            Request::Sync(Sync { isolate, origins }) => {
                 let names: Vec<String> = origins.iter().map(|stats| stats.name.clone()).collect();
                 self.merge(&isolate, origins, now);
                 self.report(Some(&isolate), &names, now)
@@ -103,7 +105,7 @@ impl ProberState {
                 let names = self.names();
                 self.report(None, &names, now)
             }
-            Request::Order { version, order, isolate } => {
+            Request::Order(Ordered { version, order, isolate }) => {
                 let ordered = self.order(version, &order, now).is_ok();
                 let names = self.names();
                 let (report, changed) = self.report(Some(&isolate), &names, now);

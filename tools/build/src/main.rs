@@ -10,12 +10,13 @@ mod glue;
 
 /// The gateway's own modules, compiled a second time for the build.
 #[path = "../../../src"]
-#[allow(dead_code, unused_imports)]
+#[allow(dead_code, unused_imports, unused_macros)]
 mod usher {
     pub mod config;
     pub mod http {
         pub mod date;
         pub mod head;
+        pub mod json;
         pub mod path;
         pub mod visitor;
     }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::raw;
+use crate::http::json;
 
 fn probe() -> Probe {
     Probe {
@@ -105,22 +106,22 @@ fn order(action: Action, weight: Option<u32>, seconds: Option<u64>) -> Order {
 fn orders_are_stored_and_rejected_when_based_on_an_old_version() {
     let mut prober = ProberState::default();
     let (report, stored) = prober.answer(
-        Request::Order { version: 0, order: order(Action::Drain, None, Some(60)), isolate: String::new() },
+        Request::Order(Ordered { version: 0, order: order(Action::Drain, None, Some(60)), isolate: String::new() }),
         1_000,
     );
     assert!(stored && report.version == 1 && report.origins[0].drained);
     assert_eq!(report.origins[0].drained_until, Some(61_000));
     let (report, stored) = prober.answer(
-        Request::Order { version: 0, order: order(Action::Undrain, None, None), isolate: String::new() },
+        Request::Order(Ordered { version: 0, order: order(Action::Undrain, None, None), isolate: String::new() }),
         2_000,
     );
     assert!(!stored && report.version == 1 && report.origins[0].drained, "they had not seen the drain");
     prober.answer(
-        Request::Order { version: 1, order: order(Action::Weight, Some(7), None), isolate: String::new() },
+        Request::Order(Ordered { version: 1, order: order(Action::Weight, Some(7), None), isolate: String::new() }),
         3_000,
     );
     // Like a restart.
-    let mut prober: ProberState = serde_json::from_str(&serde_json::to_string(&prober).unwrap()).unwrap();
+    let mut prober: ProberState = json::read(&json::text(&prober)).unwrap();
     let report = shown(&mut prober, 4_000);
     assert_eq!((report.version, report.origins[0].drained, report.origins[0].weight), (2, true, Some(7)));
     let (report, changed) = prober.answer(Request::Show, 61_000);
@@ -135,7 +136,7 @@ fn a_report_to_an_isolate_has_the_stats_of_the_others_only() {
     let mut sync = |isolate: &str, in_flight, latency, now| {
         let origins =
             vec![OriginStats { name: "a".into(), in_flight, latency: Some(latency), load: None, position: None }];
-        prober.answer(Request::Sync { isolate: isolate.into(), origins }, now).0
+        prober.answer(Request::Sync(Sync { isolate: isolate.into(), origins }), now).0
     };
     assert_eq!(sync("x", 3, 10, 0).origins[0].in_flight, 0);
     let report = sync("y", 5, 30, 1_000);
@@ -150,7 +151,7 @@ fn the_number_of_isolates_is_limited() {
     let mut prober = ProberState::default();
     for isolate in 0..2_000 {
         let origins = vec![OriginStats { name: "a".into(), in_flight: 1, latency: None, load: None, position: None }];
-        prober.answer(Request::Sync { isolate: isolate.to_string(), origins }, 0);
+        prober.answer(Request::Sync(Sync { isolate: isolate.to_string(), origins }), 0);
     }
     assert_eq!(shown(&mut prober, 1).isolates, MAX_ISOLATES);
 }
