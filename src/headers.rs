@@ -7,10 +7,10 @@ pub mod address;
 
 use crate::http::head::{Edits, Fields, Head};
 use crate::http::list::members;
-use crate::http::path;
 use crate::http::signed_cookie;
 use crate::http::trace;
 use crate::http::visitor::Visitor;
+use crate::http::{path, search};
 use crate::identity::Identity;
 use crate::identity::Partition;
 use crate::identity::session;
@@ -122,7 +122,7 @@ pub fn is_internal(name: &str) -> bool {
 pub fn is_forgeable(name: &str) -> bool {
     let bad =
         |name: &str| FORGEABLE.contains(&name) || FORGEABLE_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-    if name.contains('_') { bad(&name.replace('_', "-")) } else { bad(name) }
+    if search::contains(name, "_") { bad(&name.replace('_', "-")) } else { bad(name) }
 }
 
 /// What the gateway forwards to the origin in addition to the client's fields.

@@ -6,6 +6,7 @@ pub mod head;
 pub mod json;
 pub mod list;
 pub mod path;
+pub mod search;
 pub mod signed_cookie;
 pub mod structured;
 pub mod trace;

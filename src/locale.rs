@@ -4,7 +4,7 @@ use crate::config::matcher::Near;
 use crate::config::{Config, Locales};
 use crate::http::head::Url;
 use crate::http::list::members;
-use crate::http::path;
+use crate::http::{path, search};
 use crate::sort;
 
 /// What decided the negotiated locale.
@@ -191,7 +191,7 @@ fn find(locales: &Locales, tag: &str, accepted: impl Fn(usize) -> bool) -> Optio
     let same = |known: &String| known.eq_ignore_ascii_case(tag);
     let exact = || locales.supported.iter().position(same).filter(|&place| accepted(place));
     // The table has no private-use subtags (`en-x-dev`).
-    let private = tag.len() > 2 && tag.to_ascii_lowercase().contains("x-");
+    let private = tag.len() > 2 && search::contains(&tag.to_ascii_lowercase(), "x-");
     if let Some(locale) = private.then(exact).flatten() {
         return Some(Near { locale, distance: 0 });
     }

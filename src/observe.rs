@@ -3,8 +3,6 @@
 
 use crate::cache::Status;
 use crate::http::json::{self, Object, json_struct};
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 /// The log line of one request. Times are in milliseconds.
 #[derive(Debug, Default)]
@@ -107,9 +105,17 @@ pub fn user(key: &str, id: &str) -> String {
     crate::http::trace::hex(hash.get(..8).unwrap_or_default())
 }
 
-/// The counters of this isolate.
+/// The counters of this isolate, in the order of their metrics and labels.
 #[derive(Debug, Default)]
-pub struct Counters(BTreeMap<(Counted, Cow<'static, str>, &'static str), u64>);
+pub struct Counters(Vec<Counter>);
+
+#[derive(Debug)]
+struct Counter {
+    what: Counted,
+    one: String,
+    other: &'static str,
+    count: u64,
+}
 
 /// The metrics; each has one or two labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -153,31 +159,36 @@ impl Counted {
 impl Counters {
     /// Counts the cache status of one request.
     pub fn count(&mut self, status: &Status) {
-        self.add(Counted::Cache, status.as_str().into(), status.why().unwrap_or_default());
+        self.add(Counted::Cache, status.as_str(), status.why().unwrap_or_default());
     }
 
     /// Counts the identity of one request, by the label of [`crate::identity::Identity`].
     pub fn identified(&mut self, found: &'static str) {
-        self.add(Counted::Identity, found.into(), "");
+        self.add(Counted::Identity, found, "");
     }
 
     /// Counts a read of an issuer's key set.
     pub fn keys_read(&mut self, issuer: &str, good: bool) {
-        self.add(Counted::Keys, issuer.to_owned().into(), if good { "ok" } else { "failed" });
+        self.add(Counted::Keys, issuer, if good { "ok" } else { "failed" });
     }
 
     /// Counts a request that was sent to an origin of a pool.
     pub fn attempted(&mut self, pool: &str, result: &'static str) {
-        self.add(Counted::Attempts, pool.to_owned().into(), result);
+        self.add(Counted::Attempts, pool, result);
     }
 
     /// Counts an event of a pool.
     pub fn origin(&mut self, what: &'static str, pool: &str) {
-        self.add(Counted::Origins, pool.to_owned().into(), what);
+        self.add(Counted::Origins, pool, what);
     }
 
-    fn add(&mut self, what: Counted, one: Cow<'static, str>, other: &'static str) {
-        *self.0.entry((what, one, other)).or_default() += 1;
+    fn add(&mut self, what: Counted, one: &str, other: &'static str) {
+        let key = (what, one, other);
+        let found = self.0.binary_search_by(|known| (known.what, &*known.one, known.other).cmp(&key));
+        match found {
+            Ok(place) => self.0.get_mut(place).into_iter().for_each(|known| known.count += 1),
+            Err(place) => self.0.insert(place, Counter { what, one: one.to_owned(), other, count: 1 }),
+        }
     }
 
     /// The counters in Prometheus text format 0.0.4.
@@ -187,7 +198,7 @@ impl Counters {
         for what in Counted::ALL {
             let (name, meaning, [first, second]) = what.described();
             text.push_str(&format!("# HELP usher_{name}_total {meaning}\n# TYPE usher_{name}_total counter\n"));
-            for ((_, one, other), count) in self.0.iter().filter(|((of, ..), _)| *of == what) {
+            for Counter { one, other, count, .. } in self.0.iter().filter(|known| known.what == what) {
                 let second = if second.is_empty() { String::new() } else { format!(",{second}=\"{other}\"") };
                 text.push_str(&format!("usher_{name}_total{{{first}=\"{one}\"{second}}} {count}\n"));
             }

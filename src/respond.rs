@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::http::head::{Edits, Fields};
 use crate::http::json::{self, json_object};
 use crate::http::list::members;
-use crate::http::path;
+use crate::http::{path, search};
 use crate::locale::thousandths;
 use ct_codecs::{Base64, Encoder};
 
@@ -113,7 +113,7 @@ pub fn navigates(fields: &Fields<'_>) -> bool {
 /// The URL of the sign-in page with `return_to`; a `back` that is not a path on this host becomes `/`.
 #[must_use]
 pub fn sign_in_location(page: &str, prefix: Option<&str>, back: &str) -> String {
-    let mark = if page.contains('?') { '&' } else { '?' };
+    let mark = if search::contains(page, "?") { '&' } else { '?' };
     let back = if path::is_local(back) { back } else { "/" };
     format!("{}{page}{mark}return_to={}", prefix.unwrap_or_default(), path::encode(back))
 }
@@ -202,7 +202,7 @@ fn detail(error: &Error, recipient: &Recipient<'_>) -> Option<String> {
 fn problem(error: &Error, recipient: &Recipient<'_>) -> Generated {
     let messages = recipient.messages;
     let (title, sentence) = message::of(messages, error);
-    let sentence = sentence.replace("{seconds}", &retry_after(error).unwrap_or(1).to_string());
+    let sentence = search::replace(sentence, "{seconds}", &retry_after(error).unwrap_or(1).to_string());
     let mut body = json_object!({
         "type": "about:blank",
         "title": title,
@@ -223,7 +223,7 @@ fn page(error: &Error, recipient: &Recipient<'_>) -> Generated {
     let (title, sentence) = message::of(recipient.messages, error);
     let (title, sentence) = (escape(title), escape(sentence));
     let seconds = retry_after(error).unwrap_or(1);
-    let sentence = sentence.replace("{seconds}", &format!("<data value=\"{seconds}\">{seconds}</data>"));
+    let sentence = search::replace(&sentence, "{seconds}", &format!("<data value=\"{seconds}\">{seconds}</data>"));
     let mut extra = detail(error, recipient)
         .map(|text| format!("<p lang=\"en\" dir=\"ltr\"><code>{}</code></p>", escape(&text)))
         .unwrap_or_default();

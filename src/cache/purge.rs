@@ -5,7 +5,7 @@ use super::tag;
 use crate::config::{Config, units};
 use crate::http::head::Url;
 use crate::http::json;
-use crate::http::path;
+use crate::http::{path, search};
 use crate::ledger::subject;
 use crate::route;
 use crate::sort;
@@ -63,7 +63,7 @@ impl Order {
                 ));
             }
             let resource = format!("{authority}{path}");
-            let trimmed = resource.strip_suffix('/').filter(|rest| rest.contains('/')).unwrap_or(&resource);
+            let trimmed = resource.strip_suffix('/').filter(|rest| search::contains(rest, "/")).unwrap_or(&resource);
             subjects.push(subject::prefix(trimmed));
         }
         if flag("everything")? {

@@ -4,7 +4,6 @@ use super::cache_store::limit_memory;
 use super::environment::variable;
 use super::key_value::set_deadline;
 use crate::gateway::Gateway;
-use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(raw_module = "../src/cloudflare/data.js")]
@@ -14,17 +13,18 @@ extern "C" {
 }
 
 thread_local! {
-    static GATEWAY: Rc<Gateway> = {
+    /// Never dropped: code that could drop it would be in the wasm.
+    static GATEWAY: &'static Gateway = {
         console_error_panic_hook::set_once();
         let gateway = Gateway::new(data().into(), variable);
         let memory = gateway.memory();
         limit_memory(memory.all as f64, memory.object as f64);
         set_deadline(gateway.store_deadline() as f64);
-        Rc::new(gateway)
+        Box::leak(Box::new(gateway))
     };
 }
 
 /// The gateway; the first call creates it.
-pub(super) fn gateway() -> Rc<Gateway> {
-    GATEWAY.with(Rc::clone)
+pub(super) fn gateway() -> &'static Gateway {
+    GATEWAY.with(|gateway| *gateway)
 }

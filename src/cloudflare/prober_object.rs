@@ -6,11 +6,12 @@ use super::instance::gateway;
 use crate::config::{Millis, Pool, Probe, USES};
 use crate::gateway::Gateway;
 use crate::http::head::{self, Edits};
-use crate::http::json;
+use crate::http::{json, search};
 use crate::origin::balance::orca;
 use crate::origin::health::prober::ProberState;
 use crate::origin::health::protocol::{ProbeResult, Request};
 use crate::origin::replica::{self, Position};
+use std::mem::ManuallyDrop;
 use wasm_bindgen::prelude::*;
 
 /// Why there is no state in a build without this part.
@@ -19,7 +20,8 @@ const UNUSED: &str = "no pool of this configuration has a prober";
 /// A pool's state.
 #[wasm_bindgen]
 pub struct ProbedPool {
-    state: ProberState,
+    /// Not dropped: an object has one for as long as it lives.
+    state: ManuallyDrop<ProberState>,
     /// Whether the state must be stored since the last call of [`ProbedPool::kept`].
     changed: bool,
 }
@@ -37,7 +39,7 @@ impl ProbedPool {
         }
         let state = kept.map_or_else(|| Ok(ProberState::default()), |kept| json::read(&kept));
         let state = state.map_err(|error| format!("what is kept of the pool cannot be read: {error}"))?;
-        Ok(Self { state, changed: false })
+        Ok(Self { state: ManuallyDrop::new(state), changed: false })
     }
 
     /// The report that answers a [`Request`], both as JSON.
@@ -57,7 +59,7 @@ impl ProbedPool {
     /// Records a round of probes, as [`judge`] or [`agree`] returned it.
     pub fn record(&mut self, pool: &str, results: &str, now: f64) {
         let gateway = gateway();
-        if let Some((_, probe)) = probed(&gateway, pool) {
+        if let Some((_, probe)) = probed(gateway, pool) {
             let results = json::read(results).unwrap_or_default();
             self.changed |= self.state.record_results(probe, results, now as Millis);
         }
@@ -74,7 +76,7 @@ impl ProbedPool {
             return None;
         }
         let wanted = std::mem::take(&mut self.changed) || always;
-        wanted.then(|| json::text(&self.state))
+        wanted.then(|| json::text(&*self.state))
     }
 }
 
@@ -85,7 +87,7 @@ impl ProbedPool {
 #[must_use]
 pub fn probing(pool: &str) -> Option<String> {
     let gateway = gateway();
-    let (pool, probe) = probed(&gateway, pool)?;
+    let (pool, probe) = probed(gateway, pool)?;
     let mut edits = Edits::new();
     edits.set("user-agent", "usher-prober");
     for (name, value) in &probe.headers {
@@ -109,7 +111,7 @@ pub fn probing(pool: &str) -> Option<String> {
 #[must_use]
 pub fn judge(pool: &str, responses: Vec<JsValue>) -> String {
     let gateway = gateway();
-    let Some((pool, probe)) = probed(&gateway, pool) else { return "[]".into() };
+    let Some((pool, probe)) = probed(gateway, pool) else { return "[]".into() };
     let pairs = pool.origins.iter().zip(&responses);
     let results: Vec<ProbeResult> =
         pairs.map(|(origin, response)| result(&origin.name, probe, response.as_f64(), response.as_string())).collect();
@@ -121,7 +123,7 @@ pub fn judge(pool: &str, responses: Vec<JsValue>) -> String {
 #[must_use]
 pub fn agree(pool: &str, locations: Vec<String>) -> String {
     let gateway = gateway();
-    let Some((pool, probe)) = probed(&gateway, pool) else { return "[]".into() };
+    let Some((pool, probe)) = probed(gateway, pool) else { return "[]".into() };
     let by_location: Vec<Vec<ProbeResult>> =
         locations.iter().map(|text| json::read(text).unwrap_or_default()).collect();
     let of = |name: &str| {
@@ -144,7 +146,7 @@ fn result(name: &str, probe: &Probe, failure: Option<f64>, response: Option<Stri
         let reason = if failure == Some(2.0) { "no answer in time" } else { "it cannot be reached" };
         return ProbeResult { name, reason: reason.into(), ..ProbeResult::default() };
     };
-    let (packed, body) = response.split_once("\n\n").unwrap_or((&response, ""));
+    let (packed, body) = search::split_once(&response, "\n\n").unwrap_or((&response, ""));
     let (status, fields) = head::response(packed);
     let (good, reason) = ProbeResult::judge(probe, status, body);
     ProbeResult {

@@ -152,6 +152,8 @@ impl Data for Require {
 
     fn read(from: &mut Reader) -> Self {
         let (roles_any, scopes_all) = (Data::read(from), Data::read(from));
-        Self { roles_any, scopes_all, claims: Vec::read(from).into_iter().collect() }
+        let mut claims = BTreeMap::new();
+        claims.extend(Vec::read(from));
+        Self { roles_any, scopes_all, claims }
     }
 }

@@ -7,6 +7,7 @@
 //! `Host` that the origin receives.
 
 use crate::http::head::{Edits, Fields, Url};
+use crate::http::search;
 
 /// The address of a Worker behind a service binding: see `src/cloudflare/fetch.js`.
 const BOUND: &str = "https://service.invalid";
@@ -105,7 +106,7 @@ impl<'a> Addresses<'a> {
     /// An absolute URL of the origin, rewritten to the visitor's address: without the base path, and with the locale
     /// prefix where the path has one.
     fn url(&self, text: &str, is_localized: &dyn Fn(&str) -> bool) -> Option<String> {
-        let (scheme, rest) = text.split_once("//")?;
+        let (scheme, rest) = search::split_once(text, "//")?;
         let (kind, socket) = match scheme.to_ascii_lowercase().as_str() {
             "" => (self.scheme, false),
             "http:" => ("http", false),
@@ -131,7 +132,7 @@ impl<'a> Addresses<'a> {
 
     /// The web origin of the base URL (RFC 6454: without a path), rewritten to the visitor's.
     fn origin(&self, text: &str) -> Option<String> {
-        let bare = text.split_once("://").is_some_and(|(_, rest)| !rest.contains('/'));
+        let bare = search::split_once(text, "://").is_some_and(|(_, rest)| !search::contains(rest, "/"));
         let new = self.url(&format!("{text}{}", self.base), &|_| false).filter(|_| bare)?;
         Some(new.trim_end_matches('/').to_owned())
     }
@@ -204,12 +205,13 @@ impl<'a> Addresses<'a> {
 
     /// Rewrites absolute URLs inside a value with other content.
     fn within(&self, value: &str) -> Option<String> {
-        let ends = |c: char| c.is_ascii_whitespace() || ",;\"'<>()".contains(c);
+        let ends = |c: char| c.is_ascii_whitespace() || [',', ';', '"', '\'', '<', '>', '(', ')'].contains(&c);
         let mut out = String::with_capacity(value.len());
         let mut changed = false;
         for piece in value.split_inclusive(ends) {
             let token = piece.trim_end_matches(ends);
-            let new = self.url(token, &|_| false).or_else(|| self.origin(token)).filter(|_| token.contains("://"));
+            let new =
+                self.url(token, &|_| false).or_else(|| self.origin(token)).filter(|_| search::contains(token, "://"));
             changed |= new.is_some();
             out.push_str(new.as_deref().unwrap_or(token));
             out.push_str(piece.get(token.len()..).unwrap_or_default());

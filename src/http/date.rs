@@ -3,6 +3,8 @@
 //! Names of days, months and zones are case-insensitive. The day of the week must be a valid name, but need not
 //! match the date.
 
+use super::search;
+
 /// A duration, or a time since 1970, in milliseconds.
 pub type Millis = u64;
 
@@ -13,7 +15,7 @@ const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "au
 #[must_use]
 pub fn date(text: &str) -> Option<Millis> {
     let text = text.trim_matches([' ', '\t']);
-    let (day, month, year, time) = match text.split_once(", ") {
+    let (day, month, year, time) = match search::split_once(text, ", ") {
         Some((weekday, rest)) => {
             let parts: Vec<&str> = rest.split(' ').collect();
             match *parts.as_slice() {

@@ -7,6 +7,8 @@
 //! (names in lower case), an empty line, and the edge's data: country, continent, latitude,
 //! longitude, data centre, protocol. A packed response is its status, then the fields.
 
+use super::search;
+
 /// Field lines in the order received.
 #[derive(Debug, Clone, Default)]
 pub struct Fields<'a>(Vec<(&'a str, &'a str)>);
@@ -51,7 +53,8 @@ impl<'a> Url<'a> {
     /// Slices a serialised http(s) URL; `None` for another scheme, user information or an empty host.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
-        let (scheme, rest) = text.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"))?;
+        let (scheme, rest) =
+            search::split_once(text, "://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"))?;
         let rest = rest.split('#').next().unwrap_or_default();
         let (before, query) = match rest.split_once('?') {
             Some((before, query)) => (before, Some(query)),
@@ -60,7 +63,7 @@ impl<'a> Url<'a> {
         let slash = before.find('/').unwrap_or(before.len());
         let (authority, path) = before.split_at_checked(slash)?;
         let path = if path.is_empty() { "/" } else { path };
-        (!authority.is_empty() && !authority.contains('@')).then_some(Self { scheme, authority, path, query })
+        (!authority.is_empty() && !search::contains(authority, "@")).then_some(Self { scheme, authority, path, query })
     }
 
     /// The host without its port and without trailing dots: with or without them it is the same host.

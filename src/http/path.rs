@@ -4,6 +4,7 @@
 //! is the form that is matched, keyed and forwarded. [`otherwise`] is how a more lenient parser might interpret
 //! it; a path whose two forms belong to different routes is refused.
 
+use super::search;
 use std::borrow::Cow;
 
 /// Why a path is refused.
@@ -35,7 +36,7 @@ pub fn normal(path: &str) -> Result<Cow<'_, str>, Bad> {
     if path.bytes().any(|b| b < 0x20 || b == 0x7f) {
         return Err(Bad::Control);
     }
-    if !path.contains('%') {
+    if !search::contains(path, "%") {
         return if has_dots(path) { Err(Bad::Dots) } else { Ok(Cow::Borrowed(path)) };
     }
     let mut pieces = path.split('%');
@@ -59,14 +60,14 @@ pub fn normal(path: &str) -> Result<Cow<'_, str>, Bad> {
 
 /// Whether a URL parser would resolve this path into another one.
 fn has_dots(path: &str) -> bool {
-    path.contains("/.") && path.split('/').any(|segment| matches!(segment, "." | ".."))
+    search::contains(path, "/.") && path.split('/').any(|segment| matches!(segment, "." | ".."))
 }
 
 /// How an origin that decodes twice, merges slashes, drops `;parameters` and resolves dot segments would
 /// interpret a normal path; `None` when the result is the same path.
 #[must_use]
 pub fn otherwise(path: &str) -> Option<String> {
-    let odd = path.contains(['%', ';', '\\']) || path.contains("//") || path.contains("/.");
+    let odd = path.contains(['%', ';', '\\']) || search::contains(path, "//") || search::contains(path, "/.");
     if !odd {
         return None;
     }

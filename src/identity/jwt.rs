@@ -19,6 +19,7 @@ use crate::config::{Algorithm, Issuer, Setting};
 use crate::http::head::Fields;
 use crate::http::json;
 use crate::http::list::members;
+use crate::http::search;
 use jwt_simple::algorithms::{HS256Key, HS384Key, HS512Key, MACLike};
 use serde_json::Value;
 use subtle::ConstantTimeEq;
@@ -52,7 +53,7 @@ impl<'a> Token<'a> {
         }
         let (signed, signature) = text.rsplit_once('.').ok_or(Fault::Malformed)?;
         let (header, claims) =
-            signed.split_once('.').filter(|(_, rest)| !rest.contains('.')).ok_or(Fault::Malformed)?;
+            signed.split_once('.').filter(|(_, rest)| !search::contains(rest, ".")).ok_or(Fault::Malformed)?;
         let part = |text: &str| decode(text).ok_or(Fault::Malformed);
         let json = |text: &str| json::object(&part(text)?).map_err(|_| Fault::Malformed);
         let header = json(header)?;
@@ -119,7 +120,7 @@ pub fn bearer<'a>(fields: &Fields<'a>) -> Option<Result<&'a str, Fault>> {
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     };
     let mut all = members(value).map(of);
-    match (all.next().flatten(), all.flatten().count(), value.contains(',')) {
+    match (all.next().flatten(), all.flatten().count(), search::contains(value, ",")) {
         (None, 0, _) => None,
         (Some(token), 0, false) => Some(Ok(token)),
         _ => Some(Err(Fault::Malformed)),

@@ -8,7 +8,7 @@ use crate::config::is_secure;
 use crate::config::{Client, Issuer, Millis, Setting};
 use crate::http::cookie;
 use crate::http::json::{self, json_struct};
-use crate::http::path;
+use crate::http::{path, search};
 use crate::identity::jwt::{self, Claims, encode};
 use crate::identity::session::{self, digest};
 use crate::sort;
@@ -191,7 +191,7 @@ impl Pending {
         parameters.extend(max_age.as_deref().map(|seconds| ("max_age", seconds)));
         parameters.extend(locale.map(|locale| ("ui_locales", locale)));
         let page = provider.authorization_endpoint.as_deref().unwrap_or_default();
-        let separator = if page.contains('?') { '&' } else { '?' };
+        let separator = if search::contains(page, "?") { '&' } else { '?' };
         format!("{page}{separator}{}", form(&parameters))
     }
 

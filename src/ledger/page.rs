@@ -2,6 +2,7 @@
 
 use super::{Page, Stamp};
 use crate::config::Millis;
+use crate::http::search;
 
 impl Page {
     /// Reads a page as lines: when its read began (milliseconds since 1970), [`Page::as_of`] and whether there is more;
@@ -43,7 +44,7 @@ pub fn lines(subjects: &[String]) -> String {
 
 /// A subject as it was before [`lines`].
 fn unescaped(line: &str) -> String {
-    if !line.contains('\\') {
+    if !search::contains(line, "\\") {
         return line.to_owned();
     }
     let mut subject = String::with_capacity(line.len());

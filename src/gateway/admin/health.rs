@@ -38,7 +38,8 @@ impl Admin {
         let ok = sessions.is_ok() && ledger.is_ok() && origins.iter().all(well);
         self.health.set(Some(Checked { ok, at: ctx.now() }));
         let names = ctx.config.pools.iter().map(|pool| pool.name.clone());
-        let pools: Map<String, Value> = names.zip(origins.into_iter().map(Value::from)).collect();
+        let mut pools = Map::new();
+        pools.extend(names.zip(origins.into_iter().map(Value::from)));
         let checks = json_object!({ "sessions": describe(sessions.is_ok()), "ledger": describe(ledger.is_ok()), "pools": pools });
         status(ok, operator.then_some(checks))
     }
@@ -78,5 +79,7 @@ async fn ask_origins<P: Platform>(platform: &P, pool: &Pool) -> Map<String, Valu
         };
         (format!("origin {}", place + 1), Value::from(state))
     }));
-    states.await.into_iter().collect()
+    let mut all = Map::new();
+    all.extend(states.await);
+    all
 }

@@ -6,6 +6,7 @@ use crate::cache::{purge, tag};
 use crate::config::{Config, LONGEST_STORED};
 use crate::gateway::context::Context;
 use crate::http::head::{self, Url};
+use crate::http::search;
 use crate::ledger::subject;
 use crate::platform::Platform;
 use crate::route::{self, Place};
@@ -63,7 +64,8 @@ fn resolve(base: &Url<'_>, reference: &str) -> Option<String> {
         let same = url.scheme == base.scheme && url.authority.eq_ignore_ascii_case(base.authority);
         return same.then(|| format!("{}{query}", url.path));
     }
-    let foreign = reference.is_empty() || reference.starts_with("//") || reference.split('/').next()?.contains(':');
+    let foreign =
+        reference.is_empty() || reference.starts_with("//") || search::contains(reference.split('/').next()?, ":");
     if foreign || !reference.bytes().all(|b| b.is_ascii_graphic()) {
         return None;
     }

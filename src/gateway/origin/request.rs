@@ -92,15 +92,15 @@ pub(in crate::gateway) fn echo<P: Platform>(ctx: &Context<'_, P>, place: &Place<
     let mut edits = fields(ctx, place, None);
     edits.remove("host");
     let sent = edits.applied(&ctx.head.fields);
-    let sent: serde_json::Map<String, serde_json::Value> =
-        sent.into_iter().map(|(name, value)| (name, value.into())).collect();
+    let mut headers = serde_json::Map::new();
+    headers.extend(sent.into_iter().map(|(name, value)| (name, value.into())));
     let query = ctx.head.url.search();
     let visitor = &ctx.visitor;
     let body = json_object!({
         "forwarded": json_object!({
             "method": ctx.head.method,
             "path": format!("{}{query}", place.asked()),
-            "headers": sent,
+            "headers": headers,
         }),
         "decided": json_object!({
             "route": place.route.name.as_str(),

@@ -1,7 +1,33 @@
 //! The reader: one pass over the text, without a tree unless one is wanted.
 
-use super::{Json, Malformed};
 use serde_json::{Map, Value};
+
+/// Why a text is not the JSON that is wanted: a sentence for its author.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Malformed(pub String);
+
+/// Something that is read from JSON.
+pub trait Json: Sized {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// What comes next is something else, or no JSON.
+    fn read(from: &mut Reader<'_>) -> Result<Self, Malformed>;
+
+    /// What it is where its member is missing; `None` when it must not be.
+    fn missing() -> Option<Self> {
+        None
+    }
+}
+
+/// The value of a member that may be missing only where its type says so.
+///
+/// # Errors
+/// It is missing.
+pub fn required<T: Json>(found: Option<T>, name: &str) -> Result<T, Malformed> {
+    found.or_else(T::missing).ok_or_else(|| Malformed(format!("\"{name}\" is missing")))
+}
 
 /// How deep objects and lists may be in one another.
 const DEEPEST: u32 = 127;
@@ -47,11 +73,11 @@ impl<'t> Reader<'t> {
         found
     }
 
-    /// Passes a word, if it is next.
-    fn word(&mut self, word: &str) -> bool {
+    /// Passes a literal, if it is next.
+    fn literal(&mut self, literal: &str) -> bool {
         self.next();
-        let found = self.rest().starts_with(word.as_bytes());
-        self.at += if found { word.len() } else { 0 };
+        let found = self.rest().starts_with(literal.as_bytes());
+        self.at += if found { literal.len() } else { 0 };
         found
     }
 
@@ -65,7 +91,7 @@ impl<'t> Reader<'t> {
     /// # Errors
     /// None: a result as the other functions have it.
     pub fn null(&mut self) -> Result<bool, Malformed> {
-        Ok(self.word("null"))
+        Ok(self.literal("null"))
     }
 
     /// Reads `true` or `false`.
@@ -73,10 +99,10 @@ impl<'t> Reader<'t> {
     /// # Errors
     /// Neither is next.
     pub fn boolean(&mut self) -> Result<bool, Malformed> {
-        if self.word("true") {
+        if self.literal("true") {
             return Ok(true);
         }
-        if self.word("false") { Ok(false) } else { Err(self.error("true or false is wanted")) }
+        if self.literal("false") { Ok(false) } else { Err(self.error("true or false is wanted")) }
     }
 
     /// Reads a number, as its text.
@@ -303,7 +329,7 @@ impl<'t> Reader<'t> {
             Some(b'{') => Value::Object(Map::read(self)?),
             Some(b'[') => Value::Array(Vec::read(self)?),
             Some(b't' | b'f') => Value::Bool(self.boolean()?),
-            Some(b'n') if self.word("null") => Value::Null,
+            Some(b'n') if self.literal("null") => Value::Null,
             Some(b'-' | b'0'..=b'9') => {
                 let number = self.number()?.parse();
                 Value::Number(number.map_err(|_| self.error("the number is none"))?)

@@ -1,8 +1,19 @@
 //! The writer: members in the order in which they are given, without white space unless it is for an operator.
 
-use super::ToJson;
 use serde_json::Value;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
+
+/// Something that is written as JSON.
+pub trait ToJson {
+    /// Appends it.
+    fn write(&self, to: &mut String);
+
+    /// Whether it is zero, empty, false or null: an optional member is not written then.
+    fn is_empty(&self) -> bool {
+        false
+    }
+}
 
 /// A value as text.
 #[must_use]
@@ -58,7 +69,7 @@ impl<'t> Object<'t> {
 }
 
 /// Writes a list.
-pub(super) fn list<'v, T: ToJson + 'v>(to: &mut String, items: impl Iterator<Item = &'v T>) {
+fn list<'v, T: ToJson + 'v>(to: &mut String, items: impl Iterator<Item = &'v T>) {
     to.push('[');
     for (place, item) in items.enumerate() {
         if place > 0 {
@@ -69,12 +80,8 @@ pub(super) fn list<'v, T: ToJson + 'v>(to: &mut String, items: impl Iterator<Ite
     to.push(']');
 }
 
-pub(super) fn number(to: &mut String, number: u64) {
-    let _ = write!(to, "{number}");
-}
-
 /// Writes a string (RFC 8259 7).
-pub(super) fn string(to: &mut String, string: &str) {
+fn string(to: &mut String, string: &str) {
     to.push('"');
     let mut rest = string;
     loop {
@@ -98,7 +105,7 @@ pub(super) fn string(to: &mut String, string: &str) {
 }
 
 /// Writes any value; with a level, a member or item a line.
-pub(super) fn value(to: &mut String, value: &Value, level: Option<usize>) {
+fn value(to: &mut String, value: &Value, level: Option<usize>) {
     let inner = level.map(|level| level + 1);
     let line = |to: &mut String, level: Option<usize>| {
         if let Some(level) = level {
@@ -139,5 +146,89 @@ pub(super) fn value(to: &mut String, value: &Value, level: Option<usize>) {
             line(to, level.filter(|_| !members.is_empty()));
             to.push('}');
         }
+    }
+}
+
+macro_rules! numbers {
+    ($($type:ty),*) => {$(
+        impl ToJson for $type {
+            fn write(&self, to: &mut String) {
+                let _ = write!(to, "{self}");
+            }
+
+            fn is_empty(&self) -> bool {
+                *self == 0
+            }
+        }
+    )*};
+}
+numbers!(u16, u32, u64, usize);
+
+impl ToJson for bool {
+    fn write(&self, to: &mut String) {
+        to.push_str(if *self { "true" } else { "false" });
+    }
+
+    fn is_empty(&self) -> bool {
+        !*self
+    }
+}
+
+impl ToJson for String {
+    fn write(&self, to: &mut String) {
+        string(to, self);
+    }
+}
+
+impl ToJson for &str {
+    fn write(&self, to: &mut String) {
+        string(to, self);
+    }
+}
+
+impl<T: ToJson> ToJson for Option<T> {
+    fn write(&self, to: &mut String) {
+        match self {
+            Some(value) => value.write(to),
+            None => to.push_str("null"),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.is_none()
+    }
+}
+
+impl<T: ToJson> ToJson for Vec<T> {
+    fn write(&self, to: &mut String) {
+        list(to, self.iter());
+    }
+
+    fn is_empty(&self) -> bool {
+        Self::is_empty(self)
+    }
+}
+
+impl<T: ToJson> ToJson for VecDeque<T> {
+    fn write(&self, to: &mut String) {
+        list(to, self.iter());
+    }
+}
+
+impl<T: ToJson> ToJson for BTreeMap<String, T> {
+    fn write(&self, to: &mut String) {
+        let mut object = Object::new(to);
+        self.iter().for_each(|(name, value)| object.member(name, value));
+        object.end();
+    }
+}
+
+impl ToJson for Value {
+    fn write(&self, to: &mut String) {
+        value(to, self, None);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.is_null()
     }
 }

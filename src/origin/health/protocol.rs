@@ -2,6 +2,7 @@
 
 use crate::config::{Millis, Probe};
 use crate::http::json::{Json, Malformed, Object, Reader, ToJson, json_struct};
+use crate::http::search;
 use crate::origin::replica::Position;
 
 /// An isolate's measurements of one origin.
@@ -167,7 +168,7 @@ impl ProbeResult {
             return (false, format!("status {status}"));
         }
         match &probe.body {
-            Some(wanted) if !body.contains(wanted.as_str()) => (false, format!("the body does not contain {wanted:?}")),
+            Some(wanted) if !search::contains(body, wanted) => (false, format!("the body does not contain {wanted:?}")),
             _ => (true, format!("status {status}")),
         }
     }

@@ -18,6 +18,7 @@ mod usher {
         pub mod head;
         pub mod json;
         pub mod path;
+        pub mod search;
         pub mod visitor;
     }
 }
