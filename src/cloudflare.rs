@@ -28,6 +28,10 @@ use edge::Edge;
 use instance::gateway;
 use wasm_bindgen::prelude::*;
 
+/// Two-level segregated fit: as fast whatever is allocated, and 7 KB less than the standard library's allocator.
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
+
 /// Starts a request: returns the response, or the promise that the request waits for ([`pending`] returns its task).
 #[wasm_bindgen]
 pub fn start(packed: String, request: JsValue) -> JsValue {

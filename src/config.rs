@@ -55,7 +55,7 @@ pub use setting::{Kind, Open, Setting, SettingError};
 pub use shard::{Bound, Shard, ShardBy, ShardKey, Shards, Values};
 pub use tree::Tree;
 pub use url::{base_url, is_secure, origin_url};
-pub use uses::{USES, Uses};
+pub use uses::{DEMO, USES, Uses};
 
 pub use super::http::date::Millis;
 pub use super::http::visitor::Coordinates;

@@ -248,11 +248,11 @@ impl Services {
             return Ok(in_locale(ctx, Generated::redirect(302, &location)));
         }
         match &route.target {
-            Target::Redirect { to, status } => {
+            Target::Redirect { to, status } if USES.redirects => {
                 Ok(Generated::redirect(*status, &route::filled(to, route, &place.path)).into())
             }
             Target::Respond { status, body, media } => Ok(Generated::new(*status, media, body.clone()).into()),
-            Target::Echo => Ok(in_locale(ctx, origin::echo(ctx, &place))),
+            Target::Echo if USES.echo => Ok(in_locale(ctx, origin::echo(ctx, &place))),
             Target::SignIn(issuer) => {
                 let work = apart(USES.oidc, || self.identities.sign_in(ctx, &place, *issuer));
                 let answer = work.ok_or(Error::Internal)?.await?;
@@ -261,6 +261,7 @@ impl Services {
             Target::Static if !matches!(head.method, "GET" | "HEAD") => {
                 Err(Error::MethodNotAllowed(vec!["GET".into(), "HEAD".into()]))
             }
+            Target::Redirect { .. } | Target::Echo => Err(Error::Internal),
             Target::Static | Target::Pools(_) | Target::Shards(_) => {
                 ctx.canary = USES.canary && self.origins.gets_canary(ctx, route);
                 self.cache.answer(ctx, record, &place).await

@@ -41,6 +41,8 @@ parts! {
     canary,
     /// Other sites' scripts may read responses.
     cors,
+    /// Routes that show what would be forwarded.
+    echo,
     /// A pool whose origins have failed has another pool after it.
     fallback,
     /// Files of `static/`.
@@ -53,6 +55,8 @@ parts! {
     locale,
     /// Sign-in with OpenID Connect.
     oidc,
+    /// Routes that redirect.
+    redirects,
     /// Regions.
     regions,
     /// Reads from replicas.
@@ -73,6 +77,12 @@ parts! {
 pub const USES: Uses = match option_env!("USHER_PARTS") {
     Some(list) if !list.is_empty() => Uses::named(list),
     _ => Uses::ALL,
+};
+
+/// Whether this build has the demo, with which anybody may sign in as anybody: a build for deployment has not.
+pub const DEMO: bool = match option_env!("USHER_PARTS") {
+    Some(list) => list.is_empty(),
+    None => true,
 };
 
 /// Whether a list names a part.
@@ -118,12 +128,14 @@ mod native {
                 cache: route(|route| route.cache.is_some()),
                 canary: route(|route| route.canary.is_some()),
                 cors: route(|route| route.cors.is_some()),
+                echo: route(|route| matches!(route.target, Target::Echo)),
                 fallback: pool(|pool| pool.fallback.is_some()),
                 files: route(|route| matches!(route.target, Target::Static)),
                 hedge: pool(|pool| pool.retry.hedge),
                 jwt,
                 locale: route(|route| route.localized),
                 oidc,
+                redirects: route(|route| matches!(route.target, Target::Redirect { .. })),
                 regions: !config.regions.is_empty(),
                 replicas: pool(Pool::is_replicated),
                 sessions: oidc || by(Authenticator::Session) || route(|route| route.sessions),

@@ -21,7 +21,7 @@ use super::ledger::Ledger;
 use super::observe::Observer;
 use super::origin::Origins;
 use super::record::Record;
-use crate::config::USES;
+use crate::config::{DEMO, USES};
 use crate::error::Error;
 use crate::platform::Platform;
 use crate::respond::Generated;
@@ -71,7 +71,7 @@ impl Admin {
             _ => {
                 let shown = || ctx.platform.var("USHER_DEMO").as_deref() == Some("on");
                 let page = page.strip_prefix("demo/").filter(|_| shown()).ok_or(Error::NotFound)?;
-                return apart(USES.sessions, || self.demo(ctx, record, page)).ok_or(Error::NotFound)?.await;
+                return apart(DEMO && USES.sessions, || self.demo(ctx, record, page)).ok_or(Error::NotFound)?.await;
             }
         };
         if !methods.contains(&ctx.head.method) {

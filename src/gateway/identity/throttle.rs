@@ -32,15 +32,17 @@ impl Identities {
         }
     }
 
-    /// Counts the result of a sign-in that an origin reports. While an account is throttled, a right password is
-    /// answered like a wrong one, so that further guesses reveal nothing.
+    /// Counts the result of a sign-in that an origin reports.
+    ///
+    /// # Errors
+    /// The account is throttled: a right password is answered like a wrong one, so that further guesses reveal nothing.
     pub(in crate::gateway) async fn count_sign_in<P: Platform>(
         &self,
         ctx: &Context<'_, P>,
         route: &Route,
-        instruction: Instruction,
-    ) -> Result<Instruction, Error> {
-        let user = match &instruction {
+        instruction: &Instruction,
+    ) -> Result<(), Error> {
+        let user = match instruction {
             Instruction::Failed(user) => Some(user),
             Instruction::Start(draft) => Some(&draft.user),
             _ => None,
@@ -49,16 +51,11 @@ impl Identities {
             self.may_sign_in(ctx, Some(user)).await?;
         }
         match instruction {
-            Instruction::Failed(user) => {
-                self.sign_in_failed(ctx, &user).await;
-                Ok(Instruction::Failed(user))
-            }
-            Instruction::Start(draft) => {
-                self.failures.borrow_mut().succeeded(&account(&draft.user));
-                Ok(Instruction::Start(draft.authenticated(ctx.now())))
-            }
-            other => Ok(other),
+            Instruction::Failed(user) => self.sign_in_failed(ctx, user).await,
+            Instruction::Start(draft) => self.failures.borrow_mut().succeeded(&account(&draft.user)),
+            _ => {}
         }
+        Ok(())
     }
 
     /// Counts a failure, and throttles the account and the address that had too many.

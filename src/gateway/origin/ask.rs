@@ -114,7 +114,10 @@ impl Origins {
     ) -> Result<(), Error> {
         match Instruction::parse(value) {
             Ok(instruction) => {
-                let instruction = self.identities.count_sign_in(ctx, route, instruction).await?;
+                if let Some(work) = apart(USES.throttle, || self.identities.count_sign_in(ctx, route, &instruction)) {
+                    work.await?;
+                }
+                let instruction = instruction.authenticated(ctx.now());
                 if let Some(cookie) = self.identities.carry_out(ctx, instruction).await? {
                     edits.append("set-cookie", &cookie);
                 }

@@ -50,12 +50,28 @@ impl Origins {
         if let Some((pool, percent)) = route.and_then(|route| route.shadow).filter(|_| USES.shadow) {
             self.shadow_later(ctx, outgoing, pool, percent);
         }
-        let with_canary =
-            route.and_then(|route| Some((route, route.canary.as_ref().filter(|_| USES.canary && ctx.canary)?)));
-        let Some((route, canary)) = with_canary else { return self.attempt(ctx, record, pools, outgoing).await };
-        let asked = ctx.now();
-        record.steered = Some("canary");
+        let canary = USES.canary && ctx.canary;
+        let asked = if canary { ctx.now() } else { 0 };
+        if canary {
+            record.steered = Some("canary");
+        }
         let sent = self.attempt(ctx, record, pools, outgoing).await;
+        if USES.canary
+            && let Some((route, canary)) = route.filter(|_| ctx.canary).and_then(with_canary)
+        {
+            self.judge_canary(ctx, record, (route, canary), (&sent, asked));
+        }
+        sent
+    }
+
+    /// Counts how a visitor's request to the canary, asked at `asked`, ended.
+    fn judge_canary<P: Platform>(
+        &self,
+        ctx: &Context<'_, P>,
+        record: &mut Record<'_>,
+        (route, canary): (&Route, &Canary),
+        (sent, asked): (&Sent<P::Body>, u64),
+    ) {
         // When another pool answered in the end, the canary has failed.
         let own = sent.from.is_some_and(|from| from.pool == canary.pool);
         if !own {
@@ -67,7 +83,6 @@ impl Origins {
             let took = if own { ctx.now().saturating_sub(asked) } else { 0 };
             self.analyse(ctx, (route, canary), good, took);
         }
-        sent
     }
 
     fn analyse<P: Platform>(&self, ctx: &Context<'_, P>, (route, canary): (&Route, &Canary), good: bool, took: u64) {
@@ -76,4 +91,9 @@ impl Origins {
             ctx.platform.error(&format!("route {:?}: the canary is given up in this isolate: {why}", route.name));
         }
     }
+}
+
+/// A route with its canary.
+fn with_canary(route: &Route) -> Option<(&Route, &Canary)> {
+    Some((route, route.canary.as_ref()?))
 }

@@ -128,6 +128,15 @@ impl Change {
 }
 
 impl Instruction {
+    /// The same instruction; a session that it starts is of a user who authenticated at `now`.
+    #[must_use]
+    pub fn authenticated(self, now: Millis) -> Self {
+        match self {
+            Self::Start(draft) => Self::Start(draft.authenticated(now)),
+            other => other,
+        }
+    }
+
     /// Reads the field's value; `end` and `end_all` are accepted without quotes too.
     ///
     /// # Errors

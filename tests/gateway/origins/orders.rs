@@ -39,7 +39,7 @@ fn an_invalid_order_is_refused_with_the_valid_values() {
     for (body, named) in [
         (r#"{"pool":"nope","origin":"one","action":"drain"}"#, "pool"),
         (r#"{"pool":"trio","origin":"nope","action":"drain"}"#, "one, two, three"),
-        (r#"{"pool":"trio","origin":"one","action":"explode"}"#, "`drain`, `undrain`, `weight`"),
+        (r#"{"pool":"trio","origin":"one","action":"explode"}"#, "drain, undrain, weight"),
         (r#"{"pool":"trio","origin":"one","action":"weight","weight":1001}"#, "0 to 1000"),
         (r#"{"pool":"a","origin":"A_URL","action":"drain"}"#, "nothing watches"),
     ] {
