@@ -68,7 +68,8 @@ pub struct Gateway {
 
 /// What the gateway is made of: each service owns its state.
 struct Services {
-    config: Config,
+    /// As long-lived as the isolate: it is never dropped.
+    config: &'static Config,
     observer: Rc<observe::Observer>,
     ledger: Rc<ledger::Ledger>,
     identities: Rc<identity::Identities>,
@@ -82,6 +83,7 @@ impl Gateway {
     #[must_use]
     pub fn new(data: Rc<[u8]>, var: impl Fn(&str) -> Option<String>) -> Self {
         let (Built { config, catalog, pages, edition }, valid) = Built::read(data, &var);
+        let config: &Config = Box::leak(Box::new(config));
         let services = valid.map_err(|unset| unset.to_string());
         Self { catalog, services: services.and_then(|()| Services::new(config, pages, edition, var)) }
     }
@@ -112,7 +114,7 @@ impl Gateway {
         };
         match &self.services {
             Ok(services) => {
-                let mut ctx = Context::new(platform, &services.config, &head);
+                let mut ctx = Context::new(platform, services.config, &head);
                 let mut record = Record::new();
                 let outcome = services.answer(&mut ctx, &mut record).await;
                 let reply = outcome.unwrap_or_else(|error| failure::reply(&mut ctx, &mut record, &self.catalog, error));
@@ -127,7 +129,7 @@ impl Gateway {
         let (Some(head), Ok(services)) = (Head::parse(packed), &self.services) else {
             return respond::error(&error, &self.unknown(platform)).into();
         };
-        let mut ctx = Context::new(platform, &services.config, &head);
+        let mut ctx = Context::new(platform, services.config, &head);
         let mut record = Record::new();
         let reply = failure::reply(&mut ctx, &mut record, &self.catalog, error);
         let mut reply = services.finish(ctx, &record, reply);
@@ -176,7 +178,7 @@ impl Services {
     /// # Errors
     /// What is wrong with a secret that the configuration needs.
     fn new(
-        config: Config,
+        config: &'static Config,
         pages: Pages,
         edition: String,
         var: impl Fn(&str) -> Option<String>,
@@ -192,8 +194,8 @@ impl Services {
         let observer = Rc::new(observe::Observer::new(var("ADMIN_TOKEN").unwrap_or_default()));
         let ledger = Rc::new(ledger::Ledger::new(config.ledger.clone()));
         let identities =
-            identity::Identities::new(&config, signer, Rc::clone(&ledger), Rc::clone(&observer)).map(Rc::new)?;
-        let origins = origin::Origins::new(&config, cookie_key, pages, Rc::clone(&identities), Rc::clone(&observer));
+            identity::Identities::new(config, signer, Rc::clone(&ledger), Rc::clone(&observer)).map(Rc::new)?;
+        let origins = origin::Origins::new(config, cookie_key, pages, Rc::clone(&identities), Rc::clone(&observer));
         let origins = Rc::new(origins);
         let cache = cache::Cache::new(edition, Rc::clone(&origins), Rc::clone(&ledger));
         let cache = Rc::new(cache);
@@ -229,7 +231,7 @@ impl Services {
         {
             return Ok(preflight.into());
         }
-        let place = route::find(&self.config, &head.url, head.method)?;
+        let place = route::find(self.config, &head.url, head.method)?;
         let route = place.route;
         ctx.route = Some(route);
         if self.identities.is_cross_site(ctx, route) {
@@ -272,7 +274,7 @@ impl Services {
     /// Answers a CORS preflight request to a route that has `cors`.
     fn preflight(&self, head: &Head<'_>) -> Option<Generated> {
         let method = cross_site::preflight(head)?;
-        let place = route::find(&self.config, &head.url, method).ok()?;
+        let place = route::find(self.config, &head.url, method).ok()?;
         let edits = cross_site::preflight_answer(place.route.cors.as_ref()?, head);
         Some(Generated { status: 204, edits, body: String::new() })
     }
@@ -316,7 +318,7 @@ impl Services {
             reply.after.push(After::ReadLedger);
         }
         if USES.balance {
-            reply.after.extend(ctx.route.and_then(|route| self.origins.sync_later(&self.config, route, now)));
+            reply.after.extend(ctx.route.and_then(|route| self.origins.sync_later(self.config, route, now)));
         }
         let (cookies, mut after) = ctx.into_effects();
         cookies.iter().for_each(|cookie| reply.edits.append("set-cookie", cookie));
@@ -335,7 +337,7 @@ impl Services {
 
     /// The work of a task, and what is so when it fails; nothing where the failure is logged already.
     fn task<'t, P: Platform>(&'t self, platform: &'t P, task: &'t After) -> Option<(Work<'t, Done>, &'static str)> {
-        let config = &self.config;
+        let config = self.config;
         Some(match task {
             After::ReadLedger => (
                 apart(USES.cache || USES.sessions || USES.jwt || USES.api_keys, || self.ledger.read(platform))?,

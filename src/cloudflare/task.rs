@@ -7,7 +7,6 @@
 
 use js_sys::{Array, Promise};
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -28,9 +27,13 @@ const PATIENCE: f64 = 60_000.0;
 /// milliseconds.
 const LATE: f64 = 5_000.0;
 /// The most tasks that wait at one time; each takes some kilobytes.
-const MOST: usize = 8_192;
+const MOST: usize = 1 << PLACE_BITS;
+/// The bits of a task's number that are its place.
+const PLACE_BITS: u32 = 13;
 
 struct Sleeping {
+    /// Its number: its place, and how many tasks have slept before it.
+    task: u32,
     work: Work,
     /// When it began to wait (milliseconds since 1970).
     since: f64,
@@ -41,17 +44,21 @@ struct Sleeping {
 }
 
 struct Tasks {
-    sleeping: HashMap<u32, Sleeping>,
-    last: u32,
+    /// By place.
+    sleeping: Vec<Option<Sleeping>>,
+    /// Places without a task.
+    free: Vec<usize>,
+    /// How many tasks have slept.
+    slept: u32,
     /// When to remove tasks of cancelled requests next (milliseconds since 1970).
     sweep_at: f64,
 }
 
 impl Default for Tasks {
-    /// The first number is random, so that a request that waits for a task of an earlier instance finds none here.
+    /// The count begins anywhere, so that a request that waits for a task of an earlier instance finds none here.
     fn default() -> Self {
-        let last = getrandom::u32().unwrap_or_default();
-        Self { sleeping: HashMap::new(), last, sweep_at: 0.0 }
+        let slept = getrandom::u32().unwrap_or_default();
+        Self { sleeping: Vec::new(), free: Vec::new(), slept, sweep_at: 0.0 }
     }
 }
 
@@ -104,12 +111,11 @@ impl Future for Wait {
 }
 
 pub(super) fn start(work: impl Future<Output = JsValue> + 'static) -> JsValue {
-    let task = TASKS.with_borrow_mut(|tasks| tasks.next());
-    run(task, Box::pin(work))
+    run(Box::pin(work))
 }
 
 pub(super) fn resume(task: u32, value: JsValue) -> JsValue {
-    let Some(Sleeping { work, waits, .. }) = TASKS.with_borrow_mut(|tasks| tasks.sleeping.remove(&task)) else {
+    let Some(Sleeping { work, waits, .. }) = TASKS.with_borrow_mut(|tasks| tasks.take(task)) else {
         PENDING.set(0);
         return JsValue::UNDEFINED;
     };
@@ -121,7 +127,7 @@ pub(super) fn resume(task: u32, value: JsValue) -> JsValue {
             values.extend(array.iter());
         }
     });
-    run(task, work)
+    run(work)
 }
 
 pub(super) fn pending() -> u32 {
@@ -130,15 +136,10 @@ pub(super) fn pending() -> u32 {
 
 /// Schedules work that starts once the current call has returned.
 pub(super) fn later(work: impl Future<Output = JsValue> + 'static) {
-    let task = TASKS.with_borrow_mut(|tasks| {
-        let task = tasks.next();
-        tasks.sleep(task, Box::pin(work), 1);
-        task
-    });
-    run_later(task);
+    run_later(TASKS.with_borrow_mut(|tasks| tasks.sleep(Box::pin(work), 1)));
 }
 
-fn run(task: u32, mut work: Work) -> JsValue {
+fn run(mut work: Work) -> JsValue {
     OUT.with_borrow_mut(Vec::clear);
     LONGEST.set(PATIENCE);
     let polled = work.as_mut().poll(&mut Context::from_waker(Waker::noop()));
@@ -151,8 +152,7 @@ fn run(task: u32, mut work: Work) -> JsValue {
         Poll::Pending => {
             let mut promises = OUT.with_borrow_mut(std::mem::take);
             let waits = promises.len();
-            TASKS.with_borrow_mut(|tasks| tasks.sleep(task, work, waits));
-            PENDING.set(task);
+            PENDING.set(TASKS.with_borrow_mut(|tasks| tasks.sleep(work, waits)));
             match (promises.pop(), waits) {
                 (Some(promise), 1) => promise.into(),
                 (last, _) => Promise::all(&promises.into_iter().chain(last).collect::<Array>()).into(),
@@ -162,24 +162,47 @@ fn run(task: u32, mut work: Work) -> JsValue {
 }
 
 impl Tasks {
-    fn next(&mut self) -> u32 {
-        self.last = self.last.checked_add(1).unwrap_or(1);
-        self.last
+    /// Keeps a task that waits, and gives its number, which is never 0.
+    fn sleep(&mut self, work: Work, waits: usize) -> u32 {
+        let now = js_sys::Date::now();
+        if now >= self.sweep_at || self.sleeping.len() - self.free.len() >= MOST {
+            self.sweep(now);
+        }
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.sleeping.push(None);
+            self.sleeping.len() - 1
+        });
+        self.slept = self.slept.wrapping_add(1);
+        if self.slept << PLACE_BITS == 0 {
+            self.slept = 1;
+        }
+        let task = self.slept << PLACE_BITS | place as u32;
+        let until = now + LONGEST.get() + LATE;
+        if let Some(slot) = self.sleeping.get_mut(place) {
+            *slot = Some(Sleeping { task, work, since: now, until, waits });
+        }
+        task
     }
 
-    fn sleep(&mut self, task: u32, work: Work, waits: usize) {
-        let now = js_sys::Date::now();
-        self.sleeping.insert(task, Sleeping { work, since: now, until: now + LONGEST.get() + LATE, waits });
-        if now >= self.sweep_at || self.sleeping.len() > MOST {
-            self.sleeping.retain(|_, task| now < task.until);
-            self.sweep_at = now + LATE;
-        }
-        if self.sleeping.len() > MOST {
+    /// The task with this number, which does not wait any more.
+    fn take(&mut self, task: u32) -> Option<Sleeping> {
+        let place = task as usize % MOST;
+        let found = self.sleeping.get_mut(place)?.take_if(|sleeping| sleeping.task == task)?;
+        self.free.push(place);
+        Some(found)
+    }
+
+    /// Removes the tasks of cancelled requests; where none is too late, the one that has waited longest.
+    fn sweep(&mut self, now: f64) {
+        let waiting = || self.sleeping.iter().flatten();
+        let late = waiting().filter(|sleeping| now >= sleeping.until).map(|sleeping| sleeping.task);
+        let mut over: Vec<u32> = late.collect();
+        if self.sleeping.len() - self.free.len() - over.len() >= MOST {
             // Most of the tasks that have waited longest belong to cancelled requests.
-            let first = self.sleeping.iter().min_by(|a, b| a.1.since.total_cmp(&b.1.since));
-            if let Some(first) = first.map(|(task, _)| *task) {
-                self.sleeping.remove(&first);
-            }
+            let first = waiting().min_by(|a, b| a.since.total_cmp(&b.since));
+            over.extend(first.map(|first| first.task));
         }
+        over.into_iter().for_each(|task| drop(self.take(task)));
+        self.sweep_at = now + LATE;
     }
 }

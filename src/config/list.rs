@@ -16,11 +16,11 @@ impl<T: Data> List<T> {
     #[must_use]
     pub fn get(&self, place: usize) -> Option<&T> {
         let cell = self.items.get(place)?;
-        if cell.get().is_none() {
-            let mut item = self.source.as_ref()?.item(self.items.len(), place);
-            let _ = cell.set(Box::new(T::read(&mut item)));
+        let read = |source: &Reader| Box::new(T::read(&mut source.item(self.items.len(), place)));
+        match &self.source {
+            Some(source) => Some(cell.get_or_init(|| read(source))),
+            None => cell.get().map(|item| &**item),
         }
-        cell.get().map(|item| &**item)
     }
 
     /// All items, in order; each is read.

@@ -21,8 +21,8 @@ pub struct Visitor<'a> {
     pub country: Option<&'a str>,
     /// AF, AN, AS, EU, NA, OC or SA.
     pub continent: Option<&'a str>,
-    /// Approximate location.
-    pub coordinates: Option<Coordinates>,
+    /// Approximate location: latitude and longitude as received, see [`Visitor::coordinates`].
+    pub location: (&'a str, &'a str),
     /// IATA code of the data centre that handles the request.
     pub colo: Option<&'a str>,
 }
@@ -35,21 +35,24 @@ impl<'a> Visitor<'a> {
             (text.len() == count && text.bytes().all(|b| b.is_ascii_uppercase())).then_some(text)
         };
         let edge = &head.edge;
-        let coordinates = match (millionths(edge.latitude, 90), millionths(edge.longitude, 180)) {
-            (Some(latitude), Some(longitude)) => Some(Coordinates { latitude, longitude }),
-            _ => None,
-        };
         Self {
             ip: head.fields.get("cf-connecting-ip").filter(|ip| ip.parse::<IpAddr>().is_ok()),
             country: letters(edge.country, 2).filter(|country| *country != "XX"),
             continent: letters(edge.continent, 2),
-            coordinates,
+            location: (edge.latitude, edge.longitude),
             colo: letters(edge.colo, 3),
         }
     }
 }
 
 impl Visitor<'_> {
+    /// The approximate location.
+    #[must_use]
+    pub fn coordinates(&self) -> Option<Coordinates> {
+        let (latitude, longitude) = self.location;
+        Some(Coordinates { latitude: millionths(latitude, 90)?, longitude: millionths(longitude, 180)? })
+    }
+
     /// The stable part of the address: all of IPv4, the first 64 bits of IPv6, because clients change the rest at
     /// will.
     #[must_use]
@@ -118,7 +121,7 @@ mod tests {
         let head = Head::parse(head).expect("a head");
         let visitor = Visitor::of(&head);
         assert!(visitor.ip.is_none() && visitor.country.is_none() && visitor.continent.is_none());
-        assert!(visitor.coordinates.is_none() && visitor.colo.is_none());
+        assert!(visitor.coordinates().is_none() && visitor.colo.is_none());
     }
 
     proptest! {

@@ -35,7 +35,7 @@ impl Reason {
 #[must_use]
 pub fn region(regions: &[Region], visitor: &Visitor<'_>) -> Option<(usize, Reason)> {
     let nearest = || {
-        let here = visitor.coordinates?;
+        let here = visitor.coordinates()?;
         let far = |region: &Region| region.at.map(|there| distance(here, there));
         let measured = regions.iter().enumerate().filter_map(|(place, region)| Some((place, far(region)?)));
         measured
@@ -71,7 +71,7 @@ pub fn pools(config: &Config, pools: &[usize], visitor: &Visitor<'_>, region: Op
 /// The distance from a visitor to the region `there` as a sort key: less is nearer.
 #[must_use]
 pub fn rank(config: &Config, there: Option<usize>, visitor: &Visitor<'_>, region: Option<usize>) -> (u8, f64) {
-    let here = || visitor.coordinates.or_else(|| config.regions.get(region?)?.at);
+    let here = || visitor.coordinates().or_else(|| config.regions.get(region?)?.at);
     match there {
         own if own.is_some() && own == region => (0, 0.0),
         Some(other) => match (here(), config.regions.get(other).and_then(|region| region.at)) {
@@ -157,14 +157,12 @@ mod tests {
         source::read(text, "test.toml").expect("a configuration").1
     }
 
-    fn visitor(
-        country: Option<&'static str>,
-        continent: Option<&'static str>,
-        at: Option<(f64, f64)>,
-    ) -> Visitor<'static> {
-        let millionths = |degrees: f64| (degrees * 1e6) as i32;
-        let coordinates = at.map(|(lat, lon)| Coordinates { latitude: millionths(lat), longitude: millionths(lon) });
-        Visitor { ip: None, country, continent, coordinates, colo: None }
+    fn visitor<'v>(
+        country: Option<&'v str>,
+        continent: Option<&'v str>,
+        at: Option<(&'v str, &'v str)>,
+    ) -> Visitor<'v> {
+        Visitor { ip: None, country, continent, location: at.unwrap_or_default(), colo: None }
     }
 
     #[test]
@@ -198,10 +196,10 @@ mod tests {
     fn the_nearest_region_is_found_by_distance_country_continent_default() {
         let config = config();
         for (who, found) in [
-            (visitor(Some("DE"), Some("EU"), Some((35.0, 135.0))), (2, Reason::Distance)),
-            (visitor(None, None, Some((19.4, -99.1))), (1, Reason::Distance)),
-            (visitor(None, None, Some((-36.8, 174.7))), (2, Reason::Distance)),
-            (visitor(None, None, Some((21.3, -157.8))), (2, Reason::Distance)),
+            (visitor(Some("DE"), Some("EU"), Some(("35.0", "135.0"))), (2, Reason::Distance)),
+            (visitor(None, None, Some(("19.4", "-99.1"))), (1, Reason::Distance)),
+            (visitor(None, None, Some(("-36.8", "174.7"))), (2, Reason::Distance)),
+            (visitor(None, None, Some(("21.3", "-157.8"))), (2, Reason::Distance)),
             (visitor(Some("MX"), Some("EU"), None), (1, Reason::Country)),
             (visitor(Some("NZ"), Some("OC"), None), (2, Reason::Continent)),
             (visitor(Some("AQ"), Some("AN"), None), (0, Reason::Default)),
@@ -215,7 +213,7 @@ mod tests {
     #[test]
     fn pools_are_sorted_from_near_to_far() {
         let config = config();
-        let tokyo = visitor(Some("JP"), Some("AS"), Some((35.6, 139.7)));
+        let tokyo = visitor(Some("JP"), Some("AS"), Some(("35.6", "139.7")));
         assert_eq!(pools(&config, &[3, 0, 1, 2], &tokyo, Some(2)), [2, 0, 1, 3]);
         let unknown = visitor(None, None, None);
         assert_eq!(pools(&config, &[1, 0], &unknown, Some(0)), [0, 1]);
@@ -234,7 +232,8 @@ mod tests {
         #[test]
         fn every_pool_is_in_the_order_exactly_once(lat in -90.0..90.0f64, lon in -180.0..180.0f64) {
             let config = config();
-            let who = visitor(None, None, Some((lat, lon)));
+            let (lat, lon) = (format!("{lat:.4}"), format!("{lon:.4}"));
+            let who = visitor(None, None, Some((&lat, &lon)));
             let place = region(&config.regions, &who).map(|(place, _)| place);
             let mut order = pools(&config, &[0, 1, 2, 3], &who, place);
             order.sort_unstable();

@@ -1,20 +1,22 @@
 //! `/.usher/health`: are all dependencies of the gateway healthy?
 
 use super::{Admin, Checked};
-use crate::config::{Millis, Pool};
+use crate::config::{Millis, Origin, Pool};
+use crate::gateway::apart::Work;
 use crate::gateway::context::Context;
 use crate::gateway::join_all::join_all;
 use crate::http::head::{self, Edits};
 use crate::http::json::json_object;
 use crate::platform::{Forward, OriginRequest, Platform};
 use crate::respond::Generated;
-use futures_util::future::join3;
 use serde_json::{Map, Value};
 
 /// Each dependency may take this long, in milliseconds.
 const DEADLINE: Millis = 2_000;
 /// A result is reused for this long, in milliseconds, so that requests to this page cannot flood the origins.
 const VALID: Millis = 1_000;
+/// The state of what is healthy.
+const OK: &str = "ok";
 
 impl Admin {
     /// Answers 200 or 503; the operator sees the state of each dependency.
@@ -29,18 +31,27 @@ impl Admin {
             self.health.set(Some(Checked { at: now + DEADLINE, ..known }));
         }
         let since = self.ledger.view().as_of();
-        let sessions = ctx.platform.get("health", DEADLINE);
-        let ledger = ctx.platform.ledger_read(since, DEADLINE);
-        let pools = join_all(ctx.config.pools.iter().map(|pool| ask_origins(ctx.platform, pool)));
-        let (sessions, ledger, origins) = join3(sessions, ledger, pools).await;
-        let describe = |ok: bool| if ok { "ok" } else { "down" };
-        let well = |pool: &Map<String, Value>| pool.values().any(|state| state == "ok");
-        let ok = sessions.is_ok() && ledger.is_ok() && origins.iter().all(well);
-        self.health.set(Some(Checked { ok, at: ctx.now() }));
-        let names = ctx.config.pools.iter().map(|pool| pool.name.clone());
+        let state = |ok: bool| if ok { OK } else { "down" };
+        let mut all: Vec<Work<'_, &'static str>> = vec![
+            Box::pin(async { state(ctx.platform.get("health", DEADLINE).await.is_ok()) }),
+            Box::pin(async { state(ctx.platform.ledger_read(since, DEADLINE).await.is_ok()) }),
+        ];
+        for pool in &ctx.config.pools {
+            all.extend(pool.origins.iter().map(|origin| -> Work<'_, _> { Box::pin(ask(ctx.platform, pool, origin)) }));
+        }
+        let mut states = join_all(all).await.into_iter();
+        let mut next = || states.next().unwrap_or_default();
+        let (sessions, ledger) = (next(), next());
+        let mut ok = sessions == OK && ledger == OK;
         let mut pools = Map::new();
-        pools.extend(names.zip(origins.into_iter().map(Value::from)));
-        let checks = json_object!({ "sessions": describe(sessions.is_ok()), "ledger": describe(ledger.is_ok()), "pools": pools });
+        for pool in &ctx.config.pools {
+            let mut found = Map::new();
+            found.extend((1..=pool.origins.len()).map(|place| (format!("origin {place}"), next().into())));
+            ok &= found.values().any(|state| state == OK);
+            pools.insert(pool.name.clone(), found.into());
+        }
+        self.health.set(Some(Checked { ok, at: ctx.now() }));
+        let checks = json_object!({ "sessions": sessions, "ledger": ledger, "pools": pools });
         status(ok, operator.then_some(checks))
     }
 }
@@ -53,33 +64,26 @@ fn status(ok: bool, checks: Option<Value>) -> Generated {
     Generated::json(if ok { 200 } else { 503 }, &body)
 }
 
-/// The state of each origin of a pool. A status below 500 counts as healthy.
-async fn ask_origins<P: Platform>(platform: &P, pool: &Pool) -> Map<String, Value> {
-    let urls = pool.origins.iter().map(|origin| format!("{}{}", origin.url.text(), pool.health)).enumerate();
-    let states = join_all(urls.map(|(place, url)| async move {
-        let request = OriginRequest {
-            url: &url,
-            method: "GET",
-            forward: Forward::Nothing,
-            edits: &Edits::default(),
-            deadline: DEADLINE,
-            idle: 0,
-            workers_cache: None,
-            visitor_host: false,
-        };
-        let status = platform.fetch(&request).await.map(|response| {
-            let status = head::response(&response.packed).0;
-            platform.discard(response.body);
-            status
-        });
-        let state = match status {
-            Ok(200..500) => "ok",
-            Ok(_) => "failing",
-            Err(_) => "down",
-        };
-        (format!("origin {}", place + 1), Value::from(state))
-    }));
-    let mut all = Map::new();
-    all.extend(states.await);
-    all
+/// The state of a pool's origin. A status below 500 counts as healthy.
+async fn ask<P: Platform>(platform: &P, pool: &Pool, origin: &Origin) -> &'static str {
+    let request = OriginRequest {
+        url: &format!("{}{}", origin.url.text(), pool.health),
+        method: "GET",
+        forward: Forward::Nothing,
+        edits: &Edits::default(),
+        deadline: DEADLINE,
+        idle: 0,
+        workers_cache: None,
+        visitor_host: false,
+    };
+    let status = platform.fetch(&request).await.map(|response| {
+        let status = head::response(&response.packed).0;
+        platform.discard(response.body);
+        status
+    });
+    match status {
+        Ok(200..500) => OK,
+        Ok(_) => "failing",
+        Err(_) => "down",
+    }
 }

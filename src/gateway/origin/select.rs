@@ -33,7 +33,10 @@ impl Origins {
         pools: &[usize],
     ) -> Vec<usize> {
         let region = ctx.region.map(|(place, _)| place);
-        let mut pools = steer::pools(ctx.config, pools, &ctx.visitor, region);
+        let mut pools = match USES.regions {
+            true => steer::pools(ctx.config, pools, &ctx.visitor, region),
+            false => pools.to_vec(),
+        };
         if let Some(canary) = route.canary.as_ref().filter(|_| USES.canary && ctx.canary) {
             pools.retain(|pool| *pool != canary.pool);
             pools.insert(0, canary.pool);

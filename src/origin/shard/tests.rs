@@ -19,7 +19,7 @@ fn refused(shards: &str) -> String {
     source::read(&text, "test.toml").expect_err("a fault").to_string()
 }
 
-const NOBODY: Visitor<'static> = Visitor { ip: None, country: None, continent: None, coordinates: None, colo: None };
+const NOBODY: Visitor<'static> = Visitor { ip: None, country: None, continent: None, location: ("", ""), colo: None };
 
 fn hashed(count: usize) -> Config {
     let shards: String = (1..=count).map(|n| format!("{{ name = \"s{n}\", pool = \"p{n}\" }},")).collect();
