@@ -8,6 +8,20 @@ const REGIONS = [
 const FORGEABLE = /^(x-user-|x-usher-|x-forwarded-|usher-|cf-|mf-|forwarded$|x-locale$|x-country$|x-region$|x-real-ip$|x-original-|x-rewrite-url$|x-http-method|x-method-override$|true-client-ip$|client-ip$|keep-alive$|te$|proxy-|upgrade$|transfer-encoding$|connection$|x-request-id$|traceparent$)/;
 const INTERNAL = ["cache-tag", "surrogate-key", "usher-session", "cdn-cache-control", "keep-alive", "connection"];
 
+/** Scheme, host, and path with its query, of a URL that the runtime has serialised: a `URL` object costs more. */
+export function parts(url) {
+  const host = url.indexOf("://") + 3;
+  const slash = url.indexOf("/", host);
+  return { scheme: url.slice(0, host - 3), host: url.slice(host, slash), target: url.slice(slash) };
+}
+
+/** The path of a URL, without its query. */
+export function path(url) {
+  const { target } = parts(url);
+  const query = target.indexOf("?");
+  return query < 0 ? target : target.slice(0, query);
+}
+
 export function token(cookies) {
   const found = cookies?.match(/(?:^|;\s*)usher=([A-Za-z0-9_-]{43})(?:;|$)/);
   return found ? found[1] : null;
@@ -79,7 +93,7 @@ export function outgoing(request, url, record, facts) {
   if (facts.country) headers.set("x-country", facts.country);
   headers.set("x-region", facts.region);
   if (facts.ip) headers.set("x-forwarded-for", facts.ip);
-  headers.set("x-forwarded-proto", url.protocol.slice(0, -1));
+  headers.set("x-forwarded-proto", url.scheme);
   headers.set("x-forwarded-host", url.host);
   headers.set("x-request-id", facts.ids.id);
   headers.set("traceparent", facts.ids.parent);
@@ -96,7 +110,7 @@ export async function forward(request, url, env, headers) {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), 30_000);
   try {
-    return await fetch(env.ORIGIN_URL + url.pathname + url.search, {
+    return await fetch(env.ORIGIN_URL + url.target, {
       method: request.method,
       headers,
       body: request.body,
@@ -119,28 +133,61 @@ export function incoming(headers, facts, started) {
   headers.append("server-timing", `usher-identity;dur=0, usher-origin;dur=${Date.now() - started}`);
 }
 
-export function log(request, url, status, facts, record, started) {
+export function log(request, url, status, facts, record, started, cache = "bypass") {
   console.log(
     JSON.stringify({
       id: facts.ids.id,
       trace: facts.ids.trace,
       method: request.method,
       host: url.host,
-      path: url.pathname,
+      path: path(request.url),
       route: "app",
       status,
       user: record?.user,
       locale: facts.locale,
       region: facts.region,
-      cache: "bypass",
+      cache,
       ms: Date.now() - started,
     }),
   );
 }
 
-export function refused(facts) {
-  return new Response(JSON.stringify({ type: "about:blank", title: "Please sign in", status: 401 }), {
-    status: 401,
-    headers: { "content-type": "application/problem+json", "www-authenticate": 'Cookie realm="usher"', "x-request-id": facts.ids.id },
-  });
+/** Who is not signed in gets a page, or JSON where no page is wanted. */
+export function refused(request, facts) {
+  const headers = {
+    "cache-control": "no-store",
+    "cache-status": "usher",
+    "content-language": facts.locale,
+    "vary": "Accept-Language, Cookie",
+    "www-authenticate": 'Cookie realm="usher"',
+    "x-content-type-options": "nosniff",
+    "x-request-id": facts.ids.id,
+  };
+  if (!/text\/html/.test(request.headers.get("accept") ?? "")) {
+    headers["content-type"] = "application/problem+json";
+    return new Response(JSON.stringify({ type: "about:blank", title: "Please sign in", status: 401, request_id: facts.ids.id }), { status: 401, headers });
+  }
+  headers["content-type"] = "text/html; charset=utf-8";
+  headers["content-security-policy"] = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
+  const page = `<!doctype html>
+<html lang="${facts.locale}">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Please sign in</title>
+<style>
+:root{color-scheme:light dark;font:1.1rem/1.6 system-ui,sans-serif}
+body{max-width:34rem;margin:18vh auto;padding:0 1.5rem}
+h1{font-size:1.7rem;line-height:1.25;margin:0 0 .6rem}
+small{font-size:.8rem;opacity:.7;overflow-wrap:anywhere}
+</style>
+<main>
+<small>401</small>
+<h1>Please sign in</h1>
+<p>This page is for people who have signed in.</p>
+<p><a href="/">To the start page</a></p>
+<small>Reference: ${facts.ids.id} · <time>${new Date().toUTCString()}</time></small>
+</main>
+</html>
+`;
+  return new Response(page, { status: 401, headers });
 }

@@ -110,7 +110,7 @@ async function warmed(variant, ask) {
 }
 
 // --- the run -------------------------------------------------------------------------------------
-if (!process.argv.includes("--built")) bundles(work, "bench/cache.toml", ["naive"]);
+if (!process.argv.includes("--built")) bundles(work, { usher: "bench/cache.toml" }, ["naive"]);
 const services = { origin: await listen(origin), cache: await listen(cache), admin };
 const running = [];
 const begin = async (name, script, level) => {

@@ -78,7 +78,7 @@ function ask({ port, agent }, path, headers = {}) {
 }
 
 // --- the run -------------------------------------------------------------------------------------
-if (!process.argv.includes("--built")) bundles(work, "bench/identity.toml", ["who"]);
+if (!process.argv.includes("--built")) bundles(work, { usher: "bench/identity.toml" }, ["who"]);
 const services = { kv: await listen(kv), origin: await listen(ledgerless), vars: { SECRET: secret, KEYS: JSON.stringify({ keys }) } };
 const variants = [];
 try {

@@ -41,12 +41,14 @@ function built(command, args, env) {
   if (done.status !== 0) process.exit(1);
 }
 
-/** Usher's deploy build with a configuration, and scripts beside it, each bundled into `work`. */
-export function bundles(work, configuration, scripts) {
+/** Usher's deploy build with each configuration, by the variant's name, and scripts beside it, each bundled into `work`. */
+export function bundles(work, configurations, scripts) {
   rmSync(work, { recursive: true, force: true });
   console.error("usher: building the deploy build and the bundles ...");
   const wrangler = join(root, "node_modules", "wrangler", "bin", "wrangler.js");
-  built(node(), [wrangler, "deploy", "--dry-run", "--outdir", join(work, "usher")], { USHER_CONFIG: configuration, WRANGLER_SEND_METRICS: "false", CI: "1" });
+  for (const [name, configuration] of Object.entries(configurations)) {
+    built(node(), [wrangler, "deploy", "--dry-run", "--outdir", join(work, name)], { USHER_CONFIG: configuration, WRANGLER_SEND_METRICS: "false", CI: "1" });
+  }
   for (const name of scripts) {
     built(npmTool("esbuild"), [`bench/${name}.mjs`, "--bundle", "--format=esm", "--minify", "--log-level=error", `--outfile=${join(work, name, "entry.js")}`]);
   }
@@ -112,6 +114,13 @@ const worker :Workerd.Worker = (
   return variant;
 }
 
+/** Ends one, and waits until it has ended. */
+export async function ended(variant) {
+  const over = once(variant.child, "exit");
+  stop([variant]);
+  await over;
+}
+
 /** Ends them. */
 export function stop(variants) {
   for (const { child, agent } of variants) {
@@ -127,7 +136,7 @@ function family(pid) {
 }
 
 /** Nanoseconds of CPU that a variant has used. */
-function cpu(variant) {
+export function cpu(variant) {
   let nanoseconds = 0;
   for (const pid of variant.pids) {
     for (const task of readdirSync(`/proc/${pid}/task`)) {

@@ -30,7 +30,7 @@ function ask({ port, agent, path = "/" }, wish, at = path) {
   });
 }
 
-if (!process.argv.includes("--built")) bundles(work, "bench/language.toml", ["speak-none", "speak-negotiator", "speak-formatjs"]);
+if (!process.argv.includes("--built")) bundles(work, { usher: "bench/language.toml" }, ["speak-none", "speak-negotiator", "speak-formatjs"]);
 const running = [];
 try {
   for (const [name, script, path] of [

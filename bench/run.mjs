@@ -1,5 +1,6 @@
 // CPU per request of the hot path: Usher's deploy build, hand-written JavaScript and Hono, each in
-// its own workerd, doing the same work, which is checked on the wire first.
+// its own workerd, doing the same work, which is checked on the wire first; and the floor: a worker
+// that makes the same calls into the platform and decides nothing.
 //
 //   npm run bench [-- --rounds 60 --chunk 300]
 //
@@ -81,7 +82,6 @@ async function checked(variants) {
     got["x-request-id"] = random(got["x-request-id"]);
     seen.push(JSON.stringify([answer.status, Object.entries(told).sort(), Object.entries(got).sort(), answer.body.toString()], null, 1));
     if (!timing) throw new Error(`${variant.name}: no Server-Timing`);
-    const { cookie, ...anonymous } = sent;
     if ((await ask(variant, anonymous)).status !== 401) throw new Error(`${variant.name}: lets strangers in`);
   }
   seen.forEach((view, place) => {
@@ -93,19 +93,23 @@ async function checked(variants) {
   });
 }
 
-/** One request, which must be let in. */
-async function asked(variant) {
-  const { status } = await ask(variant);
-  if (status !== 200) throw new Error(`${variant.name}: ${status}`);
-}
+/** One request, which must be answered with this status. */
+const expect = (wanted, given) => async (variant) => {
+  const { status } = await ask(variant, given);
+  if (status !== wanted) throw new Error(`${variant.name}: ${status}`);
+};
+const { cookie, ...anonymous } = sent;
+const asked = expect(200, sent);
+/** A visitor who is not signed in, and gets a page. */
+const refused = expect(401, anonymous);
 
 // --- the run -------------------------------------------------------------------------------------
-if (!process.argv.includes("--built")) bundles(work, "bench/usher.toml", ["javascript", "hono"]);
+if (!process.argv.includes("--built")) bundles(work, { usher: "bench/usher.toml" }, ["javascript", "hono", "calls"]);
 const services = { kv: await listen(kv), origin: await listen(origin) };
 const variants = [];
 try {
-  for (const name of ["javascript", "hono", "usher"]) variants.push(await started(work, name, name, services, ask));
-  await checked(variants);
+  for (const name of ["javascript", "hono", "calls", "usher"]) variants.push(await started(work, name, name, services, ask));
+  await checked(variants.filter(({ name }) => name !== "calls"));
   console.error("usher: the variants do the same work; warming up ...");
   for (const variant of variants) await measured(variant, 2000, asked);
   reads = 0;
@@ -114,6 +118,15 @@ try {
   if (reads !== count) throw new Error(`${reads} reads of KV for ${count} requests`);
   console.error(`\nusher: ${rounds} rounds of ${chunk} requests each, ${clients} clients, one origin answer of ${body.length} bytes`);
   table(variants, "JavaScript");
+
+  const pages = variants.filter(({ name }) => name !== "calls");
+  for (const variant of pages) {
+    Object.assign(variant, { ratios: [], cpu: [], ms: [], wall: [] });
+    await measured(variant, 1000, refused);
+  }
+  await compared(pages, Math.ceil(rounds / 2), chunk, () => refused);
+  console.log("\n401: a visitor who is not signed in gets a page\n");
+  table(pages, "JavaScript");
 } finally {
   stop(variants);
   kv.close();

@@ -1,5 +1,5 @@
 // Who is asking, in hand-written JavaScript with WebCrypto: a session from KV, or a JWT.
-import { key, token } from "./by-hand.mjs";
+import { key, path, token } from "./by-hand.mjs";
 
 const ok = () => new Response("ok", { headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" } });
 const refused = () => new Response(null, { status: 401 });
@@ -13,13 +13,13 @@ const sessions = new Map();
 async function session(request, env) {
   const secret = token(request.headers.get("cookie"));
   if (!secret) return null;
-  const name = await key(secret);
-  const known = sessions.get(name);
+  // By the token itself: what is remembered needs no digest.
+  const known = sessions.get(secret);
   if (known && known.read > Date.now() - 5_000) return known.record;
-  const text = await env.SESSIONS.get(name);
+  const text = await env.SESSIONS.get(await key(secret));
   const record = text && JSON.parse(text);
   if (!record || record.expires <= Date.now()) return null;
-  remember(sessions, name, { record, read: Date.now() });
+  remember(sessions, secret, { record, read: Date.now() });
   return record;
 }
 
@@ -64,7 +64,7 @@ async function bearer(request, env) {
 
 export default {
   async fetch(request, env) {
-    const { pathname } = new URL(request.url);
+    const pathname = path(request.url);
     if (pathname === "/open") return ok();
     const who = pathname === "/session" ? await session(request, env) : await bearer(request, env);
     return who ? ok() : refused();

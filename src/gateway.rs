@@ -66,9 +66,8 @@ pub struct Gateway {
     services: Result<Services, String>,
 }
 
-/// What the gateway is made of: each service owns its state.
+/// What the gateway is made of: each service owns its state; the configuration lives as long as the isolate.
 struct Services {
-    /// As long-lived as the isolate: it is never dropped.
     config: &'static Config,
     observer: Rc<observe::Observer>,
     ledger: Rc<ledger::Ledger>,

@@ -115,6 +115,15 @@ fn name(text: &str) -> &str {
 }
 
 #[test]
+fn json_is_read_and_written_in_one_room() {
+    for source in sources().iter().filter(|source| !source.is_test() && source.room() != "config") {
+        for part in ["serde::", "serde_json::from_", "serde_json::to_", "serde_json::json", "{Value, json}"] {
+            assert!(!source.code.contains(part), "{} has {part:?}: see src/http/json.rs", source.path.display());
+        }
+    }
+}
+
+#[test]
 fn topics_do_not_wait_read_clocks_draw_random_numbers_or_know_the_platform() {
     for source in sources().iter().filter(|source| is_topic(source)) {
         for part in [

@@ -9,7 +9,10 @@ import { gzipSync } from "node:zlib";
 import { join } from "node:path";
 import { exe, fail, node, root, setup, target } from "./setup.mjs";
 
-const deploy = process.argv.includes("--deploy") || /deploy|versions/.test(process.env.WRANGLER_COMMAND ?? "");
+// With --weigh (tools/weight.mjs) nothing is put in place: the weight of a deploy build is printed, in bytes; --parts says
+// which parts it has.
+const weigh = process.argv.includes("--weigh");
+const deploy = weigh || process.argv.includes("--deploy") || /deploy|versions/.test(process.env.WRANGLER_COMMAND ?? "");
 const profile = deploy ? "edge" : "edge-dev";
 const configuration = process.env.USHER_CONFIG ?? "usher.toml";
 const build = join(root, "build");
@@ -125,19 +128,26 @@ setup();
 mkdirSync(gateways, { recursive: true });
 const format = digest(["src/config.rs", "src/config", "src/http"]);
 // Into a folder beside it first: a running `wrangler dev` must never bundle half a build.
-const fresh = join(root, "build.new");
+const fresh = join(root, weigh ? join("target", "weighed") : "build.new");
 rmSync(fresh, { recursive: true, force: true });
 mkdirSync(fresh);
 const data = join(fresh, "usher.bin");
 let folder;
 if (deploy) {
   await buildTool(format);
-  folder = await compile(configure(data), format);
+  const used = configure(data);
+  const at = process.argv.indexOf("--parts");
+  folder = await compile(at < 0 ? used : process.argv[at + 1], format);
 } else {
   // Beside one another: each leaves a core idle at times.
   [, folder] = await Promise.all([buildTool(format).then(() => configure(data)), compile("", format)]);
 }
 keep(folder);
+if (weigh) {
+  const wasm = readFileSync(join(folder, "usher_bg.wasm"));
+  console.log(JSON.stringify({ raw: wasm.length, gzipped: gzipSync(wasm, { level: 9 }).length }));
+  process.exit(0);
+}
 cpSync(folder, fresh, { recursive: true });
 rmSync(build, { recursive: true, force: true });
 renameSync(fresh, build);

@@ -12,15 +12,27 @@ const MOST_BUFFERED = 48 << 20;
 
 /**
  * Stores a copy of a response in the background. `how` is claim, key, edits, largest body in bytes, and key and edits
- * of the list of variants, separated by NUL: see src/cloudflare/cache_store.rs.
+ * of the list of variants, separated by NUL: see src/cloudflare/cache_store.rs. A body that was read already is `whole`.
  */
-export function keep(response, how) {
+export function keep(response, how, whole) {
   const [claim, key, edits, bytes, variantsKey, variantsEdits] = how.split("\0");
   const variants = () => (variantsKey === "" ? undefined : keepVariants(variantsKey, variantsEdits));
   const [name, flight] = claimed(claim);
-  const work = store(response, flight, key, edits, Number(bytes), variants).then((large) => large && setOversized(variantsKey || key));
+  const longest = Number(bytes);
+  const to = { flight, key, variants };
+  const work = whole === undefined ? store(response, edits, longest, to) : put(response.status, edit(new Headers(response.headers), edits), whole, longest, to);
+  const marked = work.then((large) => large && setOversized(variantsKey || key));
   const end = () => flight !== undefined && finish(name, flight);
-  waitUntil(work.catch((error) => failed("the cache", error)).finally(end));
+  waitUntil(marked.catch((error) => failed("the cache", error)).finally(end));
+}
+
+/** A body up to this length is likely to come in one piece, in bytes: TCP's first flight (RFC 6928). */
+const SMALL = 14_600;
+
+/** Whether a response states that its body is small. */
+export function isSmall(response) {
+  const length = response.headers.get("content-length");
+  return length !== null && Number(length) <= SMALL && response.body !== null && !isDecoded(response.headers);
 }
 
 async function keepVariants(key, edits) {
@@ -33,7 +45,7 @@ async function keepVariants(key, edits) {
  * Stores a response, and with `variants` the list of its variants. A response that is longer than `longest` bytes or
  * incomplete is not stored. Resolves to whether it is too long.
  */
-async function store(response, flight, key, edits, longest, variants) {
+async function store(response, edits, longest, { flight, key, variants }) {
   const { status } = response;
   const headers = edit(new Headers(response.headers), edits);
   let body = response.body ?? new Uint8Array();
@@ -60,6 +72,14 @@ async function store(response, flight, key, edits, longest, variants) {
     }
     if (length !== null && Number(length) !== body.byteLength) throw new Error(`${body.byteLength} of ${length} bytes came`);
   }
+  return put(status, headers, body, longest, { flight, key, variants });
+}
+
+/**
+ * Puts a whole response into memory and into the store, and hands it to those who wait for it. Resolves to whether it is
+ * too long.
+ */
+async function put(status, headers, body, longest, { flight, key, variants }) {
   if (body.byteLength > longest) return true;
   const entry = made(status, headers, body);
   remember(key, entry);

@@ -11,8 +11,8 @@ const ALONE = 6;
 const flights = new Map();
 
 class Flight {
-  /** Resolves at the next change, and is replaced then. */
-  next;
+  /** Resolves at the next change; there is none while nobody waits. */
+  #next;
   /** When the last change was (milliseconds since 1970). */
   changed;
   /** How it ended without a response to share: a failure's number, or ALONE. */
@@ -35,19 +35,21 @@ class Flight {
   constructor(id) {
     this.id = id;
     this.ended = new Promise((resolve) => (this.end = resolve));
-    this.change();
+    this.changed = Date.now();
   }
 
   change() {
     this.changed = Date.now();
     this.#resolveNext?.();
-    this.next = new Promise((resolve) => (this.#resolveNext = resolve));
+    this.#next = undefined;
+    this.#resolveNext = undefined;
   }
 
   /** Waits for the next change, for at most `patience` milliseconds. */
   async waitForChange(patience) {
     let timer;
-    await Promise.race([this.next, new Promise((resolve) => (timer = setTimeout(resolve, patience)))]);
+    this.#next ??= new Promise((resolve) => (this.#resolveNext = resolve));
+    await Promise.race([this.#next, new Promise((resolve) => (timer = setTimeout(resolve, patience)))]);
     clearTimeout(timer);
   }
 

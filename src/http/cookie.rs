@@ -5,6 +5,8 @@
 //! the text after the comma is parsed as part of the value before it, so a cookie of Usher's on the second
 //! line is not accepted.
 
+use super::search;
+
 /// The cookies found under one name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found<'a> {
@@ -33,12 +35,9 @@ pub fn pairs(field: Option<&str>) -> impl Iterator<Item = (&str, &str)> {
 }
 
 fn pair(text: &str) -> Option<(&str, &str)> {
-    let (name, value) = text.split_once('=')?;
-    Some((name.trim_matches(WHITE), value.trim_matches(WHITE)))
+    let (name, value) = search::split_once(text, "=")?;
+    Some((search::trim(name), search::trim(value)))
 }
-
-/// White space that is trimmed around a name or value (RFC 6265bis 5.6).
-const WHITE: [char; 2] = [' ', '\t'];
 
 /// The cookie with this name; names are case-sensitive.
 #[must_use]
@@ -71,7 +70,7 @@ pub fn without(field: &str, is_ours: impl Fn(&str) -> bool, is_secret: impl Fn(&
         }
     }
     let left = kept.join(";");
-    let left = if left.len() < field.len() { left.trim_start_matches(WHITE) } else { &left };
+    let left = if left.len() < field.len() { left.trim_start_matches([' ', '\t']) } else { &left };
     (!left.trim_matches([' ', '\t', ';']).is_empty()).then(|| left.to_owned())
 }
 

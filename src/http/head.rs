@@ -25,14 +25,30 @@ impl<'a> Fields<'a> {
         self.0.iter().copied()
     }
 
-    fn parse_lines(lines: &mut std::str::Split<'a, char>) -> Self {
+    /// Reads field lines up to an empty line or the end; gives what follows too.
+    fn parse_lines(text: &'a str) -> (Self, &'a str) {
         let mut fields = Vec::with_capacity(24);
-        for line in lines.take_while(|line| !line.is_empty()) {
-            if let Some(field) = line.split_once(':') {
+        let mut rest = text;
+        loop {
+            let (mut colon, mut end) = (None, rest.len());
+            for (at, byte) in rest.bytes().enumerate() {
+                match byte {
+                    b'\n' => {
+                        end = at;
+                        break;
+                    }
+                    b':' if colon.is_none() => colon = Some(at),
+                    _ => {}
+                }
+            }
+            if let Some(field) = colon.and_then(|colon| rest.get(..colon).zip(rest.get(colon + 1..end))) {
                 fields.push(field);
             }
+            rest = rest.get(end + 1..).unwrap_or_default();
+            if end == 0 || rest.is_empty() {
+                return (Self(fields), rest);
+            }
         }
-        Self(fields)
     }
 }
 
@@ -134,11 +150,12 @@ impl<'a> Head<'a> {
     /// Parses a packed request; `None` when its URL is invalid or its lines end early.
     #[must_use]
     pub fn parse(packed: &'a str) -> Option<Self> {
-        let mut lines = packed.split('\n');
-        let url = Url::parse(lines.next()?)?;
-        let method = lines.next()?;
-        let has_body = lines.next()? == "1";
-        let fields = Fields::parse_lines(&mut lines);
+        let (url, rest) = packed.split_once('\n')?;
+        let (method, rest) = rest.split_once('\n')?;
+        let (has_body, rest) = rest.split_once('\n').unwrap_or((rest, ""));
+        let (url, has_body) = (Url::parse(url)?, has_body == "1");
+        let (fields, edge) = Fields::parse_lines(rest);
+        let mut lines = edge.split('\n');
         let mut next = || lines.next().unwrap_or_default();
         let edge = Edge {
             country: next(),
@@ -173,9 +190,15 @@ impl<'a> Head<'a> {
 /// Parses a packed response: status and fields. A malformed status becomes 502.
 #[must_use]
 pub fn response(packed: &str) -> (u16, Fields<'_>) {
-    let mut lines = packed.split('\n');
-    let status = lines.next().and_then(|status| status.parse().ok()).unwrap_or(502);
-    (status, Fields::parse_lines(&mut lines))
+    let (_, fields) = packed.split_once('\n').unwrap_or_default();
+    (status(packed), Fields::parse_lines(fields).0)
+}
+
+/// The status of a packed response. A malformed one becomes 502.
+#[must_use]
+pub fn status(packed: &str) -> u16 {
+    let digits = packed.bytes().take_while(|byte| *byte != b'\n').count();
+    packed.get(..digits).and_then(|status| status.parse().ok()).unwrap_or(502)
 }
 
 /// Changes to the fields of a message, packed: lines of `-name`, `=name:value`, `+name:value`.
@@ -227,7 +250,7 @@ impl Edits {
         self.0.push(mark);
         self.0.push_str(name);
         self.0.push(':');
-        if value.chars().all(&plain) {
+        if value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
             self.0.push_str(value);
         } else {
             for c in value.chars() {

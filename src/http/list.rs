@@ -1,22 +1,27 @@
 //! What are the members of a list field?
 
+use super::search;
+
 /// The members of a list field (RFC 9110 5.6.1), trimmed, without empty members. Commas inside quoted strings do
 /// not separate.
 pub fn members(value: &str) -> impl Iterator<Item = &str> {
-    let mut quoted = false;
-    let mut escaped = false;
-    value
-        .split(move |c| {
-            match c {
+    let mut rest = Some(value);
+    let next = move || {
+        let text = rest?;
+        let (mut quoted, mut escaped) = (false, false);
+        let comma = text.bytes().position(|byte| {
+            match byte {
                 _ if escaped => escaped = false,
-                '\\' if quoted => escaped = true,
-                '"' => quoted = !quoted,
-                _ => return c == ',' && !quoted,
+                b'\\' if quoted => escaped = true,
+                b'"' => quoted = !quoted,
+                _ => return byte == b',' && !quoted,
             }
             false
-        })
-        .map(|member| member.trim_matches([' ', '\t']))
-        .filter(|member| !member.is_empty())
+        });
+        rest = comma.and_then(|comma| text.get(comma + 1..));
+        Some(search::trim(comma.and_then(|comma| text.get(..comma)).unwrap_or(text)))
+    };
+    std::iter::from_fn(next).filter(|member| !member.is_empty())
 }
 
 #[cfg(test)]

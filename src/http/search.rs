@@ -10,6 +10,15 @@ pub fn split_once<'t>(text: &'t str, part: &str) -> Option<(&'t str, &'t str)> {
     text.bytes().enumerate().find_map(found)
 }
 
+/// A text without spaces and tabs around it: the optional white space of HTTP (RFC 9110 5.6.3).
+#[must_use]
+pub fn trim(text: &str) -> &str {
+    let white = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let before = text.bytes().take_while(white).count();
+    let after = text.bytes().rev().take_while(white).count();
+    text.get(before..text.len() - after).unwrap_or_default()
+}
+
 /// Whether a text contains `part`.
 #[must_use]
 pub fn contains(text: &str, part: &str) -> bool {
@@ -39,6 +48,8 @@ mod tests {
         #[test]
         fn it_finds_what_the_standard_library_finds(text in "[ab/é]{0,12}", part in "[ab/é]{1,3}", new in "[ax]{0,2}") {
             prop_assert_eq!(split_once(&text, &part), text.split_once(part.as_str()));
+            let spaced = text.replace('a', " ").replace('b', "\t");
+            prop_assert_eq!(trim(&spaced), spaced.trim_matches([' ', '\t']));
             prop_assert_eq!(contains(&text, &part), text.contains(part.as_str()));
             prop_assert_eq!(replace(&text, &part, &new), text.replace(part.as_str(), &new));
         }

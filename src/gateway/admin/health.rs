@@ -77,7 +77,7 @@ async fn ask<P: Platform>(platform: &P, pool: &Pool, origin: &Origin) -> &'stati
         visitor_host: false,
     };
     let status = platform.fetch(&request).await.map(|response| {
-        let status = head::response(&response.packed).0;
+        let status = head::status(&response.packed);
         platform.discard(response.body);
         status
     });

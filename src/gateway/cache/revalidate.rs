@@ -98,7 +98,7 @@ impl Cache {
         let asked = platform.now();
         let (response, changes) = self.first(platform, config, revalidation, &edits).await?;
         self.failing.borrow_mut().clear(&key.url);
-        let (response, edits) = match head::response(&response.packed).0 {
+        let (response, edits) = match head::status(&response.packed) {
             304 => match renewed(&known, old, &response.packed) {
                 Ok((response, mut edits)) => {
                     edits.extend(&changes);
@@ -181,7 +181,7 @@ impl Cache {
             let finished = Finished::of(&result, platform.now().saturating_sub(asked), asked);
             self.origins.record_attempt(platform, config, to, &finished);
             match result {
-                Ok(response) if unreached(head::response(&response.packed).0).is_none() => {
+                Ok(response) if unreached(head::status(&response.packed)).is_none() => {
                     return Some(to_visitor(config, to, &visitor, response, true));
                 }
                 Ok(response) => platform.discard(response.body),

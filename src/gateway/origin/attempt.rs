@@ -57,6 +57,7 @@ impl Origins {
         }
         let mut course = Course { pools: pools.to_vec(), tried: Vec::new(), forward, fail_open: false };
         let mut last: Option<Sent<P::Body>> = None;
+        let learns = |from: OriginRef| USES.balance && !ctx.config.pools.get(from.pool).is_none_or(is_plain);
         let (mut attempt, mut behind) = (0, false);
         while attempt < attempts {
             let now = ctx.now();
@@ -80,14 +81,16 @@ impl Origins {
             record.steered = why.or(record.steered);
             course.tried.push(to);
             let (from, result) = self.send(ctx, record, &mut course, outgoing).await;
-            if let Ok(response) = &result {
+            if let Ok(response) = &result
+                && learns(from)
+            {
                 let (_, fields) = head::response(&response.packed);
                 if outgoing.is_from_origin(&fields) {
                     self.learn(ctx, from, &fields);
                 }
             }
             let result = match result {
-                Ok(response) => match unreached(head::response(&response.packed).0) {
+                Ok(response) => match unreached(head::status(&response.packed)) {
                     Some(error) => {
                         ctx.platform.discard(response.body);
                         Err(error)
@@ -109,7 +112,7 @@ impl Origins {
                     || ctx.config.pools.get(from.pool).is_some_and(|pool| pool.retry.on.contains(&status))
             };
             (attempt, behind) = (attempt + 1, false);
-            let done = result.as_ref().is_ok_and(|response| !again(head::response(&response.packed).0));
+            let done = result.as_ref().is_ok_and(|response| !again(head::status(&response.packed)));
             last = Some(Sent { from: Some(from), result });
             if done {
                 break;
@@ -117,7 +120,7 @@ impl Origins {
         }
         let Some(sent) = last else { return failed(Error::Internal) };
         match (&sent.result, sent.from) {
-            (Ok(response), Some(from)) => {
+            (Ok(response), Some(from)) if learns(from) => {
                 let (status, fields) = head::response(&response.packed);
                 if outgoing.is_from_origin(&fields) {
                     self.remember(ctx, from, status, &fields);
@@ -125,7 +128,7 @@ impl Origins {
             }
             // The origin may have carried out the request all the same.
             (Err(_), Some(from)) => self.wrote(ctx, from, None),
-            (_, None) => {}
+            (Ok(_), Some(_)) | (_, None) => {}
         }
         sent
     }

@@ -77,7 +77,7 @@ impl Origins {
         if !own {
             record.steered = Some("not-canary");
         }
-        let good = own && sent.result.as_ref().is_ok_and(|response| head::response(&response.packed).0 < 500);
+        let good = own && sent.result.as_ref().is_ok_and(|response| head::status(&response.packed) < 500);
         // With a body, latency and failures may be the visitor's.
         if !ctx.head.has_body {
             let took = if own { ctx.now().saturating_sub(asked) } else { 0 };

@@ -38,7 +38,7 @@ pub(in crate::gateway) struct Answer<B> {
 
 impl<B> Answer<B> {
     pub(in crate::gateway) fn status(&self) -> u16 {
-        head::response(&self.response.packed).0
+        head::status(&self.response.packed)
     }
 }
 

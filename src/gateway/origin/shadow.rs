@@ -52,7 +52,7 @@ impl Origins {
         let _counted = self.in_flight(config, shadow.origin, platform.now() + shadow.deadline);
         let good = match platform.fetch(&request).await {
             Ok(response) => {
-                let status = head::response(&response.packed).0;
+                let status = head::status(&response.packed);
                 platform.discard(response.body);
                 status < 500
             }

@@ -98,7 +98,7 @@ impl Origins {
                 if let Some(heat) = heat {
                     heat.borrow_mut().record(&shard.name, &key, ctx.now().saturating_sub(asked));
                 }
-                let status = head::response(&response.packed).0;
+                let status = head::status(&response.packed);
                 let first = std::ptr::eq(shard, plan.first);
                 if first && status != MISDIRECTED && again && plan.turns_to(status, ctx.head.is_safe()) {
                     missing = Some((sent, shard));
