@@ -36,7 +36,7 @@ const empty = createServer((_, answer) => answer.writeHead(404).end());
 
 function ask({ name, port, agent }) {
   return new Promise((resolve, reject) => {
-    const asked = request({ port, agent, host: "127.0.0.1", path: "/.usher/me/sessions", headers: { host: "www.example.com", accept: "text/html" } }, (answer) => {
+    const asked = request({ port, agent, host: "127.0.0.1", path: "/.usher/me/sessions", headers: { host: "www.example.com", accept: "*/*" } }, (answer) => {
       answer.resume();
       answer.on("end", () => (answer.statusCode === 401 ? resolve() : reject(new Error(`${name}: ${answer.statusCode}`))));
     });

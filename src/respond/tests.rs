@@ -159,3 +159,10 @@ proptest! {
         let _ = wants_page(&response(&packed).1);
     }
 }
+
+#[test]
+fn the_page_allows_its_own_script() {
+    use ct_codecs::{Base64, Encoder};
+    let hash = hmac_sha256::Hash::hash(SCRIPT.as_bytes());
+    assert_eq!(SCRIPT_HASH, Base64::encode_to_string(hash).expect("base64"));
+}
