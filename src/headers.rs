@@ -128,7 +128,26 @@ pub fn is_forgeable(name: &str) -> bool {
         FORGEABLE_PREFIXES.get(after.wrapping_sub(1)).is_some_and(|prefix| name.starts_with(prefix))
     };
     let bad = |name: &str| FORGEABLE.binary_search(&name).is_ok() || prefixed(name);
+    // Most fields of a browser begin with another letter than all of these: `accept`, `sec-fetch-site`.
+    let first = name.bytes().next().map_or(0, |byte| byte.wrapping_sub(b'a'));
+    if first < 26 && FIRST_LETTERS & 1 << first == 0 {
+        return false;
+    }
     if search::contains(name, "_") { bad(&name.replace('_', "-")) } else { bad(name) }
+}
+
+/// The letters that the forgeable fields begin with, a bit each.
+const FIRST_LETTERS: u32 = letters(&FORGEABLE, letters(&FORGEABLE_PREFIXES, 0));
+
+/// The letters that names begin with, with those of `found`.
+const fn letters(mut names: &[&str], mut found: u32) -> u32 {
+    while let [name, rest @ ..] = names {
+        if let [first, ..] = name.as_bytes() {
+            found |= 1 << (*first - b'a');
+        }
+        names = rest;
+    }
+    found
 }
 
 /// What the gateway forwards to the origin in addition to the client's fields.

@@ -5,7 +5,7 @@ use super::context::Context;
 use crate::cache;
 use crate::config::Millis;
 use crate::error::{Blame, Error};
-use crate::observe::{self, Line};
+use crate::observe::Line;
 use crate::platform::Platform;
 
 /// What was found out about one request.
@@ -45,8 +45,13 @@ impl Record<'_> {
         }
     }
 
-    /// The log line of a request that was answered with `status`.
-    pub(super) fn line<'l, P: Platform>(&'l self, ctx: &'l Context<'_, P>, log_key: &str, status: u16) -> Line<'l> {
+    /// The log line of a request of this user, in the log, that was answered with `status`.
+    pub(super) fn line<'l, P: Platform>(
+        &'l self,
+        ctx: &'l Context<'_, P>,
+        user: Option<String>,
+        status: u16,
+    ) -> Line<'l> {
         let error = self.error.as_ref().or(self.outage.as_ref());
         Line {
             id: &ctx.request_id,
@@ -57,7 +62,7 @@ impl Record<'_> {
             route: ctx.route.map(|route| route.name.as_str()),
             status,
             identity: ctx.identity.as_str(),
-            user: ctx.identity.record().map(|record| observe::user(log_key, &record.user)),
+            user,
             locale: ctx.language(),
             locale_by: ctx.locale.map(|choice| choice.reason.as_str()),
             country: ctx.visitor.country,
