@@ -35,6 +35,9 @@ const DEEPEST: u32 = 127;
 /// The most digits before the decimal point, exponent included: beyond it no f64 has the number.
 const LARGEST: usize = 309;
 
+/// Reads an alternative, by its name and, where it has one, from its value.
+type Alternative<'f, 't, T> = dyn FnMut(&str, Option<&mut Reader<'t>>) -> Result<T, Malformed> + 'f;
+
 /// Reads JSON from a place on.
 pub struct Reader<'t> {
     text: &'t str,
@@ -303,10 +306,7 @@ impl<'t> Reader<'t> {
     ///
     /// # Errors
     /// Neither is next, or `alternative` knows no such name.
-    pub fn alternative<T>(
-        &mut self,
-        alternative: &mut dyn FnMut(&str, Option<&mut Self>) -> Result<T, Malformed>,
-    ) -> Result<T, Malformed> {
+    pub fn alternative<T>(&mut self, alternative: &mut Alternative<'_, 't, T>) -> Result<T, Malformed> {
         if self.next() == Some(b'"') {
             let name = self.string()?;
             return alternative(&name, None).map_err(|Malformed(why)| Malformed(format!("\"{name}\": {why}")));
