@@ -116,7 +116,7 @@ function keep(folder) {
   if (deploy) {
     console.error("usher: making it small (about ten seconds) ...");
     const wasm = join(fresh, "usher_bg.wasm");
-    run(node(), [join(root, "node_modules", "binaryen", "bin", "wasm-opt"), wasm, "-o", wasm, "-Oz", "--low-memory-unused", "--zero-filled-memory", "-Oz", "--strip-debug", "--strip-producers", ...features.map((name) => `--enable-${name}`)]);
+    run(node(), [join(root, "node_modules", "binaryen", "bin", "wasm-opt"), wasm, "-o", wasm, "-Oz", "--low-memory-unused", "--zero-filled-memory", "-Oz", "-ocimfs", "100", "--strip-target-features", "--strip-debug", "--strip-producers", ...features.map((name) => `--enable-${name}`)]);
   }
   renameSync(fresh, folder);
   const age = (name) => statSync(join(gateways, name)).mtimeMs;
