@@ -15,8 +15,6 @@ use crate::identity::Identity;
 use crate::identity::Partition;
 use crate::identity::session;
 
-// The lists are sorted: they are searched for each field of each message.
-
 /// Hop-by-hop fields (RFC 9110 7.6.1), in addition to the members of `Connection`.
 const HOP_BY_HOP: [&str; 11] = [
     "connection",
@@ -109,25 +107,21 @@ const INTERNAL: [&str; 13] = [
 /// Whether a field is hop-by-hop by its name.
 #[must_use]
 pub fn is_hop_by_hop(name: &str) -> bool {
-    HOP_BY_HOP.binary_search(&name).is_ok()
+    HOP_BY_HOP.contains(&name)
 }
 
 /// Whether a response field is for the gateway only.
 #[must_use]
 pub fn is_internal(name: &str) -> bool {
-    INTERNAL.binary_search(&name).is_ok() || name.starts_with("x-usher-")
+    INTERNAL.contains(&name) || name.starts_with("x-usher-")
 }
 
 /// Whether a client could impersonate another with this field. Origins that read fields through CGI cannot
 /// distinguish `X_User_Id` from `X-User-Id`, so `_` counts as `-`.
 #[must_use]
 pub fn is_forgeable(name: &str) -> bool {
-    // The prefix with which it begins, if any, is the last one that is not after it: none begins with another.
-    let prefixed = |name: &str| {
-        let after = FORGEABLE_PREFIXES.partition_point(|prefix| *prefix <= name);
-        FORGEABLE_PREFIXES.get(after.wrapping_sub(1)).is_some_and(|prefix| name.starts_with(prefix))
-    };
-    let bad = |name: &str| FORGEABLE.binary_search(&name).is_ok() || prefixed(name);
+    let bad =
+        |name: &str| FORGEABLE.contains(&name) || FORGEABLE_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
     // Most fields of a browser begin with another letter than all of these: `accept`, `sec-fetch-site`.
     let first = name.bytes().next().map_or(0, |byte| byte.wrapping_sub(b'a'));
     if first < 26 && FIRST_LETTERS & 1 << first == 0 {

@@ -205,7 +205,7 @@ fn find(locales: &Locales, tag: &str, accepted: impl Fn(usize) -> bool) -> Optio
 
 /// Parses a range with its weight, such as `de-CH;q=0.8`; `None` when it is malformed.
 fn range(member: &str) -> Option<Range<'_>> {
-    let mut parts = member.split(';').map(|part| part.trim_matches([' ', '\t']));
+    let mut parts = member.split(';').map(search::trim);
     let tag = parts.next()?;
     let well_formed = tag == "*"
         || (tag.len() <= LONGEST_TAG

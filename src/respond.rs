@@ -260,10 +260,6 @@ fn page(error: &Error, recipient: &Recipient<'_>) -> Generated {
 #[must_use]
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    if !text.bytes().any(|byte| matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\'')) {
-        out.push_str(text);
-        return out;
-    }
     for c in text.chars() {
         match c {
             '&' => out.push_str("&amp;"),

@@ -143,15 +143,15 @@ if (deploy) {
   [, folder] = await Promise.all([buildTool(format).then(() => configure(data)), compile("", format)]);
 }
 keep(folder);
+const wasm = readFileSync(join(folder, "usher_bg.wasm"));
+const gzipped = deploy ? gzipSync(wasm, { level: 9 }).length : 0;
 if (weigh) {
-  const wasm = readFileSync(join(folder, "usher_bg.wasm"));
-  console.log(JSON.stringify({ raw: wasm.length, gzipped: gzipSync(wasm, { level: 9 }).length }));
+  console.log(JSON.stringify({ raw: wasm.length, gzipped }));
   process.exit(0);
 }
 cpSync(folder, fresh, { recursive: true });
 rmSync(build, { recursive: true, force: true });
 renameSync(fresh, build);
-const wasm = readFileSync(join(build, "usher_bg.wasm"));
 const kib = (bytes) => `${(bytes / 1024).toFixed(0)} KiB`;
-const size = deploy ? `, ${kib(wasm.length)} of wasm, ${kib(gzipSync(wasm, { level: 9 }).length)} gzipped` : "";
+const size = deploy ? `, ${kib(wasm.length)} of wasm, ${kib(gzipped)} gzipped` : "";
 console.error(`usher: built in ${((Date.now() - started) / 1000).toFixed(1)} s${size}`);

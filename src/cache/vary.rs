@@ -8,6 +8,7 @@ use crate::config::Millis;
 use crate::http::head::Fields;
 use crate::http::json::{self, json_struct};
 use crate::http::list::members;
+use crate::http::search;
 use crate::sort;
 use ct_codecs::{Base64UrlSafeNoPadding, Encoder};
 use std::collections::HashMap;
@@ -53,7 +54,7 @@ pub fn chosen(names: &[String], sent: &[(String, String)]) -> String {
 /// A normalized value, without white space around commas. In `Accept-Language` also the case and the order of members
 /// are insignificant: the weights state the preference.
 fn normal(name: &str, value: &str) -> String {
-    let members = value.split(',').map(|member| member.trim_matches([' ', '\t']));
+    let members = value.split(',').map(search::trim);
     if name != "accept-language" {
         return members.collect::<Vec<_>>().join(",");
     }

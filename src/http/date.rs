@@ -14,7 +14,7 @@ const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "au
 /// Milliseconds since 1970 of a date in one of the three forms; `None` when it is malformed or before 1970.
 #[must_use]
 pub fn date(text: &str) -> Option<Millis> {
-    let text = text.trim_matches([' ', '\t']);
+    let text = search::trim(text);
     let (day, month, year, time) = match search::split_once(text, ", ") {
         Some((weekday, rest)) => {
             let parts: Vec<&str> = rest.split(' ').collect();

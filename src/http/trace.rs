@@ -1,5 +1,7 @@
 //! Which trace is this request part of? (W3C Trace Context, level 1)
 
+use super::search;
+
 /// A trace, and Usher's span in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace<'a> {
@@ -46,7 +48,7 @@ impl<'a> Trace<'a> {
 
 /// Trace id and flags of a valid `traceparent`; versions above 00 may have more parts after them.
 fn parse(text: &str) -> Option<(&str, &str)> {
-    let mut parts = text.trim_matches([' ', '\t']).splitn(5, '-');
+    let mut parts = search::trim(text).splitn(5, '-');
     let (version, id, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let digits =
         |text: &str, count: usize| text.len() == count && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
@@ -73,7 +75,7 @@ const LONG_MEMBER: usize = 128;
 /// too long, the long members are removed first, then those on the right, which are the oldest.
 fn state(text: &str) -> Option<String> {
     let mut members: Vec<&str> = Vec::new();
-    for member in text.split(',').map(|member| member.trim_matches([' ', '\t'])).filter(|member| !member.is_empty()) {
+    for member in text.split(',').map(search::trim).filter(|member| !member.is_empty()) {
         let (key, _) = member.split_once('=').filter(|(key, value)| is_key(key) && is_value(value))?;
         if members.iter().any(|known| known.split('=').next() == Some(key)) {
             continue;

@@ -50,16 +50,13 @@ impl Origins {
         if let Some((pool, percent)) = route.and_then(|route| route.shadow).filter(|_| USES.shadow) {
             self.shadow_later(ctx, outgoing, pool, percent);
         }
-        let canary = USES.canary && ctx.canary;
-        let asked = if canary { ctx.now() } else { 0 };
-        if canary {
-            record.steered = Some("canary");
-        }
+        let asked = (USES.canary && ctx.canary).then(|| ctx.now());
+        record.steered = asked.map(|_| "canary").or(record.steered);
         let sent = self.attempt(ctx, record, pools, outgoing).await;
         if USES.canary
-            && let Some((route, canary)) = route.filter(|_| ctx.canary).and_then(with_canary)
+            && let Some((route, asked)) = route.zip(asked)
         {
-            self.judge_canary(ctx, record, (route, canary), (&sent, asked));
+            self.judge_canary(ctx, record, route, (&sent, asked));
         }
         sent
     }
@@ -69,9 +66,10 @@ impl Origins {
         &self,
         ctx: &Context<'_, P>,
         record: &mut Record<'_>,
-        (route, canary): (&Route, &Canary),
+        route: &Route,
         (sent, asked): (&Sent<P::Body>, u64),
     ) {
+        let Some(canary) = &route.canary else { return };
         // When another pool answered in the end, the canary has failed.
         let own = sent.from.is_some_and(|from| from.pool == canary.pool);
         if !own {
@@ -91,9 +89,4 @@ impl Origins {
             ctx.platform.error(&format!("route {:?}: the canary is given up in this isolate: {why}", route.name));
         }
     }
-}
-
-/// A route with its canary.
-fn with_canary(route: &Route) -> Option<(&Route, &Canary)> {
-    Some((route, route.canary.as_ref()?))
 }

@@ -90,11 +90,8 @@ impl<'t> Reader<'t> {
     }
 
     /// Passes `null`, if it is next.
-    ///
-    /// # Errors
-    /// None: a result as the other functions have it.
-    pub fn null(&mut self) -> Result<bool, Malformed> {
-        Ok(self.literal("null"))
+    pub fn null(&mut self) -> bool {
+        self.literal("null")
     }
 
     /// Reads `true` or `false`.
@@ -247,7 +244,6 @@ impl<'t> Reader<'t> {
         self.deeper()?;
         if !self.pass(b'}') {
             loop {
-                self.next();
                 let name = self.string()?;
                 if !self.pass(b':') {
                     return Err(self.error("':' is wanted"));
@@ -329,7 +325,7 @@ impl<'t> Reader<'t> {
             Some(b'{') => Value::Object(Map::read(self)?),
             Some(b'[') => Value::Array(Vec::read(self)?),
             Some(b't' | b'f') => Value::Bool(self.boolean()?),
-            Some(b'n') if self.literal("null") => Value::Null,
+            Some(b'n') if self.null() => Value::Null,
             Some(b'-' | b'0'..=b'9') => {
                 let number = self.number()?.parse();
                 Value::Number(number.map_err(|_| self.error("the number is none"))?)

@@ -37,7 +37,7 @@ impl Json for String {
 
 impl<T: Json> Json for Option<T> {
     fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
-        if from.null()? { Ok(None) } else { T::read(from).map(Some) }
+        if from.null() { Ok(None) } else { T::read(from).map(Some) }
     }
 
     fn missing() -> Option<Self> {
@@ -65,10 +65,7 @@ impl<T: Json> Json for VecDeque<T> {
 impl<T: Json> Json for BTreeMap<String, T> {
     fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
         let mut all = Self::new();
-        from.object(&mut |name, from| {
-            let value = T::read(from)?;
-            if all.insert(name.to_owned(), value).is_some() { Err(from.repeated()) } else { Ok(()) }
-        })?;
+        members(from, &mut |name, value| all.insert(name, value).is_none())?;
         Ok(all)
     }
 }
@@ -92,12 +89,17 @@ impl<A: Json, B: Json> Json for (A, B) {
 impl Json for Map<String, Value> {
     fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
         let mut all = Self::new();
-        from.object(&mut |name, from| {
-            let value = Value::read(from)?;
-            if all.insert(name.to_owned(), value).is_some() { Err(from.repeated()) } else { Ok(()) }
-        })?;
+        members(from, &mut |name, value| all.insert(name, value).is_none())?;
         Ok(all)
     }
+}
+
+/// Reads the members of an object; `insert` returns whether a name is new.
+fn members<T: Json>(from: &mut Reader<'_>, insert: &mut dyn FnMut(String, T) -> bool) -> Result<(), Malformed> {
+    from.object(&mut |name, from| {
+        let value = T::read(from)?;
+        if insert(name.to_owned(), value) { Ok(()) } else { Err(from.repeated()) }
+    })
 }
 
 impl Json for Value {

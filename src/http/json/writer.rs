@@ -83,11 +83,6 @@ fn list<'v, T: ToJson + 'v>(to: &mut String, items: impl Iterator<Item = &'v T>)
 /// Writes a string (RFC 8259 7).
 fn string(to: &mut String, string: &str) {
     to.push('"');
-    if string.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
-        to.push_str(string);
-        to.push('"');
-        return;
-    }
     let mut rest = string;
     loop {
         let plain = rest.bytes().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)).count();
