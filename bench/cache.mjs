@@ -1,14 +1,14 @@
 // CPU per request of the cache: hits, misses and purges, with few and with many stamps in the ledger
 // and answers in store, beside a worker that uses the Cache API and nothing else.
 //
-//   npm run bench:cache [-- --rounds 40 --chunk 300 --built]
+//   npm run bench:cache [-- --rounds 40 --chunk 300 --warm 20000 --built]
 //
 // Each variant in its own workerd. What the Cache API talks to is a store in this process, the same
 // for all.
 import { createServer, request } from "node:http";
 import { join } from "node:path";
 import { root } from "../tools/setup.mjs";
-import { bundles, compared, listen, measured, median, option, started, stop, table } from "./lab.mjs";
+import { bundles, compared, listen, measured, median, option, started, stop, table, warm } from "./lab.mjs";
 
 const rounds = option("rounds", 40);
 const chunk = option("chunk", 300);
@@ -130,9 +130,11 @@ try {
   await stamped(some, 1_000);
   await stamped(many, 100_000);
   await measured(full, 20_000, miss);
-  for (const variant of running) await warmed(variant, hit);
-
-  console.error("usher: hits of small answers ...");
+  console.error(`usher: hits of small answers, after ${warm} of each ...`);
+  for (const variant of running) {
+    await measured(variant, warm, hit);
+    await warmed(variant, hit);
+  }
   await compared(running, rounds, chunk, () => hit);
   console.log(`\nHit, ${small.length} bytes, every one from the isolate's memory\n`);
   table(running, "the Cache API alone");
@@ -141,14 +143,18 @@ try {
 
   const pair = fresh([naive, few]);
   few.level = "store";
-  for (const variant of pair) await warmed(variant, largeHit);
   console.error("usher: hits of large answers ...");
+  for (const variant of pair) {
+    await measured(variant, warm / 10, largeHit);
+    await warmed(variant, largeHit);
+  }
   await compared(pair, rounds, Math.ceil(chunk / 3), () => largeHit);
   console.log(`\nHit, ${large.length} bytes, from the store (too large for the memory)\n`);
   table(pair, "the Cache API alone");
 
   fresh(pair);
-  console.error("usher: misses ...");
+  console.error(`usher: misses, after ${warm} of each ...`);
+  for (const variant of pair) await measured(variant, warm, miss);
   await compared(pair, rounds, chunk, () => miss);
   console.log("\nMiss: asked, answered, stored\n");
   table(pair, "the Cache API alone");

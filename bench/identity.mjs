@@ -1,7 +1,7 @@
 // CPU for finding out who is asking: Usher's deploy build against hand-written JavaScript with
 // WebCrypto that remembers as much.
 //
-//   npm run bench:identity [-- --rounds 40 --chunk 100]
+//   npm run bench:identity [-- --rounds 40 --chunk 100 --warm 20000]
 //
 // Each case is measured in both, round by round; from each what a request costs is taken away that
 // nobody asks who sent it.
@@ -9,7 +9,7 @@ import { createServer, request } from "node:http";
 import { createHmac, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { root } from "../tools/setup.mjs";
-import { bundles, clients, listen, measured, median, option, quantile, started, stop } from "./lab.mjs";
+import { bundles, clients, listen, measured, median, option, quantile, started, stop, warm } from "./lab.mjs";
 
 const rounds = option("rounds", 40);
 const chunk = option("chunk", 100);
@@ -51,7 +51,7 @@ const ledgerless = createServer((_, answer) => answer.end());
 
 /** What each request of a case carries; `first` = another one each time. */
 async function carried(case_) {
-  const count = case_.first ? rounds * chunk + 500 : 8;
+  const count = case_.first ? rounds * chunk + warm / 10 + 500 : 8;
   const one = case_.alg ? async (n) => ({ authorization: `Bearer ${await token(case_.alg, n)}` }) : async () => ({ cookie: `usher=${randomBytes(32).toString("base64url")}` });
   return Promise.all(Array.from({ length: count }, (_, n) => one(n)));
 }
@@ -90,7 +90,7 @@ try {
   for (const variant of variants) {
     const strangers = [["/session"], ["/token"], ["/token", { authorization: `Bearer ${(await token("ES256", 1)).slice(0, -4)}AAAA` }]];
     for (const [path, headers] of strangers) if ((await ask(variant, path, headers)) !== 401) throw new Error(`${variant.name} lets strangers in`);
-    await measured(variant, 2000, () => good(variant, "/open"));
+    await measured(variant, warm, () => good(variant, "/open"));
   }
   console.error(`usher: ${rounds} rounds of ${chunk} requests for each case, ${clients} clients`);
   console.log("| case | JavaScript, us | Usher, us | Usher vs JavaScript (quartiles) |");
@@ -103,7 +103,7 @@ try {
       turns.set(variant, turn + 1);
       return good(variant, case_.path, all[turn % all.length]);
     };
-    for (const variant of variants) await measured(variant, 200, () => next(variant));
+    for (const variant of variants) await measured(variant, warm / 10, () => next(variant));
     const found = variants.map(() => []);
     const ratios = [];
     for (let round = 0; round < rounds; round += 1) {

@@ -17,6 +17,12 @@ export const option = (name, otherwise) => {
   return at < 0 ? otherwise : Number(process.argv[at + 1]);
 };
 export const clients = 8;
+/**
+ * Requests that warm an isolate up. V8 optimises a wasm function when it has run some 13 MB of its own machine code
+ * (`wasm_tiering_budget`), a JavaScript function after some hundred calls: an isolate that is measured after 2,000
+ * requests runs JavaScript that is optimised and wasm that mostly is not.
+ */
+export const warm = option("warm", 20_000);
 
 export const median = (values) => quantile(values, 0.5);
 export const quantile = (values, q) => [...values].sort((a, b) => a - b)[Math.floor(values.length * q)];

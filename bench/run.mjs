@@ -2,16 +2,16 @@
 // its own workerd, doing the same work, which is checked on the wire first; and the floor: a worker
 // that makes the same calls into the platform and decides nothing.
 //
-//   npm run bench [-- --rounds 60 --chunk 300]
+//   npm run bench [-- --rounds 60 --chunk 300 --warm 20000]
 //
-// Short chunks, the order shuffled each round, CPU from the scheduler's own accounts, and the
+// The hot path twice: in a young isolate (its first thousands of requests), and in one that is warm (lab.mjs). Short chunks, the order shuffled each round, CPU from the scheduler's own accounts, and the
 // median of the ratios of each round: what else the machine does meets all variants alike.
 import { createServer, request } from "node:http";
 import { createHash, randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../tools/setup.mjs";
-import { bundles, clients, compared, listen, measured, option, started, stop, table } from "./lab.mjs";
+import { bundles, clients, compared, listen, measured, option, started, stop, table, warm } from "./lab.mjs";
 
 const rounds = option("rounds", 60);
 const chunk = option("chunk", 300);
@@ -110,23 +110,26 @@ const variants = [];
 try {
   for (const name of ["javascript", "hono", "calls", "usher"]) variants.push(await started(work, name, name, services, ask));
   await checked(variants.filter(({ name }) => name !== "calls"));
-  console.error("usher: the variants do the same work; warming up ...");
-  for (const variant of variants) await measured(variant, 2000, asked);
-  reads = 0;
-  await compared(variants, rounds, chunk, () => asked);
-  const count = rounds * chunk * variants.length;
-  if (reads !== count) throw new Error(`${reads} reads of KV for ${count} requests`);
-  console.error(`\nusher: ${rounds} rounds of ${chunk} requests each, ${clients} clients, one origin answer of ${body.length} bytes`);
-  table(variants, "JavaScript");
-
-  const pages = variants.filter(({ name }) => name !== "calls");
-  for (const variant of pages) {
-    Object.assign(variant, { ratios: [], cpu: [], ms: [], wall: [] });
-    await measured(variant, 1000, refused);
+  console.error("usher: the variants do the same work");
+  console.log(`One origin answer of ${body.length} bytes, ${clients} clients, rounds of ${chunk} requests`);
+  const hot = [
+    { title: "Forwarded, a young isolate", ask: asked, before: 2_000, rounds: Math.ceil(rounds / 3), all: variants },
+    { title: "Forwarded, warm", ask: asked, before: warm, rounds, all: variants },
+    { title: "401, warm: a visitor who is not signed in gets a page", ask: refused, before: warm, rounds, all: variants.filter(({ name }) => name !== "calls") },
+  ];
+  for (const { title, ask, before, rounds, all } of hot) {
+    reads = 0;
+    console.error(`\nusher: ${title}: ${before} requests of each, then ${rounds} rounds`);
+    for (const variant of all) {
+      Object.assign(variant, { ratios: [], cpu: [], ms: [], wall: [] });
+      await measured(variant, before, ask);
+    }
+    await compared(all, rounds, chunk, () => ask);
+    const count = ask === asked ? (before + rounds * chunk) * all.length : 0;
+    if (reads !== count) throw new Error(`${reads} reads of KV for ${count} requests`);
+    console.log(`\n${title}\n`);
+    table(all, "JavaScript");
   }
-  await compared(pages, Math.ceil(rounds / 2), chunk, () => refused);
-  console.log("\n401: a visitor who is not signed in gets a page\n");
-  table(pages, "JavaScript");
 } finally {
   stop(variants);
   kv.close();
