@@ -13,7 +13,9 @@ mod fetch;
 mod instance;
 mod key_value;
 mod ledger_store;
+mod limit_store;
 mod log;
+mod network;
 mod prober;
 mod prober_object;
 mod reply;
@@ -22,6 +24,7 @@ mod static_files;
 mod task;
 
 use crate::error::Error;
+pub use limit_store::count_request;
 pub use prober_object::{ProbedPool, agree, judge, probing};
 
 use edge::Edge;

@@ -13,6 +13,7 @@ mod decided;
 pub mod identity;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod languages;
+mod limit;
 mod list;
 pub mod matcher;
 pub mod messages;
@@ -41,6 +42,7 @@ pub use data::Writer;
 pub use data::{Data, Reader};
 pub use decided::{Config, Ledger, Locales, Memory, Region, Session};
 pub use identity::{Authenticator, Client, Cors, Fail, Issuer, KeySource, Require};
+pub use limit::{KeyPart, Limit, LimitCounts, LimitRate, LimitScope};
 pub use list::List;
 pub use matcher::Matcher;
 pub use messages::Catalog;

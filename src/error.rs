@@ -29,6 +29,9 @@ pub enum Error {
     /// Too many failed sign-ins: seconds until another attempt is allowed.
     #[error("too many failed sign-ins: again in {0} s")]
     TooManyAttempts(u64),
+    /// A rate limit is reached: seconds until another request passes.
+    #[error("too many requests: again in {0} s")]
+    TooManyRequests(u64),
     /// The identity provider refused a sign-in, or its response is invalid.
     #[error("the sign-in failed: {why}")]
     SignInFailed {
@@ -124,7 +127,7 @@ impl Error {
             Self::TokenRequired | Self::BadCredential(_) | Self::StepUp(_) => 401,
             Self::SignInFailed { .. } => 400,
             Self::CrossSite | Self::Forbidden(_) => 403,
-            Self::TooManyAttempts(_) => 429,
+            Self::TooManyAttempts(_) | Self::TooManyRequests(_) => 429,
             Self::NotFound => 404,
             Self::MethodNotAllowed(_) => 405,
             Self::TooLarge(_) => 413,
@@ -167,7 +170,8 @@ impl Error {
             | Self::BadCredential(_)
             | Self::Forbidden(_)
             | Self::StepUp(_)
-            | Self::TooManyAttempts(_) => "http_request_denied",
+            | Self::TooManyAttempts(_)
+            | Self::TooManyRequests(_) => "http_request_denied",
             _ => "http_request_error",
         }
     }
@@ -191,6 +195,7 @@ mod tests {
             Error::Forbidden(String::new()),
             Error::StepUp(1),
             Error::TooManyAttempts(1),
+            Error::TooManyRequests(1),
             Error::SignInFailed { why: "state", again: "/in".into() },
             Error::CrossSite,
             Error::NotFound,

@@ -1,17 +1,17 @@
 //! The life of a request.
 //!
 //! ```text
-//! visitor -> route -> identity -> locale -> cache --fresh--> reply
-//!                                             |  miss, stale
-//!                                             v
-//!                          origin (selection, deadline, retry elsewhere)
-//!                                             |
-//!                                             v
-//!                    sessions -> store -> reply -> work after the reply
+//! visitor -> route -> limit -> identity -> locale -> cache --fresh--> reply
+//!                                                      |  miss, stale
+//!                                                      v
+//!                                   origin (selection, deadline, retry elsewhere)
+//!                                                      |
+//!                                                      v
+//!                             sessions -> store -> reply -> work after the reply
 //! ```
 //!
 //! The gateway is made of services that own their state; each calls only those to its right:
-//! admin -> cache -> origin -> identity -> ledger -> observe. Only the gateway waits; what to do is decided by the
+//! admin -> cache -> origin -> identity -> ledger -> limit -> observe. Only the gateway waits; what to do is decided by the
 //! topics. Identity fails closed; cache and observation fail open. Every failure becomes a reply in one place
 //! (`failure.rs`).
 
@@ -23,6 +23,8 @@ mod failure;
 mod identity;
 mod join_all;
 mod ledger;
+mod limit;
+mod localized;
 mod observe;
 mod origin;
 mod record;
@@ -41,11 +43,12 @@ use crate::http::{path, signed_cookie};
 use crate::identity::assertion::Signer;
 use crate::identity::cross_site;
 use crate::origin::steer;
-use crate::platform::{Clock, Platform, Unavailable};
-use crate::respond::{self, Generated, Recipient};
-use crate::route::{self, Place};
+use crate::platform::{Platform, Unavailable};
+use crate::respond::{self, Generated};
+use crate::route;
 use apart::{Work, apart};
 use context::Context;
+use futures_util::future::join;
 use record::Record;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -55,6 +58,9 @@ const OWN: &str = "/.usher/";
 
 /// Where the public keys of `Usher-Assertion` are (RFC 8615).
 const KEYS: &str = "/.well-known/usher/jwks.json";
+
+/// Whether some limits are not counted by isolates.
+const COUNTS_ELSEWHERE: bool = USES.limits_exact || USES.limits_location;
 
 /// Why a response whose tags could not be purged is not stored.
 const TAGS: &str = "an answer has at most 128 tags of 256 visible ASCII characters each";
@@ -70,6 +76,7 @@ pub struct Gateway {
 struct Services {
     config: &'static Config,
     observer: Rc<observe::Observer>,
+    limits: limit::Limits,
     ledger: Rc<ledger::Ledger>,
     identities: Rc<identity::Identities>,
     origins: Rc<origin::Origins>,
@@ -109,7 +116,7 @@ impl Gateway {
     pub async fn serve<P: Platform>(&self, platform: &P, packed: &str) -> Reply<P::Body> {
         let Some(head) = Head::parse(packed) else {
             let error = Error::Malformed("the request's URL is none".into());
-            return respond::error(&error, &self.unknown(platform)).into();
+            return respond::error(&error, &failure::nobody(platform, &self.catalog)).into();
         };
         match &self.services {
             Ok(services) => {
@@ -119,14 +126,14 @@ impl Gateway {
                 let reply = outcome.unwrap_or_else(|error| failure::reply(&mut ctx, &mut record, &self.catalog, error));
                 services.finish(ctx, &record, reply)
             }
-            Err(sentence) => self.misconfigured(platform, &head, sentence),
+            Err(sentence) => failure::misconfigured(platform, &head, &self.catalog, sentence),
         }
     }
 
     /// Answers a request with a failure that happened outside the gateway.
     pub fn refuse<P: Platform>(&self, platform: &P, packed: &str, error: Error) -> Reply<P::Body> {
         let (Some(head), Ok(services)) = (Head::parse(packed), &self.services) else {
-            return respond::error(&error, &self.unknown(platform)).into();
+            return respond::error(&error, &failure::nobody(platform, &self.catalog)).into();
         };
         let mut ctx = Context::new(platform, services.config, &head);
         let mut record = Record::new();
@@ -142,33 +149,6 @@ impl Gateway {
         let Ok(services) = &self.services else { return };
         for task in work {
             services.work(platform, &task).await;
-        }
-    }
-
-    fn misconfigured<P: Platform>(&self, platform: &P, head: &Head<'_>, sentence: &str) -> Reply<P::Body> {
-        platform.error(sentence);
-        let request_id = headers::request_id(head.fields.get("x-request-id"), &platform.random());
-        let page = respond::wants_page(&head.fields);
-        let recipient = Recipient { page, request_id: &request_id, ..self.unknown(platform) };
-        let mut answer = respond::error(&Error::Misconfigured, &recipient);
-        answer.edits.set("x-request-id", &request_id);
-        answer.edits.set("cache-status", &Record::new().cache.field(None));
-        answer.into()
-    }
-
-    /// The recipient of a reply about whom nothing is known.
-    fn unknown(&self, platform: &impl Clock) -> Recipient<'_> {
-        let messages = self.catalog.english();
-        let at = platform.now();
-        Recipient {
-            page: false,
-            navigates: false,
-            messages,
-            request_id: "",
-            at,
-            home: "/",
-            origin: None,
-            sign_in: None,
         }
     }
 }
@@ -191,6 +171,7 @@ impl Services {
         let signer = signer.map_err(|why| format!("the secret SIGNING_KEYS cannot be used: {why}"))?;
 
         let observer = Rc::new(observe::Observer::new(var("ADMIN_TOKEN").unwrap_or_default()));
+        let limits = limit::Limits::new(Rc::clone(&observer));
         let ledger = Rc::new(ledger::Ledger::new(config.ledger.clone()));
         let identities =
             identity::Identities::new(config, signer, Rc::clone(&ledger), Rc::clone(&observer)).map(Rc::new)?;
@@ -206,7 +187,7 @@ impl Services {
             observer: Rc::clone(&observer),
             health: Cell::new(None),
         };
-        Ok(Self { config, observer, ledger, identities, origins, cache, admin })
+        Ok(Self { config, observer, limits, ledger, identities, origins, cache, admin })
     }
 
     /// The life of a request, up to its reply.
@@ -236,28 +217,50 @@ impl Services {
         if self.identities.is_cross_site(ctx, route) {
             return Err(Error::CrossSite);
         }
+        let mut elsewhere = Vec::new();
+        if USES.limits && !route.limits.is_empty() {
+            elsewhere = self.limits.count(ctx, route, true, record)?;
+        }
         if USES.regions {
             ctx.region = steer::region(&self.config.regions, &ctx.visitor);
         }
-        ctx.identity = self.identities.identify(ctx, route, record).await;
+        let (counted, identity) = {
+            // Objects and bindings count while the session is read.
+            let asked = apart(COUNTS_ELSEWHERE && !elsewhere.is_empty(), || self.limits.ask(ctx, elsewhere));
+            let identified = self.identities.identify(ctx, route, record);
+            match asked {
+                Some(asked) => join(asked, identified).await,
+                None => (Vec::new(), identified.await),
+            }
+        };
+        ctx.identity = identity;
+        if USES.limits && !route.limits.is_empty() {
+            self.limits.settle(ctx, counted, record)?;
+            let elsewhere = self.limits.count(ctx, route, false, record)?;
+            if let Some(counted) = apart(COUNTS_ELSEWHERE && !elsewhere.is_empty(), || self.limits.ask(ctx, elsewhere))
+            {
+                let counted = counted.await;
+                self.limits.settle(ctx, counted, record)?;
+            }
+        }
         ctx.locale = (USES.locale && route.localized).then(|| {
             let own = ctx.identity.record().and_then(|record| record.locale.as_deref());
             ctx.negotiate(place.prefix, own)
         });
         ctx.identity.admit(route, ctx.started)?;
-        if let Some(location) = localized_location(ctx, &place) {
-            return Ok(in_locale(ctx, Generated::redirect(302, &location)));
+        if let Some(location) = localized::location(ctx, &place) {
+            return Ok(localized::reply(ctx, Generated::redirect(302, &location)));
         }
         match &route.target {
             Target::Redirect { to, status } if USES.redirects => {
                 Ok(Generated::redirect(*status, &route::filled(to, route, &place.path)).into())
             }
             Target::Respond { status, body, media } => Ok(Generated::new(*status, media, body.clone()).into()),
-            Target::Echo if USES.echo => Ok(in_locale(ctx, origin::echo(ctx, &place))),
+            Target::Echo if USES.echo => Ok(localized::reply(ctx, origin::echo(ctx, &place))),
             Target::SignIn(issuer) => {
                 let work = apart(USES.oidc, || self.identities.sign_in(ctx, &place, *issuer));
                 let answer = work.ok_or(Error::Internal)?.await?;
-                Ok(in_locale(ctx, answer))
+                Ok(localized::reply(ctx, answer))
             }
             Target::Static if !matches!(head.method, "GET" | "HEAD") => {
                 Err(Error::MethodNotAllowed(vec!["GET".into(), "HEAD".into()]))
@@ -307,6 +310,9 @@ impl Services {
         if record.origin_ms > 0 || record.identity_ms > 0 {
             let (identity, origin) = (record.identity_ms, record.origin_ms);
             reply.edits.append("server-timing", &format!("usher-identity;dur={identity}, usher-origin;dur={origin}"));
+        }
+        if USES.limits {
+            self.limits.finish(&ctx, reply.status, &mut reply.edits);
         }
         if self.config.log_requests {
             self.observer.log_request(&ctx, record, reply.status);
@@ -365,6 +371,12 @@ impl Services {
                 };
                 (apart(USES.cache, revalidate)?, "")
             }
+            After::TakeBack(back) => {
+                let take = || async {
+                    platform.count_exactly(&back.object, &back.key, &back.request, limit::DEADLINE).await.map(drop)
+                };
+                (apart(USES.limits_exact, take)?, "a limit did not take back what it had counted")
+            }
             After::Shadow(shadow) => {
                 let send = || async {
                     self.origins.shadow(platform, config, shadow).await;
@@ -378,23 +390,3 @@ impl Services {
 
 /// How a task ends.
 type Done = Result<(), Unavailable>;
-
-/// A generated reply in the negotiated locale, if one was negotiated.
-fn in_locale<P: Platform>(ctx: &Context<'_, P>, answer: Generated) -> Reply<P::Body> {
-    match ctx.locale {
-        Some(choice) => failure::localized(choice, answer.into()),
-        None => answer.into(),
-    }
-}
-
-/// Where a browser is redirected that asked for a page without its locale in the path.
-fn localized_location<P: Platform>(ctx: &Context<'_, P>, place: &Place<'_, '_>) -> Option<String> {
-    let head = ctx.head;
-    let wanted = ctx.config.locales.redirect && place.route.localized && place.prefix.is_none();
-    if !wanted || !matches!(head.method, "GET" | "HEAD") || !respond::wants_page(&head.fields) {
-        return None;
-    }
-    let tag = ctx.config.locales.supported.get(ctx.locale?.locale)?;
-    let query = head.url.search();
-    Some(format!("/{tag}{}{query}", place.path))
-}

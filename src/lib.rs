@@ -12,6 +12,7 @@ pub mod route;
 pub mod locale;
 pub mod ledger;
 pub mod identity;
+pub mod limit;
 pub mod origin;
 pub mod cache;
 pub mod headers;

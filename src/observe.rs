@@ -45,6 +45,10 @@ pub struct Line<'a> {
     pub steered: Option<&'a str>,
     /// Number of requests sent to origins.
     pub attempts: u32,
+    /// The limit that refused it, would have, or could not be counted.
+    pub limit: Option<&'a str>,
+    /// Which of these: `refused`, `shadow` or `down`.
+    pub limit_verdict: Option<&'a str>,
     /// The cache status.
     pub cache: &'a str,
     /// The reason for the cache status.
@@ -80,6 +84,8 @@ json_struct!(write Line<'_> {
     shard = optional,
     steered = optional,
     attempts = optional,
+    limit = optional,
+    limit_verdict = optional,
     cache,
     cache_why = optional,
     error = optional,
@@ -125,10 +131,11 @@ enum Counted {
     Keys,
     Attempts,
     Origins,
+    Limits,
 }
 
 impl Counted {
-    const ALL: [Self; 5] = [Self::Cache, Self::Identity, Self::Keys, Self::Attempts, Self::Origins];
+    const ALL: [Self; 6] = [Self::Cache, Self::Identity, Self::Keys, Self::Attempts, Self::Origins, Self::Limits];
 
     /// Name, help text, labels.
     fn described(self) -> (&'static str, &'static str, [&'static str; 2]) {
@@ -151,6 +158,11 @@ impl Counted {
                 "origin_events",
                 "What befell a pool in this isolate: ejected, shed, budget (a retry too many), hedge_won, fail_open, fail_closed, stale, fallback.",
                 ["pool", "what"],
+            ),
+            Self::Limits => (
+                "limit",
+                "Requests that met a limit in this isolate: passed, refused, shadow (would be refused), down (not counted).",
+                ["limit", "verdict"],
             ),
         }
     }
@@ -180,6 +192,11 @@ impl Counters {
     /// Counts an event of a pool.
     pub fn origin(&mut self, what: &'static str, pool: &str) {
         self.add(Counted::Origins, pool, what);
+    }
+
+    /// Counts what a limit said to a request.
+    pub fn limited(&mut self, limit: &str, verdict: &'static str) {
+        self.add(Counted::Limits, limit, verdict);
     }
 
     fn add(&mut self, what: Counted, one: &str, other: &'static str) {

@@ -10,7 +10,9 @@ mod environment;
 mod fetch;
 mod key_value;
 mod ledger_store;
+mod limit_store;
 mod log;
+mod network;
 mod prober;
 mod single_flight;
 mod static_files;
@@ -24,7 +26,9 @@ pub use environment::Environment;
 pub use fetch::{Document, DocumentRequest, Failure, Fetch, Forward, OriginRequest, Response};
 pub use key_value::{KeyValue, Listing};
 pub use ledger_store::LedgerStore;
+pub use limit_store::LimitStore;
 pub use log::Log;
+pub use network::Network;
 pub use prober::Prober;
 pub use single_flight::{Joined, SingleFlight};
 pub use static_files::StaticFiles;
@@ -38,6 +42,8 @@ pub trait Platform:
     + Log
     + KeyValue
     + LedgerStore
+    + LimitStore
+    + Network
     + Fetch
     + Prober
     + StaticFiles
@@ -54,6 +60,8 @@ impl<T> Platform for T where
         + Log
         + KeyValue
         + LedgerStore
+        + LimitStore
+        + Network
         + Fetch
         + Prober
         + StaticFiles

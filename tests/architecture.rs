@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 /// The services of the gateway, the most basic first: each may name those before it.
-const SERVICES: [&str; 6] = ["observe", "ledger", "identity", "origin", "cache", "admin"];
+const SERVICES: [&str; 7] = ["observe", "limit", "ledger", "identity", "origin", "cache", "admin"];
 
 /// The longest file, in lines.
 const LONGEST: usize = 400;

@@ -9,6 +9,7 @@ import { pack } from "./message.js";
 import { setRunner } from "./task.js";
 
 export { Ledger } from "./ledger_object.js";
+export { Limits } from "./limit_object.js";
 export { Prober } from "./prober_object.js";
 
 /** Resumes a task with the values of its promises until it is done; resolves to its result. */

@@ -3,6 +3,7 @@
 
 mod countries;
 mod identity;
+mod limits;
 mod pools;
 mod problems;
 mod routes;
@@ -14,6 +15,7 @@ use super::{
 };
 use countries::country;
 use identity::issuers;
+use limits::limits;
 use pools::pools;
 use problems::{CONTINENTS, Problems, Tables, token};
 use routes::{overlaps, route};
@@ -47,12 +49,14 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
     let issuers = issuers(&raw.issuer, &mut problems);
     token("api_key.header", &raw.api_key.header, &mut problems);
     let shards = shards(&raw.shards, &pools, &mut problems);
+    let limits = limits(&raw.limit, &mut problems);
     let tables = Tables {
         pools: &pools,
         locales: &locales,
         localized: raw.locale.is_some(),
         issuers: &issuers,
         shards: &shards,
+        limits: &limits,
     };
     let mut routes: Vec<Route> = Vec::with_capacity(raw.route.len());
     let (mut names, mut same_paths) = (HashSet::new(), HashMap::<String, Vec<usize>>::new());
@@ -114,6 +118,7 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
         issuers,
         regions,
         shards,
+        limits,
         tree: Tree::new(&routes),
         signs_cookies: signs_cookies(&routes, &pools),
         cached_by_workers_cache,

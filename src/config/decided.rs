@@ -4,6 +4,7 @@ use super::super::http::date::Millis;
 use super::super::http::visitor::Coordinates;
 use super::data::{Data, Reader, data};
 use super::identity::Issuer;
+use super::limit::Limit;
 use super::list::List;
 use super::matcher::Matcher;
 use super::pool::Pool;
@@ -37,6 +38,8 @@ pub struct Config {
     pub pools: Vec<Pool>,
     /// Shard maps: which pool holds which part of the data.
     pub shards: Vec<Shards>,
+    /// Rate limits.
+    pub limits: Vec<Limit>,
     /// Sorted, the most specific first.
     pub routes: List<Route>,
     /// The routes by host and path.
@@ -48,8 +51,8 @@ pub struct Config {
     pub cached_by_workers_cache: Vec<(Setting, String)>,
 }
 data!(struct Config {
-    session, ledger, memory, locales, log_requests, api_key, assertion, issuers, regions, pools, shards, routes, tree,
-    signs_cookies, cached_by_workers_cache,
+    session, ledger, memory, locales, log_requests, api_key, assertion, issuers, regions, pools, shards, limits, routes,
+    tree, signs_cookies, cached_by_workers_cache,
 });
 data!(struct Session {
     cookie, idle, absolute, memo, memo_entries, grace, deadline, sign_in, remember, attempts,

@@ -33,6 +33,10 @@ pub struct Messages {
     pub missing_title: String,
     /// See `missing_title`.
     pub missing_text: String,
+    /// 429.
+    pub limited_title: String,
+    /// See `limited_title`.
+    pub limited_text: String,
     /// 500 and other errors of Usher itself.
     pub fault_title: String,
     /// See `fault_title`.
@@ -49,7 +53,7 @@ pub struct Messages {
 
 data!(struct Messages {
     tag, dir, reference, home, request_title, request_text, sign_in_title, sign_in_text, forbidden_title,
-    forbidden_text, missing_title, missing_text, fault_title, fault_text, unreachable_title, unreachable_text,
+    forbidden_text, missing_title, missing_text, limited_title, limited_text, fault_title, fault_text, unreachable_title, unreachable_text,
     unavailable_title, unavailable_text,
 });
 

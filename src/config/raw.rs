@@ -3,12 +3,14 @@
 //! Compiled natively only; what an isolate reads is the checked [`super::Config`].
 
 mod identity;
+mod limit;
 mod plain;
 mod pool;
 mod route;
 mod shard;
 
 pub use identity::{ApiKey, Assertion, Cors, Issuer};
+pub use limit::{Limit, LimitUse, OneOrMany};
 pub use plain::Plain;
 pub use pool::{Origin, Pool, Probe, Retry, Table};
 pub use route::{Cache, Pools, Redirect, Route};
@@ -43,6 +45,8 @@ pub struct Raw {
     pub pool: Vec<Pool>,
     /// `[[shards]]`
     pub shards: Vec<Shards>,
+    /// `[[limit]]`
+    pub limit: Vec<Limit>,
     /// `[[route]]`
     pub route: Vec<Route>,
 }

@@ -51,6 +51,12 @@ parts! {
     hedge,
     /// Tokens (JWT).
     jwt,
+    /// Rate limits.
+    limits,
+    /// Rate limits that Durable Objects count.
+    limits_exact,
+    /// Rate limits that Cloudflare's Rate Limiting binding counts.
+    limits_location,
     /// Languages.
     locale,
     /// Sign-in with OpenID Connect.
@@ -108,7 +114,7 @@ const fn names(list: &str, part: &str) -> bool {
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
-    use super::super::{Auth, Authenticator, Config, Pool, Route, Target};
+    use super::super::{Auth, Authenticator, Config, LimitScope, Pool, Route, Target};
     use super::Uses;
 
     impl Uses {
@@ -119,6 +125,10 @@ mod native {
             let route = |is: fn(&Route) -> bool| config.routes.iter().any(is);
             let by = |by: Authenticator| {
                 config.routes.iter().any(|route| route.auth != Auth::None && route.by.contains(&by))
+            };
+            let limit = |scope: LimitScope| {
+                let places = config.routes.iter().flat_map(|route| &route.limits);
+                places.filter_map(|(place, _)| config.limits.get(*place)).any(|limit| limit.scope == scope)
             };
             let (jwt, oidc) = (by(Authenticator::Jwt), route(|route| matches!(route.target, Target::SignIn(_))));
             Self {
@@ -133,6 +143,9 @@ mod native {
                 files: route(|route| matches!(route.target, Target::Static)),
                 hedge: pool(|pool| pool.retry.hedge),
                 jwt,
+                limits: route(|route| !route.limits.is_empty()),
+                limits_exact: limit(LimitScope::Exact),
+                limits_location: limit(LimitScope::Location),
                 locale: route(|route| route.localized),
                 oidc,
                 redirects: route(|route| matches!(route.target, Target::Redirect { .. })),

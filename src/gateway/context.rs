@@ -9,6 +9,7 @@ use crate::http::head::Head;
 use crate::http::trace::Trace;
 use crate::http::visitor::Visitor;
 use crate::identity::{Absence, Identity};
+use crate::limit::Charge;
 use crate::locale::{self, Choice, Inputs};
 use crate::origin::steer;
 use crate::platform::Platform;
@@ -34,6 +35,8 @@ pub(super) struct Context<'a, P> {
     pub(super) locale: Option<Choice>,
     /// Whether the visitor gets the route's canary.
     pub(super) canary: bool,
+    /// What it was counted by limits.
+    pub(super) charges: RefCell<Vec<Charge>>,
     /// `Set-Cookie` values of signed cookies: see [`crate::http::signed_cookie`].
     cookies: RefCell<Vec<String>>,
     /// Work that the visitor does not wait for.
@@ -58,6 +61,7 @@ impl<'a, P: Platform> Context<'a, P> {
             identity: Identity::Anonymous(Absence::NotAsked),
             locale: None,
             canary: false,
+            charges: RefCell::default(),
             cookies: RefCell::default(),
             after: RefCell::default(),
         }

@@ -9,7 +9,7 @@ use crate::headers;
 use crate::http::head::{Fields, Head, Url};
 use crate::http::path;
 use crate::locale::Choice;
-use crate::platform::Platform;
+use crate::platform::{Clock, Platform};
 use crate::respond::{self, Recipient};
 use crate::route;
 
@@ -79,4 +79,35 @@ fn return_to(head: &Head<'_>) -> String {
     let from = head.fields.get("referer").and_then(Url::parse);
     let own = from.filter(|from| (from.scheme, from.authority) == (head.url.scheme, head.url.authority));
     own.map_or_else(|| "/".into(), |page| format!("{}{}", page.path, page.search()))
+}
+
+/// The reply to a request while something is missing without which nothing can be served; the log gets the sentence.
+pub(super) fn misconfigured<P: Platform>(
+    platform: &P,
+    head: &Head<'_>,
+    catalog: &Catalog,
+    sentence: &str,
+) -> Reply<P::Body> {
+    platform.error(sentence);
+    let request_id = headers::request_id(head.fields.get("x-request-id"), &platform.random());
+    let page = respond::wants_page(&head.fields);
+    let recipient = Recipient { page, request_id: &request_id, ..nobody(platform, catalog) };
+    let mut answer = respond::error(&Error::Misconfigured, &recipient);
+    answer.edits.set("x-request-id", &request_id);
+    answer.edits.set("cache-status", &Record::new().cache.field(None));
+    answer.into()
+}
+
+/// The recipient of a reply about whom nothing is known.
+pub(super) fn nobody<'c>(platform: &impl Clock, catalog: &'c Catalog) -> Recipient<'c> {
+    Recipient {
+        page: false,
+        navigates: false,
+        messages: catalog.english(),
+        request_id: "",
+        at: platform.now(),
+        home: "/",
+        origin: None,
+        sign_in: None,
+    }
 }

@@ -150,9 +150,11 @@ function settings({ name = "usher", ledger, entry = "entry.js", built = bundle }
       bindings: [
         { name: "LEDGER", class_name: "Ledger", ...(ledger && { script_name: ledger }) },
         { name: "PROBER", class_name: "Prober", ...(ledger && { script_name: ledger }) },
+        { name: "LIMITS", class_name: "Limits", ...(ledger && { script_name: ledger }) },
       ],
     },
-    migrations: [{ tag: "v1", new_sqlite_classes: ["Ledger", "Prober"] }],
+    migrations: [{ tag: "v1", new_sqlite_classes: ["Ledger", "Prober", "Limits"] }],
+    ratelimits: [{ name: "LIMIT_WINDOW", namespace_id: "1001", simple: { limit: 5, period: 60 } }],
     assets: { directory: join(root, "static"), binding: "ASSETS", run_worker_first: true, html_handling: "auto-trailing-slash" },
   };
 }
@@ -223,12 +225,14 @@ const worker :Workerd.Worker = (
     (name = "SESSIONS", kvNamespace = "kv"),
     (name = "LEDGER", durableObjectNamespace = "Ledger"),
     (name = "PROBER", durableObjectNamespace = "Prober"),
+    (name = "LIMITS", durableObjectNamespace = "Limits"),
     ${back ? '(name = "BACK", service = "back"),' : ""}
     ${texts.join(",\n    ")}
   ],
   durableObjectNamespaces = [
     (className = "Ledger", uniqueKey = "ledger", enableSql = true),
-    (className = "Prober", uniqueKey = "prober", enableSql = true)
+    (className = "Prober", uniqueKey = "prober", enableSql = true),
+    (className = "Limits", uniqueKey = "limits", enableSql = true)
   ],
   durableObjectStorage = (localDisk = "objects")
 );

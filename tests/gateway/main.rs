@@ -13,6 +13,7 @@ mod changes;
 mod identity;
 mod isolation;
 mod ledger;
+mod limits;
 mod locale;
 mod native;
 mod origins;

@@ -86,6 +86,15 @@ pub(crate) struct World {
     pub(crate) log: RefCell<Vec<String>>,
     pub(crate) rosters: RefCell<BTreeMap<String, ProberState>>,
     pub(crate) prober_down: Cell<bool>,
+    /// What objects have counted, by object and key.
+    pub(crate) counted: RefCell<BTreeMap<(String, String), String>>,
+    /// What Rate Limiting bindings have counted: binding and key, the window's start, how many.
+    pub(crate) windows: RefCell<BTreeMap<(String, String), (Millis, u32)>>,
+    pub(crate) limits_down: Cell<bool>,
+    /// Times that an object was asked to count.
+    pub(crate) limits_asked: Cell<u32>,
+    /// What Cloudflare knows of the connection.
+    pub(crate) network: RefCell<BTreeMap<String, String>>,
     dice: Cell<u64>,
 }
 
@@ -113,6 +122,11 @@ impl World {
             log: RefCell::default(),
             rosters: RefCell::default(),
             prober_down: Cell::new(false),
+            counted: RefCell::default(),
+            windows: RefCell::default(),
+            limits_down: Cell::new(false),
+            limits_asked: Cell::new(0),
+            network: RefCell::default(),
             dice: Cell::new(1),
         })
     }

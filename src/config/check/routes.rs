@@ -6,6 +6,7 @@ use super::super::{
     Target, base_url, raw,
 };
 use super::identity::{Guard, guard};
+use super::limits;
 use super::problems::{Problems, Tables, quoted, setting};
 
 /// Default `deadline` of a route.
@@ -133,6 +134,7 @@ pub(super) fn route(raw: &raw::Route, at: &str, tables: &Tables<'_>, problems: &
         purges: raw.purges,
         cache: raw.cache.as_ref().map(|raw| cache(raw, &key, problems)),
         tags: raw.tags.clone(),
+        limits: limits::uses(&raw.limits, at, tables.limits, problems),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which keys configure a route?
 
 use super::super::{Auth, Authenticator, Fail, Require, Shared};
-use super::{Cors, Plain};
+use super::{Cors, LimitUse, Plain};
 use serde::Deserialize;
 
 /// `[[route]]`: which requests it matches, and how they are authenticated, forwarded and cached.
@@ -48,6 +48,9 @@ pub struct Route {
     /// Whether its unsafe requests are sign-in attempts, which are throttled.
     #[serde(default)]
     pub throttle: bool,
+    /// Rate limits of its requests: names, or names with what a request counts.
+    #[serde(default)]
+    pub limits: Vec<LimitUse>,
     /// Target: files of the ASSETS binding.
     #[serde(rename = "static", default)]
     pub files: bool,

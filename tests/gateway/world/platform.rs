@@ -6,10 +6,11 @@ use usher::config::Millis;
 use usher::http::head::{self, Head};
 use usher::identity::session::ListEntry;
 use usher::ledger::{Entry, Page, Stamp};
+use usher::limit::exact;
 use usher::platform::{
     Bodies, CacheStore, Clock, Crypto, Document, DocumentRequest, Environment, Failure, Fetch, Forward, Joined,
-    KeyValue, LedgerStore, Listing, Log, OriginRequest, Prober, RequestBody, Response, SignedMessage, SingleFlight,
-    StaticFiles, Store, Unavailable, Unreadable,
+    KeyValue, LedgerStore, LimitStore, Listing, Log, Network, OriginRequest, Prober, RequestBody, Response,
+    SignedMessage, SingleFlight, StaticFiles, Store, Unavailable, Unreadable,
 };
 
 impl Visit<'_> {
@@ -181,6 +182,39 @@ impl Fetch for Visit<'_> {
 impl Prober for Visit<'_> {
     async fn prober(&self, pool: &str, letter: &str, _: Millis) -> Result<String, Unavailable> {
         self.world().prober(pool, letter)
+    }
+}
+
+impl LimitStore for Visit<'_> {
+    async fn count_exactly(&self, object: &str, key: &str, request: &str, _: Millis) -> Result<String, Unavailable> {
+        let world = self.world();
+        world.limits_asked.set(world.limits_asked.get() + 1);
+        up(world.limits_down.get())?;
+        let mut counted = world.counted.borrow_mut();
+        let kept = counted.entry((object.to_owned(), key.to_owned())).or_default();
+        let (store, response) = exact::answer(request, kept, world.now.get() * 1_000_000).ok_or(Unavailable)?;
+        store.into_iter().for_each(|(text, _)| *kept = text);
+        Ok(response)
+    }
+
+    async fn count_in_location(&self, binding: &str, key: &str) -> Result<bool, Unavailable> {
+        let world = self.world();
+        up(world.limits_down.get())?;
+        // As miniflare's binding of 10 in a minute.
+        let start = world.now.get() / 60_000;
+        let mut windows = world.windows.borrow_mut();
+        let window = windows.entry((binding.to_owned(), key.to_owned())).or_default();
+        if window.0 != start {
+            *window = (start, 0);
+        }
+        window.1 += 1;
+        Ok(window.1 <= 10)
+    }
+}
+
+impl Network for Visit<'_> {
+    fn network(&self, path: &str) -> Option<String> {
+        self.isolate.world.network.borrow().get(path).cloned()
     }
 }
 
