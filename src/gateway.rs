@@ -59,9 +59,6 @@ const OWN: &str = "/.usher/";
 /// Where the public keys of `Usher-Assertion` are (RFC 8615).
 const KEYS: &str = "/.well-known/usher/jwks.json";
 
-/// Whether some limits are not counted by isolates.
-const COUNTS_ELSEWHERE: bool = USES.limits_exact || USES.limits_location;
-
 /// Why a response whose tags could not be purged is not stored.
 const TAGS: &str = "an answer has at most 128 tags of 256 visible ASCII characters each";
 
@@ -224,24 +221,21 @@ impl Services {
         if USES.regions {
             ctx.region = steer::region(&self.config.regions, &ctx.visitor);
         }
-        let (counted, identity) = {
-            // Objects and bindings count while the session is read.
-            let asked = apart(COUNTS_ELSEWHERE && !elsewhere.is_empty(), || self.limits.ask(ctx, elsewhere));
-            let identified = self.identities.identify(ctx, route, record);
-            match asked {
-                Some(asked) => join(asked, identified).await,
-                None => (Vec::new(), identified.await),
-            }
+        // Objects and bindings count while the session is read.
+        let asks = limit::COUNTS_ELSEWHERE && !elsewhere.is_empty();
+        let both = || join(self.limits.ask(ctx, elsewhere), self.identities.identify(ctx, route, record));
+        let (counted, identity) = if let Some(work) = apart(asks, both) {
+            work.await
+        } else {
+            (Vec::new(), self.identities.identify(ctx, route, record).await)
         };
         ctx.identity = identity;
-        if USES.limits && !route.limits.is_empty() {
+        if limit::COUNTS_ELSEWHERE {
             self.limits.settle(ctx, counted, record)?;
-            let elsewhere = self.limits.count(ctx, route, false, record)?;
-            if let Some(counted) = apart(COUNTS_ELSEWHERE && !elsewhere.is_empty(), || self.limits.ask(ctx, elsewhere))
-            {
-                let counted = counted.await;
-                self.limits.settle(ctx, counted, record)?;
-            }
+        }
+        let late = USES.limits && limit::Limits::has_late(ctx, route);
+        if let Some(work) = apart(late, || self.limits.count_late(ctx, route, record)) {
+            work.await?;
         }
         ctx.locale = (USES.locale && route.localized).then(|| {
             let own = ctx.identity.record().and_then(|record| record.locale.as_deref());

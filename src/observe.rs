@@ -123,7 +123,7 @@ struct Counter {
     count: u64,
 }
 
-/// The metrics; each has one or two labels.
+/// The metrics of this isolate; each has one or two labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Counted {
     Cache,
@@ -140,30 +140,18 @@ impl Counted {
     /// Name, help text, labels.
     fn described(self) -> (&'static str, &'static str, [&'static str; 2]) {
         match self {
-            Self::Cache => {
-                ("cache_requests", "Requests of this isolate, by how they met the cache and why.", ["met", "why"])
+            Self::Cache => ("cache_requests", "Requests, by how they met the cache and why.", ["met", "why"]),
+            Self::Identity => {
+                ("identity_requests", "Requests on routes that ask who is asking, by what was found.", ["found", ""])
             }
-            Self::Identity => (
-                "identity_requests",
-                "Requests of this isolate on routes that ask who is asking, by what was found.",
-                ["found", ""],
-            ),
-            Self::Keys => {
-                ("issuer_keys_reads", "How often this isolate asked an issuer for its keys.", ["issuer", "result"])
-            }
-            Self::Attempts => {
-                ("origin_attempts", "Requests that this isolate sent to origins, by pool.", ["pool", "result"])
-            }
+            Self::Keys => ("issuer_keys_reads", "Reads of an issuer's keys.", ["issuer", "result"]),
+            Self::Attempts => ("origin_attempts", "Requests to origins, by pool.", ["pool", "result"]),
             Self::Origins => (
                 "origin_events",
-                "What befell a pool in this isolate: ejected, shed, budget (a retry too many), hedge_won, fail_open, fail_closed, stale, fallback.",
+                "Events of a pool: ejected, shed, budget (a retry too many), hedge_won, fail_open, fail_closed, stale, fallback.",
                 ["pool", "what"],
             ),
-            Self::Limits => (
-                "limit",
-                "Requests that met a limit in this isolate: passed, refused, shadow (would be refused), down (not counted).",
-                ["limit", "verdict"],
-            ),
+            Self::Limits => ("limit", "Requests that met a limit, by its verdict.", ["limit", "verdict"]),
         }
     }
 }

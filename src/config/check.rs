@@ -118,7 +118,7 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
         issuers,
         regions,
         shards,
-        limits,
+        limits: limits.into(),
         tree: Tree::new(&routes),
         signs_cookies: signs_cookies(&routes, &pools),
         cached_by_workers_cache,

@@ -39,7 +39,7 @@ pub struct Config {
     /// Shard maps: which pool holds which part of the data.
     pub shards: Vec<Shards>,
     /// Rate limits.
-    pub limits: Vec<Limit>,
+    pub limits: List<Limit>,
     /// Sorted, the most specific first.
     pub routes: List<Route>,
     /// The routes by host and path.

@@ -23,6 +23,18 @@ impl<T: Data> List<T> {
         }
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
     /// All items, in order; each is read.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         (0..self.items.len()).filter_map(|place| self.get(place))

@@ -4,6 +4,7 @@
 //! that. Of the limits that this isolate counts, a request is counted by all or, where one refuses it, by none. Where
 //! an object or a binding cannot be asked, requests pass.
 
+use super::apart::apart;
 use super::context::Context;
 use super::join_all::join_all;
 use super::observe::Observer;
@@ -19,6 +20,8 @@ use crate::platform::{Platform, Unavailable};
 use std::cell::RefCell;
 use std::rc::Rc;
 
+/// Whether some limits are not counted by isolates.
+pub(super) const COUNTS_ELSEWHERE: bool = USES.limits_exact || USES.limits_location;
 /// How long an object may take to count, in milliseconds.
 pub(super) const DEADLINE: Millis = 1_000;
 /// Nanoseconds in a millisecond.
@@ -38,8 +41,8 @@ impl Limits {
         Self { observer, tables: RefCell::default(), refused: RefCell::default() }
     }
 
-    /// Counts a request by the limits of its route whose key is known, before (`early`) or after it is known who is
-    /// asking. Returns those by which it is to be counted elsewhere: see [`Limits::ask`].
+    /// Counts a request by the limits of its route whose key is known before it is known who is asking (`early`), or by
+    /// the others. Returns those by which it is to be counted elsewhere: see [`Limits::ask`].
     ///
     /// # Errors
     /// [`Error::TooManyRequests`]
@@ -79,6 +82,28 @@ impl Limits {
         };
         let found = found.into_iter().map(set).collect();
         self.settle(ctx, found, record).map(|()| elsewhere)
+    }
+
+    /// Whether some limits of the route are met when it is known who is asking.
+    pub(super) fn has_late<P: Platform>(ctx: &Context<'_, P>, route: &Route) -> bool {
+        route.limits.iter().any(|(place, _)| ctx.config.limits.get(*place).is_some_and(|limit| !limit.is_early()))
+    }
+
+    /// Counts a request by the limits whose key is known when it is known who is asking.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRequests`]
+    pub(super) async fn count_late<'a, P: Platform>(
+        &self,
+        ctx: &Context<'a, P>,
+        route: &Route,
+        record: &mut Record<'a>,
+    ) -> Result<(), Error> {
+        let elsewhere = self.count(ctx, route, false, record)?;
+        let asked = apart(COUNTS_ELSEWHERE && !elsewhere.is_empty(), || self.ask(ctx, elsewhere));
+        let Some(asked) = asked else { return Ok(()) };
+        let found = asked.await;
+        self.settle(ctx, found, record)
     }
 
     /// What a limit that this isolate counts says.
