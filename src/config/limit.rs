@@ -22,7 +22,7 @@ pub struct Limit {
 data!(struct Limit { name, key, rates, scope, counts, shadow });
 
 /// So many requests in a period.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitRate {
     /// Requests in a period.
     pub count: u32,
@@ -30,8 +30,12 @@ pub struct LimitRate {
     pub period: Millis,
     /// Requests that may come at once, after a pause.
     pub burst: u32,
+    /// Its policy's name in `RateLimit`, a string (RFC 9651 3.3.3).
+    pub label: String,
+    /// Its member of `RateLimit-Policy`.
+    pub policy: String,
 }
-data!(struct LimitRate { count, period, burst });
+data!(struct LimitRate { count, period, burst, label, policy });
 
 /// One part of a limit's key.
 #[derive(Debug, Clone, PartialEq, Eq)]

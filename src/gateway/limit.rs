@@ -14,7 +14,7 @@ use crate::config::{Config, Limit, LimitScope, Millis, Route, USES};
 use crate::error::Error;
 use crate::http::head::Edits;
 use crate::identity::session::digest;
-use crate::limit::bucket::Nanos;
+use crate::limit::bucket::{Nanos, Rate};
 use crate::limit::{self, Charge, Table, Verdict, exact, fields, rates};
 use crate::platform::{Platform, Unavailable};
 use std::cell::RefCell;
@@ -114,7 +114,7 @@ impl Limits {
         let mut wait = 0;
         if let Some(tables) = tables.get_mut(charge.limit) {
             tables.resize_with(limit.rates.len(), || Table::new(ctx.platform.random()));
-            for (rate, table) in rates(limit).into_iter().zip(&*tables) {
+            for (rate, table) in limit.rates.iter().map(Rate::of).zip(&*tables) {
                 let empty = table.bucket(&charge.key, now);
                 charge.buckets.push(rate.charged(empty, charge.cost, now).unwrap_or_else(|more| {
                     wait = more.max(wait);

@@ -64,6 +64,9 @@ impl Visitor<'_> {
 /// See [`Visitor::network`]; `None` when `ip` is not an address.
 #[must_use]
 pub fn network(ip: &str) -> Option<String> {
+    if ip.parse::<std::net::Ipv4Addr>().is_ok() {
+        return Some(ip.to_owned());
+    }
     // `::ffff:192.0.2.1` is the IPv4 address 192.0.2.1 (RFC 4291 2.5.5.2).
     match ip.parse::<IpAddr>().ok()?.to_canonical() {
         IpAddr::V4(ip) => Some(ip.to_string()),

@@ -60,7 +60,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn rate(count: u32, period: u64, burst: u32) -> Rate {
-        Rate::of(&LimitRate { count, period, burst })
+        Rate::of(&LimitRate { count, period, burst, label: String::new(), policy: String::new() })
     }
 
     #[test]

@@ -82,6 +82,10 @@ mod tests {
     /// Keys that share a set.
     static ONE_SET: OnceLock<Vec<String>> = OnceLock::new();
 
+    fn rate(count: u32, period: u64, burst: u32) -> Rate {
+        Rate::of(&LimitRate { count, period, burst, label: String::new(), policy: String::new() })
+    }
+
     fn ask(table: &mut Table, rate: Rate, key: &str, now: Nanos) -> bool {
         let charged = rate.charged(table.bucket(key, now), 1, now);
         charged.into_iter().for_each(|empty| table.set(key, empty, now));
@@ -91,7 +95,7 @@ mod tests {
     #[test]
     fn a_hundred_thousand_keys_take_no_more_memory_and_refill_nobody() {
         let mut table = Table::new([7; 16]);
-        let rate = Rate::of(&LimitRate { count: 5, period: 3_600_000, burst: 5 });
+        let rate = rate(5, 3_600_000, 5);
         let now = 1_800_000_000_000_000_000;
         for _ in 0..5 {
             assert!(ask(&mut table, rate, "one", now));
@@ -110,7 +114,7 @@ mod tests {
     #[test]
     fn a_key_that_has_a_place_is_counted_alone() {
         let mut table = Table::new([1; 16]);
-        let rate = Rate::of(&LimitRate { count: 2, period: 1_000, burst: 2 });
+        let rate = rate(2, 1_000, 2);
         for number in 0..1_000 {
             let key = number.to_string();
             assert_eq!([(); 3].map(|()| ask(&mut table, rate, &key, 1_000)), [true, true, false], "{key}");
@@ -130,7 +134,7 @@ mod tests {
                 let set = |key: &str| table.hash(key) as usize % SETS;
                 (0_u32..).map(|n| n.to_string()).filter(|key| set(key) == set("0")).take(20).collect()
             });
-            let rate = Rate::of(&LimitRate { count: 10, period: 1_000, burst });
+            let rate = rate(10, 1_000, burst);
             let (mut now, mut passed) = (1_000_000_000, HashMap::<u32, u64>::new());
             let start = now;
             for (key, time) in asked {

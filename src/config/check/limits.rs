@@ -70,7 +70,13 @@ fn limit(raw: &raw::Limit, at: &str, problems: &mut Problems) -> Limit {
                 format!("found a second rate for the period of {text:?}; allowed: one for each period"),
             );
         }
-        rates.push(LimitRate { count, period, burst });
+        // A limit's name has no character that a string would have to escape.
+        let label = match raw.rate.all() {
+            [_] => format!("\"{}\"", raw.name),
+            _ => format!("\"{}-{}s\"", raw.name, period / 1_000),
+        };
+        let policy = format!("{label};q={count};w={}", period / 1_000);
+        rates.push(LimitRate { count, period, burst, label, policy });
     }
     if raw.rate.all().is_empty() || raw.rate.all().len() > MOST {
         problems.add(format!("{at}.rate"), format!("found {}; allowed: 1 to {MOST} rates", raw.rate.all().len()));
