@@ -25,7 +25,9 @@ mod pool;
 mod problem;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod raw;
+mod ranges;
 mod route;
+mod rule;
 mod setting;
 mod shard;
 #[cfg(not(target_arch = "wasm32"))]
@@ -52,7 +54,9 @@ pub use phase::Phase;
 pub use pool::{Balance, Down, Ejection, HashBy, HostMode, Origin, Pool, Probe, Replicas, Retry};
 #[cfg(not(target_arch = "wasm32"))]
 pub use problem::Problem;
+pub use ranges::Ranges;
 pub use route::{Auth, Cache, Canary, Route, Shared, TRACKERS, Target};
+pub use rule::{Conditions, Rule, RuleAction, Text};
 pub use setting::{Kind, Open, Setting, SettingError};
 pub use shard::{Bound, Shard, ShardBy, ShardKey, Shards, Values};
 pub use tree::Tree;

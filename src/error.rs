@@ -32,6 +32,14 @@ pub enum Error {
     /// A rate limit is reached: seconds until another request passes.
     #[error("too many requests: again in {0} s")]
     TooManyRequests(u64),
+    /// A rule of the operator's refuses the request.
+    #[error("a rule refuses it")]
+    Blocked {
+        /// 403, 404, 410 or 451.
+        status: u16,
+        /// Who demands it (RFC 7725 4): a URL, or an empty string.
+        blocked_by: String,
+    },
     /// The identity provider refused a sign-in, or its response is invalid.
     #[error("the sign-in failed: {why}")]
     SignInFailed {
@@ -128,6 +136,7 @@ impl Error {
             Self::SignInFailed { .. } => 400,
             Self::CrossSite | Self::Forbidden(_) => 403,
             Self::TooManyAttempts(_) | Self::TooManyRequests(_) => 429,
+            Self::Blocked { status, .. } => *status,
             Self::NotFound => 404,
             Self::MethodNotAllowed(_) => 405,
             Self::TooLarge(_) => 413,
@@ -171,6 +180,7 @@ impl Error {
             | Self::Forbidden(_)
             | Self::StepUp(_)
             | Self::TooManyAttempts(_)
+            | Self::Blocked { status: 403 | 451, .. }
             | Self::TooManyRequests(_) => "http_request_denied",
             _ => "http_request_error",
         }
@@ -196,6 +206,7 @@ mod tests {
             Error::StepUp(1),
             Error::TooManyAttempts(1),
             Error::TooManyRequests(1),
+            Error::Blocked { status: 410, blocked_by: String::new() },
             Error::SignInFailed { why: "state", again: "/in".into() },
             Error::CrossSite,
             Error::NotFound,

@@ -194,6 +194,14 @@ impl Services {
         record: &mut Record<'a>,
     ) -> Result<Reply<P::Body>, Error> {
         let head = ctx.head;
+        if USES.rules {
+            let (tags, elsewhere) = self.limits.meet_rules(ctx, record)?;
+            ctx.tags = tags;
+            let asks = limit::COUNTS_ELSEWHERE && !elsewhere.is_empty();
+            if let Some(work) = apart(asks, || self.limits.count_elsewhere(ctx, elsewhere, record)) {
+                work.await?;
+            }
+        }
         if headers::is_loop(&head.fields) {
             return Err(Error::Loop);
         }
@@ -216,7 +224,7 @@ impl Services {
         }
         let mut elsewhere = Vec::new();
         if USES.limits && !route.limits.is_empty() {
-            elsewhere = self.limits.count(ctx, route, true, record)?;
+            elsewhere = self.limits.count(ctx, &route.limits, true, record)?;
         }
         if USES.regions {
             ctx.region = steer::region(&self.config.regions, &ctx.visitor);
@@ -227,7 +235,8 @@ impl Services {
         let (counted, identity) = if let Some(work) = apart(asks, both) {
             work.await
         } else {
-            (Vec::new(), self.identities.identify(ctx, route, record).await)
+            let identity = self.identities.identify(ctx, route, record).await;
+            (Vec::new(), identity)
         };
         ctx.identity = identity;
         if limit::COUNTS_ELSEWHERE {

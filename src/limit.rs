@@ -4,6 +4,7 @@ pub mod bucket;
 pub mod exact;
 pub mod fields;
 mod key;
+pub mod rule;
 mod table;
 
 pub use key::key;

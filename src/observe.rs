@@ -45,10 +45,8 @@ pub struct Line<'a> {
     pub steered: Option<&'a str>,
     /// Number of requests sent to origins.
     pub attempts: u32,
-    /// The limit that refused it, would have, or could not be counted.
-    pub limit: Option<&'a str>,
-    /// Which of these: `refused`, `shadow` or `down`.
-    pub limit_verdict: Option<&'a str>,
+    /// What limits and rules said: names and values.
+    pub more: &'a [(&'static str, &'a str)],
     /// The cache status.
     pub cache: &'a str,
     /// The reason for the cache status.
@@ -84,8 +82,7 @@ json_struct!(write Line<'_> {
     shard = optional,
     steered = optional,
     attempts = optional,
-    limit = optional,
-    limit_verdict = optional,
+    more = members,
     cache,
     cache_why = optional,
     error = optional,
@@ -132,26 +129,23 @@ enum Counted {
     Attempts,
     Origins,
     Limits,
+    Rules,
 }
 
 impl Counted {
-    const ALL: [Self; 6] = [Self::Cache, Self::Identity, Self::Keys, Self::Attempts, Self::Origins, Self::Limits];
+    const ALL: [Self; 7] =
+        [Self::Cache, Self::Identity, Self::Keys, Self::Attempts, Self::Origins, Self::Limits, Self::Rules];
 
     /// Name, help text, labels.
     fn described(self) -> (&'static str, &'static str, [&'static str; 2]) {
         match self {
-            Self::Cache => ("cache_requests", "Requests, by how they met the cache and why.", ["met", "why"]),
-            Self::Identity => {
-                ("identity_requests", "Requests on routes that ask who is asking, by what was found.", ["found", ""])
-            }
+            Self::Cache => ("cache_requests", "Requests by cache status.", ["met", "why"]),
+            Self::Identity => ("identity_requests", "Requests by identity.", ["found", ""]),
             Self::Keys => ("issuer_keys_reads", "Reads of an issuer's keys.", ["issuer", "result"]),
             Self::Attempts => ("origin_attempts", "Requests to origins, by pool.", ["pool", "result"]),
-            Self::Origins => (
-                "origin_events",
-                "Events of a pool: ejected, shed, budget (a retry too many), hedge_won, fail_open, fail_closed, stale, fallback.",
-                ["pool", "what"],
-            ),
-            Self::Limits => ("limit", "Requests that met a limit, by its verdict.", ["limit", "verdict"]),
+            Self::Origins => ("origin_events", "Events of pools.", ["pool", "what"]),
+            Self::Limits => ("limit", "Requests by limit.", ["limit", "verdict"]),
+            Self::Rules => ("rule", "Requests by rule.", ["rule", "action"]),
         }
     }
 }
@@ -180,6 +174,11 @@ impl Counters {
     /// Counts an event of a pool.
     pub fn origin(&mut self, what: &'static str, pool: &str) {
         self.add(Counted::Origins, pool, what);
+    }
+
+    /// Counts a request that a rule was for.
+    pub fn ruled(&mut self, rule: &str, action: &'static str) {
+        self.add(Counted::Rules, rule, action);
     }
 
     /// Counts what a limit said to a request.

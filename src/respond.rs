@@ -2,8 +2,8 @@
 
 mod message;
 
-use crate::config::Millis;
 use crate::config::messages::Messages;
+use crate::config::{Millis, USES};
 use crate::error::Error;
 use crate::http::head::{Edits, Fields};
 use crate::http::json::{self, json_object};
@@ -169,6 +169,9 @@ pub fn error(error: &Error, recipient: &Recipient<'_>) -> Generated {
                 "www-authenticate",
                 &format!("Bearer realm=\"usher\", error=\"insufficient_user_authentication\", max_age={seconds}"),
             );
+        }
+        Error::Blocked { blocked_by, .. } if USES.rules && !blocked_by.is_empty() => {
+            edits.set("link", &format!("<{blocked_by}>; rel=\"blocked-by\""));
         }
         Error::MethodNotAllowed(allowed) => edits.set("allow", &allowed.join(", ")),
         _ => {}

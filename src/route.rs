@@ -93,7 +93,9 @@ pub fn names_locale(config: &Config, path: &str) -> Option<usize> {
     config.locales.supported.iter().position(|tag| tag.eq_ignore_ascii_case(first))
 }
 
-fn after_first_segment(path: &str) -> &str {
+/// A path without its first segment.
+#[must_use]
+pub fn after_first_segment(path: &str) -> &str {
     let rest = path.strip_prefix('/').unwrap_or(path);
     rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or("/")
 }

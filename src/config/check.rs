@@ -7,6 +7,7 @@ mod limits;
 mod pools;
 mod problems;
 mod routes;
+mod rules;
 mod shards;
 
 use super::{
@@ -19,6 +20,7 @@ use limits::limits;
 use pools::pools;
 use problems::{CONTINENTS, Problems, Tables, token};
 use routes::{overlaps, route};
+use rules::{lists, rules};
 use shards::shards;
 use std::collections::{HashMap, HashSet};
 
@@ -50,6 +52,8 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
     token("api_key.header", &raw.api_key.header, &mut problems);
     let shards = shards(&raw.shards, &pools, &mut problems);
     let limits = limits(&raw.limit, &mut problems);
+    let lists = lists(&raw.list, &mut problems);
+    let rules = rules(&raw.rule, &lists, &limits, &mut problems);
     let tables = Tables {
         pools: &pools,
         locales: &locales,
@@ -118,6 +122,7 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
         issuers,
         regions,
         shards,
+        rules: rules.into(),
         limits: limits.into(),
         tree: Tree::new(&routes),
         signs_cookies: signs_cookies(&routes, &pools),

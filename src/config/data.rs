@@ -106,6 +106,16 @@ impl Reader {
         usize::try_from(self.number()).unwrap_or(usize::MAX).min(left)
     }
 
+    /// Passes some bytes.
+    pub(super) fn skip(&mut self, bytes: usize) {
+        self.at += bytes;
+    }
+
+    /// Bytes at a distance from here, without passing them.
+    pub(super) fn fixed<const N: usize>(&self, distance: usize) -> Option<[u8; N]> {
+        self.bytes.get(self.at + distance..)?.first_chunk::<N>().copied()
+    }
+
     pub(super) fn text(&mut self) -> &str {
         let length = self.length();
         let from = self.at;

@@ -9,6 +9,7 @@ use super::list::List;
 use super::matcher::Matcher;
 use super::pool::Pool;
 use super::route::Route;
+use super::rule::Rule;
 use super::setting::Setting;
 use super::shard::Shards;
 use super::tree::Tree;
@@ -38,6 +39,8 @@ pub struct Config {
     pub pools: Vec<Pool>,
     /// Shard maps: which pool holds which part of the data.
     pub shards: Vec<Shards>,
+    /// Rules, in the order in which they are asked.
+    pub rules: List<Rule>,
     /// Rate limits.
     pub limits: List<Limit>,
     /// Sorted, the most specific first.
@@ -51,7 +54,7 @@ pub struct Config {
     pub cached_by_workers_cache: Vec<(Setting, String)>,
 }
 data!(struct Config {
-    session, ledger, memory, locales, log_requests, api_key, assertion, issuers, regions, pools, shards, limits, routes,
+    session, ledger, memory, locales, log_requests, api_key, assertion, issuers, regions, pools, shards, rules, limits, routes,
     tree, signs_cookies, cached_by_workers_cache,
 });
 data!(struct Session {

@@ -7,6 +7,7 @@ mod limit;
 mod plain;
 mod pool;
 mod route;
+mod rule;
 mod shard;
 
 pub use identity::{ApiKey, Assertion, Cors, Issuer};
@@ -14,6 +15,7 @@ pub use limit::{Limit, LimitUse, OneOrMany};
 pub use plain::Plain;
 pub use pool::{Origin, Pool, Probe, Retry, Table};
 pub use route::{Cache, Pools, Redirect, Route};
+pub use rule::{Action, AddressList, HeaderValue, Rule};
 pub use shard::{Shard, Shards};
 
 use serde::Deserialize;
@@ -45,6 +47,10 @@ pub struct Raw {
     pub pool: Vec<Pool>,
     /// `[[shards]]`
     pub shards: Vec<Shards>,
+    /// `[[list]]`
+    pub list: Vec<AddressList>,
+    /// `[[rule]]`
+    pub rule: Vec<Rule>,
     /// `[[limit]]`
     pub limit: Vec<Limit>,
     /// `[[route]]`

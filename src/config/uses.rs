@@ -67,6 +67,8 @@ parts! {
     regions,
     /// Reads from replicas.
     replicas,
+    /// Rules.
+    rules,
     /// Sessions.
     sessions,
     /// Copies of requests to another pool.
@@ -114,7 +116,7 @@ const fn names(list: &str, part: &str) -> bool {
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
-    use super::super::{Auth, Authenticator, Config, LimitScope, Pool, Route, Target};
+    use super::super::{Auth, Authenticator, Config, LimitScope, Pool, Route, RuleAction, Target};
     use super::Uses;
 
     impl Uses {
@@ -126,9 +128,15 @@ mod native {
             let by = |by: Authenticator| {
                 config.routes.iter().any(|route| route.auth != Auth::None && route.by.contains(&by))
             };
+            let limited = || {
+                let by_rule = config.rules.iter().filter_map(|rule| match rule.action {
+                    RuleAction::Limit(place) => Some(place),
+                    _ => None,
+                });
+                by_rule.chain(config.routes.iter().flat_map(|route| route.limits.iter().map(|(place, _)| *place)))
+            };
             let limit = |scope: LimitScope| {
-                let places = config.routes.iter().flat_map(|route| &route.limits);
-                places.filter_map(|(place, _)| config.limits.get(*place)).any(|limit| limit.scope == scope)
+                limited().filter_map(|place| config.limits.get(place)).any(|limit| limit.scope == scope)
             };
             let (jwt, oidc) = (by(Authenticator::Jwt), route(|route| matches!(route.target, Target::SignIn(_))));
             Self {
@@ -143,7 +151,7 @@ mod native {
                 files: route(|route| matches!(route.target, Target::Static)),
                 hedge: pool(|pool| pool.retry.hedge),
                 jwt,
-                limits: route(|route| !route.limits.is_empty()),
+                limits: limited().next().is_some(),
                 limits_exact: limit(LimitScope::Exact),
                 limits_location: limit(LimitScope::Location),
                 locale: route(|route| route.localized),
@@ -151,6 +159,7 @@ mod native {
                 redirects: route(|route| matches!(route.target, Target::Redirect { .. })),
                 regions: !config.regions.is_empty(),
                 replicas: pool(Pool::is_replicated),
+                rules: !config.rules.is_empty(),
                 sessions: oidc || by(Authenticator::Session) || route(|route| route.sessions),
                 shadow: route(|route| route.shadow.is_some()),
                 shards: route(|route| matches!(route.target, Target::Shards(_))),

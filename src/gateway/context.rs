@@ -35,6 +35,8 @@ pub(super) struct Context<'a, P> {
     pub(super) locale: Option<Choice>,
     /// Whether the visitor gets the route's canary.
     pub(super) canary: bool,
+    /// Tags that rules gave it.
+    pub(super) tags: Vec<&'a str>,
     /// What it was counted by limits.
     pub(super) charges: RefCell<Vec<Charge>>,
     /// `Set-Cookie` values of signed cookies: see [`crate::http::signed_cookie`].
@@ -61,6 +63,7 @@ impl<'a, P: Platform> Context<'a, P> {
             identity: Identity::Anonymous(Absence::NotAsked),
             locale: None,
             canary: false,
+            tags: Vec::new(),
             charges: RefCell::default(),
             cookies: RefCell::default(),
             after: RefCell::default(),

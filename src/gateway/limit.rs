@@ -4,6 +4,8 @@
 //! that. Of the limits that this isolate counts, a request is counted by all or, where one refuses it, by none. Where
 //! an object or a binding cannot be asked, requests pass.
 
+mod rule;
+
 use super::apart::apart;
 use super::context::Context;
 use super::join_all::join_all;
@@ -41,7 +43,7 @@ impl Limits {
         Self { observer, tables: RefCell::default(), refused: RefCell::default() }
     }
 
-    /// Counts a request by the limits of its route whose key is known before it is known who is asking (`early`), or by
+    /// Counts a request by those limits whose key is known before it is known who is asking (`early`), or by
     /// the others. Returns those by which it is to be counted elsewhere: see [`Limits::ask`].
     ///
     /// # Errors
@@ -49,12 +51,12 @@ impl Limits {
     pub(super) fn count<'a, P: Platform>(
         &self,
         ctx: &Context<'a, P>,
-        route: &Route,
+        limits: &[(usize, u32)],
         early: bool,
         record: &mut Record<'a>,
     ) -> Result<Vec<Charge>, Error> {
         let (mut here, mut elsewhere) = (Vec::new(), Vec::new());
-        for (place, cost) in &route.limits {
+        for (place, cost) in limits {
             let Some(limit) = ctx.config.limits.get(*place) else { continue };
             if limit.is_early() != early || !limit::is_counted(limit, ctx.head) {
                 continue;
@@ -99,10 +101,25 @@ impl Limits {
         route: &Route,
         record: &mut Record<'a>,
     ) -> Result<(), Error> {
-        let elsewhere = self.count(ctx, route, false, record)?;
-        let asked = apart(COUNTS_ELSEWHERE && !elsewhere.is_empty(), || self.ask(ctx, elsewhere));
-        let Some(asked) = asked else { return Ok(()) };
-        let found = asked.await;
+        let elsewhere = self.count(ctx, &route.limits, false, record)?;
+        let asks = COUNTS_ELSEWHERE && !elsewhere.is_empty();
+        match apart(asks, || self.count_elsewhere(ctx, elsewhere, record)) {
+            Some(work) => work.await,
+            None => Ok(()),
+        }
+    }
+
+    /// Counts a request by limits that are counted elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRequests`]
+    pub(super) async fn count_elsewhere<'a, P: Platform>(
+        &self,
+        ctx: &Context<'a, P>,
+        charges: Vec<Charge>,
+        record: &mut Record<'a>,
+    ) -> Result<(), Error> {
+        let found = self.ask(ctx, charges).await;
         self.settle(ctx, found, record)
     }
 
@@ -139,7 +156,7 @@ impl Limits {
         tables.zip(&charge.buckets).for_each(|(table, empty)| table.set(&charge.key, *empty, now));
     }
 
-    /// Counts a request by limits that are counted elsewhere.
+    /// What limits say that are counted elsewhere.
     pub(super) async fn ask<P: Platform>(&self, ctx: &Context<'_, P>, charges: Vec<Charge>) -> Vec<(Charge, Verdict)> {
         join_all(charges.into_iter().map(|charge| self.ask_one(ctx, charge))).await
     }
@@ -198,7 +215,7 @@ impl Limits {
             let Some(limit) = ctx.config.limits.get(charge.limit) else { continue };
             self.observer.counters().limited(&limit.name, verdict.as_str());
             if verdict != Verdict::Passed {
-                record.limit = Some((&limit.name, verdict.as_str()));
+                record.more.extend([("limit", limit.name.as_str()), ("limit_verdict", verdict.as_str())]);
             }
             if verdict == Verdict::Down {
                 ctx.platform.warning(&format!("limit {:?} cannot be counted: requests pass", limit.name));

@@ -21,8 +21,8 @@ pub(super) struct Record<'a> {
     pub(super) steered: Option<&'static str>,
     /// Requests to origins.
     pub(super) attempts: u32,
-    /// The limit that did not simply let it pass, and its verdict.
-    pub(super) limit: Option<(&'a str, &'static str)>,
+    /// What limits and rules said: names and values of the log line.
+    pub(super) more: Vec<(&'static str, &'a str)>,
     pub(super) identity_ms: Millis,
     pub(super) origin_ms: Millis,
     pub(super) error: Option<Error>,
@@ -40,7 +40,7 @@ impl Record<'_> {
             shard: None,
             steered: None,
             attempts: 0,
-            limit: None,
+            more: Vec::new(),
             identity_ms: 0,
             origin_ms: 0,
             error: None,
@@ -76,8 +76,7 @@ impl Record<'_> {
             shard: self.shard,
             steered: self.steered,
             attempts: self.attempts,
-            limit: self.limit.map(|(name, _)| name),
-            limit_verdict: self.limit.map(|(_, verdict)| verdict),
+            more: &self.more,
             cache: self.cache.as_str(),
             cache_why: self.cache.why(),
             error: error.map(ToString::to_string),

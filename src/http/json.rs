@@ -35,7 +35,7 @@ pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, Malformed> {
 
 /// Implements [`Json`] and [`ToJson`], or one of them, for a struct whose members are named as its
 /// fields. A field with `= optional` may be missing and is not written when it is empty; one with `= default` may be
-/// missing; `strict` refuses other members; the fields after `skip` are left alone.
+/// missing; one with `= members` is a list of names and values, which are written as members; `strict` refuses other members; the fields after `skip` are left alone.
 macro_rules! json_struct {
     ($(($how:ident))? $name:ident { $($field:ident $(= $mode:ident)?),* $(,)? } $(skip { $($left:ident),* })?) => {
         $crate::http::json::json_struct!(read $(($how))? $name { $($field $(= $mode)?),* } $(skip { $($left),* })?);
@@ -69,6 +69,11 @@ macro_rules! json_struct {
     (@other $from:ident) => { $from.skip() };
     (@take $field:ident) => { $crate::http::json::required($field, stringify!($field))? };
     (@take $field:ident $mode:ident) => { $field.unwrap_or_default() };
+    (@put $object:ident $self:ident $field:ident members) => {
+        for (name, value) in $self.$field {
+            $object.member(name, value);
+        }
+    };
     (@put $object:ident $self:ident $field:ident optional) => { $object.optional(stringify!($field), &$self.$field) };
     (@put $object:ident $self:ident $field:ident $($mode:ident)?) => { $object.member(stringify!($field), &$self.$field) };
 }

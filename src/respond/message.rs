@@ -8,8 +8,8 @@ use crate::error::Error;
 pub(super) fn of<'m>(messages: &'m Messages, error: &Error) -> (&'m str, &'m str) {
     match error.status() {
         401 => (&messages.sign_in_title, &messages.sign_in_text),
-        403 => (&messages.forbidden_title, &messages.forbidden_text),
-        404 => (&messages.missing_title, &messages.missing_text),
+        403 | 451 => (&messages.forbidden_title, &messages.forbidden_text),
+        404 | 410 => (&messages.missing_title, &messages.missing_text),
         429 => (&messages.limited_title, &messages.limited_text),
         502 | 504 => (&messages.unreachable_title, &messages.unreachable_text),
         503 => (&messages.unavailable_title, &messages.unavailable_text),

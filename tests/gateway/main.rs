@@ -19,6 +19,7 @@ mod native;
 mod origins;
 mod rewriting;
 mod routes;
+mod rules;
 mod sessions;
 mod world;
 

@@ -32,6 +32,11 @@ impl Problems {
         })
     }
 
+    /// The value, if there is one; else the problem is added.
+    pub(super) fn accept<T>(&mut self, key: impl Into<String>, value: Result<T, String>) -> Option<T> {
+        value.map_err(|sentence| self.add(key, sentence)).ok()
+    }
+
     /// Parses a duration into milliseconds.
     pub(super) fn duration(&mut self, key: impl Into<String>, text: &str) -> Millis {
         self.take(

@@ -34,7 +34,8 @@ const DURATIONS: [&str; 26] = [
 /// Keys whose value is a size.
 const SIZES: [&str; 3] = ["max_body", "memory", "memory_object"];
 /// Keys whose value is a keyword, each with its allowed keywords.
-const KEYWORDS: [(&str, &str); 10] = [
+const KEYWORDS: [(&str, &str); 11] = [
+    ("action", "\"block\", \"allow\", \"tag\", \"limit\""),
     ("auth", "\"required\", \"optional\", \"none\""),
     ("fail", "\"closed\", \"anonymous\""),
     ("scope", "\"isolate\", \"location\", \"exact\""),
@@ -98,11 +99,12 @@ fn allowed(key: &str, found: &str, message: &str) -> Option<String> {
             _ => format!("a table, such as `{key} = {{ ... }}` or [{key}]"),
         },
         _ if message.contains("untagged enum Pools") => "the name of a pool, or a list of names".into(),
+        _ if message.contains("untagged enum HeaderValue") => "true, false, or a text in quotes".into(),
         _ if message.contains("untagged enum LimitUse") => {
             "the name of a limit, or a table such as { name = \"api\", cost = 5 }".into()
         }
         _ if message.contains("untagged enum OneOrMany") => match key {
-            "burst" => "a whole number without quotes, or a list of them".into(),
+            "burst" | "asn" => "a whole number without quotes, or a list of them".into(),
             _ => "a text in quotes, or a list of them".into(),
         },
         _ => return None,

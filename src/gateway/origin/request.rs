@@ -1,6 +1,6 @@
 //! The request to a route's target, and its response.
 
-use crate::config::{Auth, Authenticator};
+use crate::config::{Auth, Authenticator, USES};
 use crate::gateway::context::Context;
 use crate::headers::{self, Forwarded};
 use crate::http::head::{self, Edits};
@@ -83,7 +83,12 @@ pub(in crate::gateway) fn fields<P: Platform>(
         cookie: &ctx.config.session.cookie,
         credentials: &consumed(ctx),
     };
-    headers::to_origin(ctx.head, &forwarded)
+    let mut edits = headers::to_origin(ctx.head, &forwarded);
+    // A response that others share must not depend on them.
+    if USES.rules && shared.is_none() && !ctx.tags.is_empty() {
+        edits.set("x-usher-tags", &ctx.tags.join(", "));
+    }
+    edits
 }
 
 /// What would be forwarded, as JSON.
