@@ -30,6 +30,7 @@ mod route;
 mod rule;
 mod setting;
 mod shard;
+mod size;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod source;
 mod tree;
@@ -59,6 +60,7 @@ pub use route::{Auth, Cache, Canary, Route, Shared, TRACKERS, Target};
 pub use rule::{Conditions, Rule, RuleAction, Text};
 pub use setting::{Kind, Open, Setting, SettingError};
 pub use shard::{Bound, Shard, ShardBy, ShardKey, Shards, Values};
+pub use size::Sizes;
 pub use tree::Tree;
 pub use url::{base_url, is_secure, origin_url};
 pub use uses::{DEMO, USES, Uses};

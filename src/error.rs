@@ -21,10 +21,10 @@ pub enum Error {
     #[error("the token or key does not hold: {0}")]
     BadCredential(&'static str),
     /// The subject lacks a role, scope or claim; these scopes would be sufficient (empty when none would).
-    #[error("they lack a role, a scope or a claim that is required here")]
+    #[error("a role, a scope or a claim is missing")]
     Forbidden(String),
     /// The subject must authenticate again: authentication may be at most this many seconds old.
-    #[error("it is too long ago that they proved who they are: {0} s are allowed")]
+    #[error("the last sign-in is too long ago: {0} s are allowed")]
     StepUp(u64),
     /// Too many failed sign-ins: seconds until another attempt is allowed.
     #[error("too many failed sign-ins: again in {0} s")]
@@ -63,6 +63,16 @@ pub enum Error {
     /// The body is larger than this many bytes.
     #[error("the body is larger than {0} bytes")]
     TooLarge(usize),
+    /// The request is larger than it may be, or its body takes too long to arrive.
+    #[error("too many {what}: at most {most}")]
+    Oversized {
+        /// 408, 413, 414 or 431.
+        status: u16,
+        /// Of what it has too many.
+        what: &'static str,
+        /// How many are allowed.
+        most: u64,
+    },
     /// The request has passed through this gateway before.
     #[error("the request has come through this gateway before: an origin's URL leads back to it")]
     Loop,
@@ -79,7 +89,7 @@ pub enum Error {
     #[error("the store cannot be reached now: try again")]
     StoreDown,
     /// The request allows only a stored response (`only-if-cached`), and none may serve (RFC 9111 5.2.1.7).
-    #[error("only what is stored was wanted, and nothing that may serve is")]
+    #[error("no stored response may serve")]
     NotStored,
     /// The origin could not be reached.
     #[error("the origin cannot be reached")]
@@ -136,7 +146,7 @@ impl Error {
             Self::SignInFailed { .. } => 400,
             Self::CrossSite | Self::Forbidden(_) => 403,
             Self::TooManyAttempts(_) | Self::TooManyRequests(_) => 429,
-            Self::Blocked { status, .. } => *status,
+            Self::Blocked { status, .. } | Self::Oversized { status, .. } => *status,
             Self::NotFound => 404,
             Self::MethodNotAllowed(_) => 405,
             Self::TooLarge(_) => 413,
@@ -212,6 +222,7 @@ mod tests {
             Error::NotFound,
             Error::MethodNotAllowed(vec![]),
             Error::TooLarge(1),
+            Error::Oversized { status: 431, what: "fields", most: 1 },
             Error::Loop,
             Error::Misconfigured,
             Error::IdentityDown,

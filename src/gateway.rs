@@ -206,6 +206,7 @@ impl Services {
             return Err(Error::Loop);
         }
         if let Some(page) = path::normal(head.url.path).ok().as_deref().and_then(|path| path.strip_prefix(OWN)) {
+            ctx.check_size()?;
             return self.admin.answer(ctx, record, page).await.map(Reply::from);
         }
         if head.url.path == KEYS && self.identities.signs() {
@@ -219,6 +220,7 @@ impl Services {
         let place = route::find(self.config, &head.url, head.method)?;
         let route = place.route;
         ctx.route = Some(route);
+        ctx.check_size()?;
         if self.identities.is_cross_site(ctx, route) {
             return Err(Error::CrossSite);
         }
@@ -374,12 +376,10 @@ impl Services {
                 };
                 (apart(USES.cache, revalidate)?, "")
             }
-            After::TakeBack(back) => {
-                let take = || async {
-                    platform.count_exactly(&back.object, &back.key, &back.request, limit::DEADLINE).await.map(drop)
-                };
-                (apart(USES.limits_exact, take)?, "a limit did not take back what it had counted")
-            }
+            After::TakeBack(lines) => (
+                apart(USES.limits_exact, || self.limits.take_back_there(platform, lines))?,
+                "a limit did not take back what it had counted",
+            ),
             After::Shadow(shadow) => {
                 let send = || async {
                     self.origins.shadow(platform, config, shadow).await;

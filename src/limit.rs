@@ -5,6 +5,7 @@ pub mod exact;
 pub mod fields;
 mod key;
 pub mod rule;
+pub mod size;
 mod table;
 
 pub use key::key;

@@ -195,6 +195,7 @@ fn detail(error: &Error, recipient: &Recipient<'_>) -> Option<String> {
         }
         Error::NotTheOperator
         | Error::CrossSite
+        | Error::Oversized { .. }
         | Error::LedgerDown
         | Error::StoreDown
         | Error::BadCredential(_)

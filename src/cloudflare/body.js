@@ -1,5 +1,5 @@
 // Reads and buffers the bodies of requests, and discards those of responses.
-import { BROKEN, LARGE } from "./message.js";
+import { BROKEN, LARGE, LATE } from "./message.js";
 import { within } from "./timing.js";
 
 /** Buffered bodies by request, so that they can be sent again. */
@@ -12,6 +12,47 @@ export const buffered = new WeakMap();
 export function buffer(request, deadline) {
   const read = async () => (buffered.has(request) || buffered.set(request, await request.arrayBuffer()), 0);
   return within("a visitor", read(), deadline);
+}
+
+/** Bodies by request that break off where they are too large or too slow, and why they did. */
+const bounds = new WeakMap();
+
+/** Has a request's body break off after `most` bytes, or after `deadline` milliseconds. */
+export function bound(request, most, deadline) {
+  const found = { why: 0 };
+  let size = 0;
+  let timer;
+  const end = (controller, why) => {
+    found.why = why;
+    clearTimeout(timer);
+    controller.error(new Error("the request's body is too large or too slow"));
+  };
+  const counted = new TransformStream({
+    start(controller) {
+      timer = setTimeout(() => end(controller, LATE), deadline);
+    },
+    transform(chunk, controller) {
+      size += chunk.byteLength;
+      if (size > most) end(controller, LARGE);
+      else controller.enqueue(chunk);
+    },
+    flush: () => clearTimeout(timer),
+  });
+  // The origin gets a Content-Length where the visitor sent one.
+  const length = request.headers.get("content-length");
+  const body = request.body.pipeThrough(counted);
+  found.body = length === null ? body : body.pipeThrough(new FixedLengthStream(Number(length)));
+  bounds.set(request, found);
+}
+
+/** The body that is sent to an origin. */
+export function streamed(request) {
+  return request.body && (bounds.get(request)?.body ?? request.body);
+}
+
+/** Why a request's body broke off: LATE, LARGE, or 0 where it did not. */
+export function fault(request) {
+  return bounds.get(request)?.why ?? 0;
 }
 
 /** The request's body as text, of at most `most` bytes. */

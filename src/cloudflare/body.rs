@@ -1,9 +1,9 @@
 //! [`Bodies`] and [`RequestBody`]: streams that stay in JavaScript.
 
-use super::edge::{Edge, done, failure, timer};
+use super::edge::{Edge, failure, timer};
 use super::task::within;
 use crate::config::Millis;
-use crate::platform::{Bodies, RequestBody, Unavailable, Unreadable};
+use crate::platform::{Bodies, RequestBody, Unreadable};
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 
@@ -15,6 +15,8 @@ extern "C" {
     fn discard(response: &JsValue);
     fn body(request: &JsValue, most: u32) -> Promise;
     fn buffer(request: &JsValue, deadline: f64) -> Promise;
+    fn bound(request: &JsValue, most: f64, deadline: f64);
+    fn fault(request: &JsValue) -> u32;
 }
 
 impl Bodies for Edge {
@@ -36,7 +38,23 @@ impl RequestBody for Edge {
     }
 
     async fn buffer_body(&self, deadline: Millis) -> Result<(), Unreadable> {
-        done(&within(buffer(&self.request, timer(deadline)), timer(deadline)).await)
-            .map_err(|Unavailable| Unreadable::Broken)
+        let done = within(buffer(&self.request, timer(deadline)), timer(deadline)).await;
+        match failure(&done) {
+            Some(0) => Ok(()),
+            Some(2) => Err(Unreadable::Late),
+            _ => Err(Unreadable::Broken),
+        }
+    }
+
+    fn bound_body(&self, most: u64, deadline: Millis) {
+        bound(&self.request, most as f64, timer(deadline));
+    }
+
+    fn body_fault(&self) -> Option<Unreadable> {
+        match fault(&self.request) {
+            2 => Some(Unreadable::Late),
+            3 => Some(Unreadable::TooLarge),
+            _ => None,
+        }
     }
 }

@@ -6,9 +6,6 @@ use super::key_value::set_deadline;
 use crate::gateway::Gateway;
 use wasm_bindgen::prelude::*;
 
-/// Why there is no answer in a build without a part.
-pub(super) const UNUSED: &str = "this configuration does not use that part";
-
 #[wasm_bindgen(raw_module = "../src/cloudflare/data.js")]
 extern "C" {
     /// See [`crate::config::Built`].

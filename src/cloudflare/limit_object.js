@@ -27,7 +27,9 @@ export class Limits extends DurableObject {
     const text = await request.text();
     // From here to the write nothing is awaited: requests are counted one after the other.
     const kept = this.#sql.exec("SELECT kept FROM buckets WHERE key = ?", key).toArray()[0]?.kept ?? "";
-    const [until, stored, response] = call(usher.countRequest, text, kept, Date.now()).split("\n");
+    const found = call(usher.countRequest, text, kept, Date.now());
+    if (found === undefined) return new Response("it is no request", { status: 400 });
+    const [until, stored, response] = found.split("\n");
     if (until !== "") this.#save(key, stored, Number(until));
     return new Response(response);
   }

@@ -1,7 +1,6 @@
 //! Implements [`LimitStore`] with Durable Objects and Cloudflare's Rate Limiting binding.
 
 use super::edge::{Edge, failure, timer};
-use super::instance::UNUSED;
 use super::task::wait;
 use crate::config::{Millis, USES};
 use crate::limit::exact;
@@ -35,17 +34,15 @@ impl LimitStore for Edge {
 }
 
 /// Answers a request at `now` (milliseconds since 1970): until when something is to be stored, what, and the response, a
-/// line each; the first two are empty when nothing changes.
-///
-/// # Errors
-/// It is no request.
+/// line each; the first two are empty when nothing changes. `None` when it is no request.
 #[wasm_bindgen(js_name = countRequest)]
-pub fn count_request(request: &str, kept: &str, now: f64) -> Result<String, String> {
+#[must_use]
+pub fn count_request(request: &str, kept: &str, now: f64) -> Option<String> {
     if !USES.limits_exact {
-        return Err(UNUSED.into());
+        return None;
     }
-    let (store, response) = exact::answer(request, kept, now as u64 * 1_000_000).ok_or("it is no request")?;
+    let (store, response) = exact::answer(request, kept, now as u64 * 1_000_000)?;
     let (kept, until) = store.unwrap_or_default();
     let until = if kept.is_empty() { String::new() } else { until.div_ceil(1_000_000).to_string() };
-    Ok(format!("{until}\n{kept}\n{response}"))
+    Some(format!("{until}\n{kept}\n{response}"))
 }

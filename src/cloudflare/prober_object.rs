@@ -2,7 +2,7 @@
 //!
 //! Its state is kept by the gateway's instance; after a panic the object makes it anew from what it has stored.
 
-use super::instance::{UNUSED, gateway};
+use super::instance::gateway;
 use crate::config::{Millis, Pool, Probe, USES};
 use crate::gateway::Gateway;
 use crate::http::head::{self, Edits};
@@ -13,6 +13,9 @@ use crate::origin::health::protocol::{ProbeResult, Request};
 use crate::origin::replica::{self, Position};
 use std::mem::ManuallyDrop;
 use wasm_bindgen::prelude::*;
+
+/// Why there is no state in a build without this part.
+const UNUSED: &str = "no pool of this configuration has a prober";
 
 /// A pool's state.
 #[wasm_bindgen]

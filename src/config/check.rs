@@ -9,10 +9,11 @@ mod problems;
 mod routes;
 mod rules;
 mod shards;
+mod sizes;
 
 use super::{
     Config, Coordinates, Ledger, Locales, Matcher, Memory, Pool, Problem, Region, Route, Session, Setting,
-    SettingError, Target, Tree, raw,
+    SettingError, Sizes, Target, Tree, raw,
 };
 use countries::country;
 use identity::issuers;
@@ -22,6 +23,7 @@ use problems::{CONTINENTS, Problems, Tables, token};
 use routes::{overlaps, route};
 use rules::{lists, rules};
 use shards::shards;
+use sizes::sizes;
 use std::collections::{HashMap, HashSet};
 
 impl Config {
@@ -52,6 +54,8 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
     token("api_key.header", &raw.api_key.header, &mut problems);
     let shards = shards(&raw.shards, &pools, &mut problems);
     let limits = limits(&raw.limit, &mut problems);
+    let mut all_sizes: Vec<Sizes> = Vec::new();
+    all_sizes.extend(raw.request.as_ref().map(|raw| sizes(raw, "request", None, &mut problems)));
     let lists = lists(&raw.list, &mut problems);
     let rules = rules(&raw.rule, &lists, &limits, &mut problems);
     let tables = Tables {
@@ -65,7 +69,15 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
     let mut routes: Vec<Route> = Vec::with_capacity(raw.route.len());
     let (mut names, mut same_paths) = (HashSet::new(), HashMap::<String, Vec<usize>>::new());
     for (place, written) in raw.route.iter().enumerate() {
-        let route = route(written, &format!("route[{place}]"), &tables, &mut problems);
+        let at = format!("route[{place}]");
+        let mut route = route(written, &at, &tables, &mut problems);
+        route.sizes = raw.request.as_ref().map(|_| 0);
+        if let Some(own) = &written.request {
+            route.sizes = Some(all_sizes.len());
+            let others = all_sizes.first().filter(|_| raw.request.is_some());
+            let own = sizes(own, &format!("{at}.request"), others, &mut problems);
+            all_sizes.push(own);
+        }
         let same = same_paths.entry(format!("{:?} {}", route.host, route.path.shape())).or_default();
         overlaps(&route, same.iter().filter_map(|place| Some((*place, routes.get(*place)?))), place, &mut problems);
         same.push(place);
@@ -122,6 +134,8 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
         issuers,
         regions,
         shards,
+        sizes: all_sizes.into(),
+        request: raw.request.as_ref().map(|_| 0),
         rules: rules.into(),
         limits: limits.into(),
         tree: Tree::new(&routes),

@@ -82,12 +82,14 @@ impl Reader {
         Self { bytes, at: 0, values: Rc::default() }
     }
 
+    #[inline(never)]
     pub(super) fn byte(&mut self) -> u8 {
         let byte = self.bytes.get(self.at).copied().unwrap_or_default();
         self.at += 1;
         byte
     }
 
+    #[inline(never)]
     pub(super) fn number(&mut self) -> u64 {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
@@ -101,6 +103,7 @@ impl Reader {
     }
 
     /// A number of items or bytes that follow: never more than are left.
+    #[inline(never)]
     pub(super) fn length(&mut self) -> usize {
         let left = self.bytes.len().saturating_sub(self.at);
         usize::try_from(self.number()).unwrap_or(usize::MAX).min(left)
@@ -260,6 +263,7 @@ impl<T: Data> Data for Vec<T> {
         self.iter().for_each(|item| item.write(to));
     }
 
+    #[inline(never)]
     fn read(from: &mut Reader) -> Self {
         let length = from.length();
         let mut items = Self::with_capacity(length);
@@ -275,6 +279,7 @@ impl<T: Data> Data for Option<T> {
         self.iter().for_each(|item| item.write(to));
     }
 
+    #[inline(never)]
     fn read(from: &mut Reader) -> Self {
         bool::read(from).then(|| T::read(from))
     }

@@ -12,6 +12,7 @@ use super::route::Route;
 use super::rule::Rule;
 use super::setting::Setting;
 use super::shard::Shards;
+use super::size::Sizes;
 use super::tree::Tree;
 
 /// A checked configuration.
@@ -39,6 +40,10 @@ pub struct Config {
     pub pools: Vec<Pool>,
     /// Shard maps: which pool holds which part of the data.
     pub shards: Vec<Shards>,
+    /// How large requests may be.
+    pub sizes: List<Sizes>,
+    /// Which of them are those of `[request]`; `None` = as large as the platform takes.
+    pub request: Option<usize>,
     /// Rules, in the order in which they are asked.
     pub rules: List<Rule>,
     /// Rate limits.
@@ -54,7 +59,7 @@ pub struct Config {
     pub cached_by_workers_cache: Vec<(Setting, String)>,
 }
 data!(struct Config {
-    session, ledger, memory, locales, log_requests, api_key, assertion, issuers, regions, pools, shards, rules, limits, routes,
+    session, ledger, memory, locales, log_requests, api_key, assertion, issuers, regions, pools, shards, sizes, request, rules, limits, routes,
     tree, signs_cookies, cached_by_workers_cache,
 });
 data!(struct Session {

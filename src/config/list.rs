@@ -77,6 +77,8 @@ impl<T: Data> Data for List<T> {
         to.table(self.iter().collect::<Vec<_>>().into_iter(), |item, to| item.write(to));
     }
 
+    // The code is the same for all types: not inlined, it is there once.
+    #[inline(never)]
     fn read(from: &mut Reader) -> Self {
         let (count, source) = from.table();
         let mut items = Vec::new();

@@ -9,6 +9,7 @@ mod pool;
 mod route;
 mod rule;
 mod shard;
+mod size;
 
 pub use identity::{ApiKey, Assertion, Cors, Issuer};
 pub use limit::{Limit, LimitUse, OneOrMany};
@@ -17,6 +18,7 @@ pub use pool::{Origin, Pool, Probe, Retry, Table};
 pub use route::{Cache, Pools, Redirect, Route};
 pub use rule::{Action, AddressList, HeaderValue, Rule};
 pub use shard::{Shard, Shards};
+pub use size::Sizes;
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -47,6 +49,8 @@ pub struct Raw {
     pub pool: Vec<Pool>,
     /// `[[shards]]`
     pub shards: Vec<Shards>,
+    /// `[request]`; without it requests may be as large as the platform takes.
+    pub request: Option<Sizes>,
     /// `[[list]]`
     pub list: Vec<AddressList>,
     /// `[[rule]]`

@@ -75,6 +75,8 @@ parts! {
     shadow,
     /// Shard maps.
     shards,
+    /// Sizes of requests.
+    sizes,
     /// Failed sign-ins have to wait.
     throttle,
     /// Cloudflare's Workers Cache in front of origins.
@@ -163,6 +165,7 @@ mod native {
                 sessions: oidc || by(Authenticator::Session) || route(|route| route.sessions),
                 shadow: route(|route| route.shadow.is_some()),
                 shards: route(|route| matches!(route.target, Target::Shards(_))),
+                sizes: !config.sizes.is_empty(),
                 throttle: route(|route| route.throttle),
                 workers_cache: route(|route| route.cache.as_ref().is_some_and(|cache| cache.workers_cache)),
             }

@@ -2,14 +2,15 @@
 //! sign-in find out by themselves who is asking.
 
 use super::reply::After;
-use crate::config::{Config, Millis, Route};
+use crate::config::{Config, Millis, Route, Sizes, USES};
+use crate::error::Error;
 use crate::headers;
 use crate::http::cookie;
 use crate::http::head::Head;
 use crate::http::trace::Trace;
 use crate::http::visitor::Visitor;
 use crate::identity::{Absence, Identity};
-use crate::limit::Charge;
+use crate::limit::{Charge, size};
 use crate::locale::{self, Choice, Inputs};
 use crate::origin::steer;
 use crate::platform::Platform;
@@ -98,6 +99,27 @@ impl<'a, P: Platform> Context<'a, P> {
     /// The cookies to set and the deferred work, for the reply.
     pub(super) fn into_effects(self) -> (Vec<String>, Vec<After>) {
         (self.cookies.into_inner(), self.after.into_inner())
+    }
+
+    /// How large the request may be. Not to be kept while something is awaited: where the part is not used, the compiler
+    /// sees only here that there is nothing.
+    #[inline]
+    pub(super) fn sizes(&self) -> Option<&'a Sizes> {
+        if !USES.sizes {
+            return None;
+        }
+        self.config.sizes.get(self.route.map_or(self.config.request, |route| route.sizes)?)
+    }
+
+    /// Refuses a request that is too large, as far as is known before its body arrives.
+    ///
+    /// # Errors
+    /// [`Error::Oversized`]
+    pub(super) fn check_size(&self) -> Result<(), Error> {
+        match self.sizes() {
+            Some(sizes) => size::check(sizes, self.head),
+            None => Ok(()),
+        }
     }
 
     /// Whether the visitor came by https.

@@ -11,7 +11,7 @@ use super::context::Context;
 use super::join_all::join_all;
 use super::observe::Observer;
 use super::record::Record;
-use super::reply::{After, TakeBack};
+use super::reply::After;
 use crate::config::{Config, Limit, LimitScope, Millis, Route, USES};
 use crate::error::Error;
 use crate::http::head::Edits;
@@ -25,7 +25,7 @@ use std::rc::Rc;
 /// Whether some limits are not counted by isolates.
 pub(super) const COUNTS_ELSEWHERE: bool = USES.limits_exact || USES.limits_location;
 /// How long an object may take to count, in milliseconds.
-pub(super) const DEADLINE: Millis = 1_000;
+const DEADLINE: Millis = 1_000;
 /// Nanoseconds in a millisecond.
 const MILLISECOND: Nanos = 1_000_000;
 
@@ -243,11 +243,18 @@ impl Limits {
                 LimitScope::Exact if USES.limits_exact => {
                     let (object, key) = object(limit, &charge.key);
                     let request = exact::take_back(&rates(limit), charge.cost, &charge.buckets);
-                    ctx.defer(After::TakeBack(Box::new(TakeBack { object, key, request })));
+                    ctx.defer(After::TakeBack(format!("{object}\n{key}\n{request}")));
                 }
                 _ => {}
             }
         }
+    }
+
+    /// Has an object take back what it counted: see [`After::TakeBack`].
+    pub(super) async fn take_back_there<P: Platform>(&self, platform: &P, lines: &str) -> Result<(), Unavailable> {
+        let mut lines = lines.split('\n').map(str::to_owned);
+        let mut line = || lines.next().unwrap_or_default();
+        platform.count_exactly(&line(), &line(), &line(), DEADLINE).await.map(drop)
     }
 
     fn take_back(&self, config: &Config, charge: &Charge, now: Nanos) {

@@ -61,8 +61,8 @@ pub enum After {
     Revalidate(Box<Revalidation>),
     /// Exchange news with the probers of these pools: places in the configuration.
     SyncProbers(Vec<usize>),
-    /// Have an object take back what it counted.
-    TakeBack(Box<TakeBack>),
+    /// Have an object take back what it counted: its name, the key and the request ([`crate::limit::exact`]), a line each.
+    TakeBack(String),
     /// Send a copy of the request to the route's shadow.
     Shadow(Box<Shadow>),
 }
@@ -105,17 +105,6 @@ pub struct Revalidation {
     pub asked: String,
     /// The locale prefix that was taken off the path, `/ja`, or an empty string.
     pub prefix: String,
-}
-
-/// What an object is to take back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TakeBack {
-    /// The object's name.
-    pub object: String,
-    /// The key that it counts.
-    pub key: String,
-    /// See [`crate::limit::exact`].
-    pub request: String,
 }
 
 /// A copy of a request for a shadow.

@@ -17,6 +17,8 @@ pub trait Bodies {
 pub enum Unreadable {
     /// It is larger than the limit.
     TooLarge,
+    /// It did not arrive in time.
+    Late,
     /// It ended early, or is not UTF-8.
     Broken,
 }
@@ -28,4 +30,11 @@ pub trait RequestBody {
 
     /// Buffers the body within `deadline` milliseconds, so that it can be sent more than once.
     fn buffer_body(&self, deadline: Millis) -> impl Future<Output = Result<(), Unreadable>>;
+
+    /// Has the body broken off when more than `most` bytes have passed to an origin, or when it takes longer than
+    /// `deadline` milliseconds.
+    fn bound_body(&self, most: u64, deadline: Millis);
+
+    /// Why the body was broken off, if it was.
+    fn body_fault(&self) -> Option<Unreadable>;
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { request } from "node:http";
 import { folder, gateway, origin } from "./harness.mjs";
 
 let usher, a, dir;
@@ -49,4 +50,51 @@ test("a location's binding refuses what is above its window", async () => {
   // A window may end meanwhile: then twice as many pass, and never more.
   assert.ok(passed(all) === 5 || passed(all) === 10, all.join(" "));
   assert.equal(all.length - passed(all), all.filter((status) => status === 429).length);
+});
+
+/** Sends a chunked body piece by piece while `next` gives pieces: resolves to the status, whenever it comes. */
+function stream(path, next) {
+  return new Promise((resolve, reject) => {
+    const asked = request(usher.url + path, { method: "POST", agent: false }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode);
+    });
+    // The gateway may close the connection while more is sent.
+    asked.on("error", (error) => (error.code === "EPIPE" || error.code === "ECONNRESET" ? undefined : reject(error)));
+    const send = async () => {
+      for (let piece = await next(); piece !== undefined; piece = await next()) if (!asked.write(piece)) await new Promise((done) => asked.once("drain", done));
+      asked.end();
+    };
+    send().catch(reject);
+  });
+}
+
+test("a URL, fields and a stated body that are too large are refused", async () => {
+  const many = Object.fromEntries(Array.from({ length: 60 }, (_, n) => [`x-${n}`, "y"]));
+  const before = a.heard.length;
+  const { status } = await usher.ask(`/sized/${"x".repeat(1_100)}`);
+  assert.equal(status, 414);
+  assert.equal((await usher.ask("/sized/x", { headers: many })).status, 431);
+  assert.equal((await usher.ask("/sized/x", { headers: { "x-long": "y".repeat(15_000), "x-more": "y".repeat(5_000) } })).status, 431);
+  assert.equal((await usher.ask("/sized/x", { method: "POST", body: "x".repeat(102_401) })).status, 413);
+  assert.equal(a.heard.length, before);
+  assert.equal((await usher.ask("/sized/x", { method: "POST", body: "x".repeat(102_400) })).status, 200);
+  assert.equal(a.last.headers["content-length"], "102400");
+  assert.equal(a.last.body.length, 102_400);
+});
+
+test("a body that goes on without end is broken off with 413, and a slow one with 408", async () => {
+  a.answer = (_, response, body) => response.end(String(body.length));
+  const piece = Buffer.alloc(10_000, "x");
+  let sent = 0;
+  assert.equal(await stream("/sized/x", async () => (sent++ < 200 ? piece : undefined)), 413);
+  sent = 0;
+  assert.equal(await stream("/sized/x", async () => (sent++ < 10 ? piece : undefined)), 200);
+  // One byte, and nothing more until the gateway gives up.
+  let over;
+  const waiting = new Promise((done) => (over = done));
+  let first = true;
+  const slow = stream("/sized/x", async () => (first ? ((first = false), "x") : waiting));
+  assert.equal(await slow, 408);
+  over(undefined);
 });

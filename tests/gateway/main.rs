@@ -21,6 +21,7 @@ mod rewriting;
 mod routes;
 mod rules;
 mod sessions;
+mod sizes;
 mod world;
 
 use std::rc::Rc;

@@ -17,7 +17,7 @@ use usher::http::{head, json};
 use usher::ledger::{Page, Stamp};
 use usher::origin::health::prober::ProberState;
 use usher::origin::health::protocol::Request;
-use usher::platform::{CacheStore, Document, Failure, Unavailable};
+use usher::platform::{CacheStore, Document, Failure, Unavailable, Unreadable};
 
 /// A whole answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -233,7 +233,7 @@ impl Isolate {
 
     /// What the visitor gets, and how many things the gateway waited for.
     pub(crate) fn serve(&self, packed: &str, body: &str) -> (Message, u32) {
-        let visit = Visit { isolate: self, packed, body, waits: Cell::new(0) };
+        let visit = Visit { isolate: self, packed, body, waits: Cell::new(0), body_fault: Cell::new(None) };
         let Reply { status, edits, content, store, after } = now(self.gateway.serve(&visit, packed));
         let waits = visit.waits.get();
         let message = match &content {
@@ -273,7 +273,7 @@ impl Isolate {
     }
 
     fn after(&self, packed: &str, work: Vec<After>) {
-        let visit = Visit { isolate: self, packed, body: "", waits: Cell::new(0) };
+        let visit = Visit { isolate: self, packed, body: "", waits: Cell::new(0), body_fault: Cell::new(None) };
         now(self.gateway.after(&visit, work));
     }
 }
@@ -283,6 +283,8 @@ struct Visit<'a> {
     packed: &'a str,
     body: &'a str,
     waits: Cell<u32>,
+    /// Why the body broke off on its way to an origin.
+    body_fault: Cell<Option<Unreadable>>,
 }
 
 /// Everything here is there at once: one poll must do.

@@ -134,6 +134,7 @@ pub(super) fn route(raw: &raw::Route, at: &str, tables: &Tables<'_>, problems: &
         purges: raw.purges,
         cache: raw.cache.as_ref().map(|raw| cache(raw, &key, problems)),
         tags: raw.tags.clone(),
+        sizes: None,
         limits: limits::uses(&raw.limits, at, tables.limits, problems),
     }
 }

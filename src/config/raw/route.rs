@@ -1,7 +1,7 @@
 //! Which keys configure a route?
 
 use super::super::{Auth, Authenticator, Fail, Require, Shared};
-use super::{Cors, LimitUse, Plain};
+use super::{Cors, LimitUse, Plain, Sizes};
 use serde::Deserialize;
 
 /// `[[route]]`: which requests it matches, and how they are authenticated, forwarded and cached.
@@ -51,6 +51,9 @@ pub struct Route {
     /// Rate limits of its requests: names, or names with what a request counts.
     #[serde(default)]
     pub limits: Vec<LimitUse>,
+    /// How large its requests may be.
+    #[serde(default)]
+    pub request: Option<Sizes>,
     /// Target: files of the ASSETS binding.
     #[serde(rename = "static", default)]
     pub files: bool,

@@ -3,10 +3,11 @@
 use super::super::units;
 
 /// Keys whose value is a duration.
-const DURATIONS: [&str; 26] = [
+const DURATIONS: [&str; 27] = [
     "abort_p99",
     "absolute",
     "base",
+    "body_timeout",
     "deadline",
     "every",
     "first_byte",
@@ -32,7 +33,8 @@ const DURATIONS: [&str; 26] = [
     "window",
 ];
 /// Keys whose value is a size.
-const SIZES: [&str; 3] = ["max_body", "memory", "memory_object"];
+const SIZES: [&str; 7] =
+    ["max_all_fields", "max_body", "max_cookies", "max_field", "max_url", "memory", "memory_object"];
 /// Keys whose value is a keyword, each with its allowed keywords.
 const KEYWORDS: [(&str, &str); 11] = [
     ("action", "\"block\", \"allow\", \"tag\", \"limit\""),

@@ -12,7 +12,7 @@ const MOST: usize = 1 << 16;
 pub(super) async fn text(platform: &impl RequestBody) -> Result<String, Error> {
     platform.read_body(MOST).await.map_err(|why| match why {
         Unreadable::TooLarge => Error::TooLarge(MOST),
-        Unreadable::Broken => Error::Malformed("the body broke off or is no UTF-8".into()),
+        Unreadable::Late | Unreadable::Broken => Error::Malformed("the body broke off or is no UTF-8".into()),
     })
 }
 

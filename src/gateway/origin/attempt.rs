@@ -13,10 +13,11 @@ use crate::gateway::apart::apart;
 use crate::gateway::context::Context;
 use crate::gateway::record::Record;
 use crate::http::head;
+use crate::limit::size;
 use crate::origin::health::{Attempt, Outcome};
 use crate::origin::retry::{self, Body};
 use crate::origin::selection::{OriginRef, is_plain};
-use crate::platform::{Clock, Failure, Forward, Log, OriginRequest, Platform, Response};
+use crate::platform::{Clock, Failure, Forward, Log, OriginRequest, Platform, Response, Unreadable};
 
 /// The request field with the milliseconds after which the gateway no longer waits for the origin.
 const DEADLINE: &str = "x-usher-deadline-ms";
@@ -45,9 +46,18 @@ impl Origins {
         };
         // A slow visitor must not count as a slow origin.
         let left = outgoing.until.saturating_sub(ctx.now());
-        if forward == Forward::Buffered && ctx.platform.buffer_body(left).await.is_err() {
+        let patience = ctx.sizes().map_or(left, |sizes| left.min(sizes.body_timeout));
+        if forward == Forward::Buffered
+            && let Err(why) = ctx.platform.buffer_body(patience).await
+        {
+            if let Some(sizes) = ctx.sizes().filter(|_| why == Unreadable::Late) {
+                return failed(size::late(sizes));
+            }
             let sentence = "the request's body broke off or took too long: send it again";
             return failed(Error::Malformed(sentence.into()));
+        }
+        if let Some(sizes) = ctx.sizes().filter(|_| forward == Forward::Streamed && !ctx.head.is_websocket()) {
+            ctx.platform.bound_body(sizes.body, sizes.body_timeout);
         }
         if attempts > 1 || first.retry.hedge {
             state.borrow_mut().budget.earn(first.retry.budget, ctx.now());
@@ -103,7 +113,7 @@ impl Origins {
                     }
                     None => Ok(response),
                 },
-                Err(failure) => Err(failure.into()),
+                Err(failure) => Err(cause(ctx, failure)),
             };
             // Where a canary fails, the route's own pools may succeed.
             let canary = ctx.canary && from.pool == nearest;
@@ -249,5 +259,15 @@ impl Origins {
         {
             health.rest_until(to.origin, now + rest);
         }
+    }
+}
+
+/// Why there is no response: the visitor's body may have been too large or too slow.
+fn cause<P: Platform>(ctx: &Context<'_, P>, failure: Failure) -> Error {
+    let fault = ctx.sizes().and_then(|sizes| Some((sizes, ctx.platform.body_fault()?)));
+    match fault {
+        Some((sizes, Unreadable::Late)) => size::late(sizes),
+        Some((sizes, _)) => size::large(sizes),
+        None => failure.into(),
     }
 }

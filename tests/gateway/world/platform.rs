@@ -146,6 +146,14 @@ impl RequestBody for Visit<'_> {
     async fn buffer_body(&self, _: Millis) -> Result<(), Unreadable> {
         Ok(())
     }
+
+    fn bound_body(&self, most: u64, _: Millis) {
+        self.body_fault.set((self.body.len() as u64 > most).then_some(Unreadable::TooLarge));
+    }
+
+    fn body_fault(&self) -> Option<Unreadable> {
+        self.body_fault.get()
+    }
 }
 
 impl Fetch for Visit<'_> {
@@ -156,6 +164,9 @@ impl Fetch for Visit<'_> {
         let heard =
             Heard { method: request.method.into(), url: request.url.into(), fields: request.edits.applied(&fields) };
         world.heard.borrow_mut().push(heard.clone());
+        if self.body_fault.get().is_some() {
+            return Err(Failure::Unreachable);
+        }
         let message = (world.origin.borrow())(&heard)?;
         Ok(Response { packed: message.packed(), body: message })
     }
