@@ -19,12 +19,14 @@ const bounds = new WeakMap();
 
 /** Has a request's body break off after `most` bytes, or after `deadline` milliseconds. */
 export function bound(request, most, deadline) {
-  const found = { why: 0 };
+  // The runtime ends a request whose body breaks off as if that were all of it: the fetch itself has to be aborted.
+  const found = { why: 0, abort: () => {} };
   let size = 0;
   let timer;
   const end = (controller, why) => {
     found.why = why;
     clearTimeout(timer);
+    found.abort();
     controller.error(new Error("the request's body is too large or too slow"));
   };
   const counted = new TransformStream({
@@ -45,9 +47,12 @@ export function bound(request, most, deadline) {
   bounds.set(request, found);
 }
 
-/** The body that is sent to an origin. */
-export function streamed(request) {
-  return request.body && (bounds.get(request)?.body ?? request.body);
+/** The body that is sent to an origin by a fetch that `controller` aborts. */
+export function streamed(request, controller) {
+  const found = bounds.get(request);
+  if (found === undefined) return request.body;
+  found.abort = () => controller.abort(found.why);
+  return found.body;
 }
 
 /** Why a request's body broke off: LATE, LARGE, or 0 where it did not. */

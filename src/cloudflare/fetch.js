@@ -1,6 +1,6 @@
 // Requests to origins and to identity providers. Every promise resolves; a failure is a number (see message.js).
 import { env, exports } from "cloudflare:workers";
-import { buffered, discard, streamed, text } from "./body.js";
+import { buffered, discard, fault, streamed, text } from "./body.js";
 import { edit, failed, LATE } from "./message.js";
 import { shared } from "./timing.js";
 
@@ -84,12 +84,13 @@ async function send(controller, request, { url, method, workersCache, edits, dea
       const own = new Request(url, { method, headers, redirect: "manual", signal: controller.signal });
       return await exports.default({ props: JSON.parse(workersCache) }).fetch(own);
     }
-    const body = forward === BUFFERED ? buffered.get(request) : forward === STREAMED ? streamed(request) : undefined;
+    const body = forward === BUFFERED ? buffered.get(request) : forward === STREAMED ? streamed(request, controller) : undefined;
     const [target, cf] = flags & 4 ? withVisitorHost(request, url) : [url, undefined];
     const response = await reach(target, uncached({ method, headers, body, signal: controller.signal, ...(cf && { cf }) }));
     if (response.status === 101 && !response.webSocket) return failed(named(url), `it switched to a protocol that is no web socket`);
     return idle > 0 && response.body !== null && !response.webSocket ? withIdleTimeout(response, idle) : response;
   } catch (error) {
+    if (fault(request) !== 0) return failed(named(url), "the request's body is too large or too slow");
     return controller.signal.aborted ? failed(named(url), `no answer within ${deadline} ms`, LATE) : failed(named(url), error);
   } finally {
     clearTimeout(timer);
