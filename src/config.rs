@@ -56,6 +56,8 @@ pub use pool::{Balance, Down, Ejection, HashBy, HostMode, Origin, Pool, Probe, R
 #[cfg(not(target_arch = "wasm32"))]
 pub use problem::Problem;
 pub use ranges::Ranges;
+#[cfg(not(target_arch = "wasm32"))]
+pub use ranges::network;
 pub use route::{Auth, Cache, Canary, Route, Shared, TRACKERS, Target};
 pub use rule::{Conditions, Rule, RuleAction, Text};
 pub use setting::{Kind, Open, Setting, SettingError};

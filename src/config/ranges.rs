@@ -108,7 +108,7 @@ mod native {
     ///
     /// # Errors
     /// What is allowed.
-    pub(in super::super) fn network(text: &str) -> Result<IpNet, String> {
+    pub fn network(text: &str) -> Result<IpNet, String> {
         let network = match text.parse::<IpAddr>() {
             Ok(ip) => IpNet::from(ip),
             Err(_) => text.parse().map_err(|_| {
@@ -129,7 +129,7 @@ mod native {
     }
 }
 #[cfg(not(target_arch = "wasm32"))]
-pub(super) use native::network;
+pub use native::network;
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,6 @@
 //! Are the rules and the lists of addresses valid?
 
-use super::super::ranges::network;
-use super::super::{Conditions, Host, Limit, Pattern, Ranges, Rule, RuleAction, Text, raw};
+use super::super::{Conditions, Host, Limit, Pattern, Ranges, Rule, RuleAction, Text, network, raw};
 use super::countries::country;
 use super::problems::{CONTINENTS, Problems};
 use ipnet::IpNet;
