@@ -52,6 +52,8 @@ pub struct Charge {
     pub key: String,
     /// When each rate's bucket is empty again, this request included; none where this is not known.
     pub buckets: Vec<Nanos>,
+    /// By how much the clock of these is ahead of the isolate's, in nanoseconds.
+    pub ahead: i64,
     /// Whether it was counted, and not only looked at.
     pub counted: bool,
 }

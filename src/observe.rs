@@ -46,7 +46,7 @@ pub struct Line<'a> {
     /// Number of requests sent to origins.
     pub attempts: u32,
     /// What limits and rules said: names and values.
-    pub more: &'a [(&'static str, &'a str)],
+    pub more: &'a [(&'a str, &'static str)],
     /// The cache status.
     pub cache: &'a str,
     /// The reason for the cache status.

@@ -11,7 +11,7 @@ export const buffered = new WeakMap();
  */
 export function buffer(request, deadline) {
   const read = async () => (buffered.has(request) || buffered.set(request, await request.arrayBuffer()), 0);
-  return within("a visitor", read(), deadline);
+  return within("a visitor", read(), deadline, LATE);
 }
 
 /** Bodies by request that break off where they are too large or too slow, and why they did. */
@@ -42,8 +42,13 @@ export function bound(request, most, deadline) {
   });
   // The origin gets a Content-Length where the visitor sent one.
   const length = request.headers.get("content-length");
-  const body = request.body.pipeThrough(counted);
-  found.body = length === null ? body : body.pipeThrough(new FixedLengthStream(Number(length)));
+  const pipe = (from, through) => {
+    // Who reads learns why it broke off.
+    from.pipeTo(through.writable).catch(() => {});
+    return through.readable;
+  };
+  const body = pipe(request.body, counted);
+  found.body = length === null ? body : pipe(body, new FixedLengthStream(Number(length)));
   bounds.set(request, found);
 }
 

@@ -1,15 +1,15 @@
 // Deadlines, and reads that concurrent requests share.
-import { failed } from "./message.js";
+import { failed, DOWN } from "./message.js";
 
 /** Resolves after `time` milliseconds. */
 export function sleep(time) {
   return new Promise((resolve) => setTimeout(resolve, time));
 }
 
-/** Resolves to the promise's value, or to a failure when it rejects or takes longer than `deadline` milliseconds. */
-export function within(service, promise, deadline) {
+/** Resolves to the promise's value, or to a failure when it rejects, or (`late`) when it takes longer than `deadline` milliseconds. */
+export function within(service, promise, deadline, late = DOWN) {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(failed(service, `no answer within ${deadline} ms`)), deadline);
+    const timer = setTimeout(() => resolve(failed(service, `no answer within ${deadline} ms`, late)), deadline);
     promise.then(
       (value) => (clearTimeout(timer), resolve(value)),
       (error) => (clearTimeout(timer), resolve(failed(service, error))),

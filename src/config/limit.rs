@@ -8,6 +8,8 @@ use super::data::data;
 pub struct Limit {
     /// Unique name.
     pub name: String,
+    /// Its name in the log line.
+    pub log_name: String,
     /// What distinguishes those who are counted apart from each other.
     pub key: Vec<KeyPart>,
     /// The rates, all of which hold.
@@ -19,7 +21,7 @@ pub struct Limit {
     /// Whether requests above the limit are only logged and counted.
     pub shadow: bool,
 }
-data!(struct Limit { name, key, rates, scope, counts, shadow });
+data!(struct Limit { name, log_name, key, rates, scope, counts, shadow });
 
 /// So many requests in a period.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -84,8 +84,7 @@ mod native {
 
     impl FromIterator<IpNet> for Ranges {
         fn from_iter<I: IntoIterator<Item = IpNet>>(networks: I) -> Self {
-            let ends = |network: IpNet| (number(network.network()), number(network.broadcast()));
-            let mut ranges: Vec<(u128, u128)> = networks.into_iter().map(ends).collect();
+            let mut ranges: Vec<(u128, u128)> = networks.into_iter().flat_map(ends).flatten().collect();
             ranges.sort_unstable();
             ranges.dedup_by(|next, known| {
                 let joined = next.0 <= known.1.saturating_add(1);
@@ -101,6 +100,18 @@ mod native {
                 to.bytes.extend_from_slice(&last.to_be_bytes());
             }
             Self::read(&mut Reader::new(to.bytes.into()))
+        }
+    }
+
+    /// The first and the last address of a network. One of IPv6 has no IPv4 address, unless it is a network of addresses
+    /// that map them.
+    fn ends(network: IpNet) -> [Option<(u128, u128)>; 2] {
+        let (first, last) = (number(network.network()), number(network.broadcast()));
+        let mapped = (0xffff_0000_0000, 0xffff_ffff_ffff);
+        if matches!(network, IpNet::V6(_)) && first < mapped.0 && last > mapped.1 {
+            [Some((first, mapped.0 - 1)), Some((mapped.1 + 1, last))]
+        } else {
+            [Some((first, last)), None]
         }
     }
 
@@ -157,6 +168,13 @@ mod tests {
         ] {
             assert_eq!(ranges.contains(ip.parse().expect(ip)), found, "{ip}");
         }
+        let whole: Ranges = [network("::/0").expect("a network")].into_iter().collect();
+        assert!(
+            whole.contains("::1".parse().expect("an address")) && whole.contains("2001::".parse().expect("an address"))
+        );
+        assert!(!whole.contains("192.0.2.1".parse().expect("an address")), "IPv6 is not IPv4");
+        let mapped: Ranges = [network("::ffff:0:0/96").expect("a network")].into_iter().collect();
+        assert!(mapped.contains("192.0.2.1".parse().expect("an address")));
         assert!(!Ranges::default().contains("::1".parse().expect("an address")));
     }
 

@@ -10,6 +10,8 @@ use super::ranges::Ranges;
 pub struct Rule {
     /// Unique name.
     pub name: String,
+    /// Its name in the log line.
+    pub log_name: String,
     /// Which requests it is for.
     pub conditions: Conditions,
     /// What it does with them.
@@ -17,7 +19,7 @@ pub struct Rule {
     /// Whether it only logs and counts what it would do.
     pub shadow: bool,
 }
-data!(struct Rule { name, conditions, action, shadow });
+data!(struct Rule { name, log_name, conditions, action, shadow });
 
 /// Conditions of a rule, all of which must hold. One that is not configured (an empty list, `None`) always does; of a list
 /// one must.

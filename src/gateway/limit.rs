@@ -12,7 +12,7 @@ use super::join_all::join_all;
 use super::observe::Observer;
 use super::record::Record;
 use super::reply::After;
-use crate::config::{Config, Limit, LimitScope, Millis, Route, USES};
+use crate::config::{Config, Limit, LimitCounts, LimitScope, Millis, Route, USES};
 use crate::error::Error;
 use crate::http::head::Edits;
 use crate::identity::session::digest;
@@ -64,7 +64,7 @@ impl Limits {
             let asn = || ctx.platform.network("asn");
             if let Some(key) = limit::key(limit, ctx.head, &ctx.visitor, &ctx.identity, asn) {
                 let found = if limit.scope == LimitScope::Isolate { &mut here } else { &mut elsewhere };
-                found.push(Charge { limit: *place, cost: *cost, key, buckets: Vec::new(), counted: false });
+                found.push(Charge { limit: *place, cost: *cost, key, buckets: Vec::new(), ahead: 0, counted: false });
             }
         }
         if here.is_empty() {
@@ -181,7 +181,9 @@ impl Limits {
         charge: &mut Charge,
     ) -> Result<Nanos, Unavailable> {
         let now = ctx.now() * MILLISECOND;
-        let name = format!("{}\n{}", limit.name, charge.key);
+        let name = format!("{}\n{}\n{}", limit.name, charge.cost, charge.key);
+        // What is counted may be taken back before the wait is over.
+        let remembers = limit.counts != LimitCounts::Failures;
         let until = self.refused.borrow().as_ref().and_then(|refused| refused.known(&name));
         if let Some(wait) = until.map(|until| until.saturating_sub(now)).filter(|wait| *wait > 0) {
             return Ok(wait);
@@ -190,13 +192,13 @@ impl Limits {
         let request = exact::count(&rates(limit), charge.cost);
         let text = ctx.platform.count_exactly(&object, &key, &request, DEADLINE).await?;
         let exact::Response { now: theirs, wait, buckets } = exact::Response::read(&text).ok_or(Unavailable)?;
-        if wait > 0 {
+        if wait > 0 && remembers {
             let mut refused = self.refused.borrow_mut();
             let refused = refused.get_or_insert_with(|| Table::new(ctx.platform.random()));
             refused.set(&name, now + wait, now);
         }
-        // By this isolate's clock.
-        charge.buckets = buckets.iter().map(|empty| empty.saturating_sub(theirs).saturating_add(now)).collect();
+        charge.buckets = buckets;
+        charge.ahead = theirs.cast_signed().wrapping_sub(now.cast_signed());
         Ok(wait)
     }
 
@@ -215,7 +217,8 @@ impl Limits {
             let Some(limit) = ctx.config.limits.get(charge.limit) else { continue };
             self.observer.counters().limited(&limit.name, verdict.as_str());
             if verdict != Verdict::Passed {
-                record.more.extend([("limit", limit.name.as_str()), ("limit_verdict", verdict.as_str())]);
+                record.more.retain(|(name, _)| *name != limit.log_name);
+                record.more.push((&limit.log_name, verdict.as_str()));
             }
             if verdict == Verdict::Down {
                 ctx.platform.warning(&format!("limit {:?} cannot be counted: requests pass", limit.name));

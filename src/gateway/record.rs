@@ -22,7 +22,7 @@ pub(super) struct Record<'a> {
     /// Requests to origins.
     pub(super) attempts: u32,
     /// What limits and rules said: names and values of the log line.
-    pub(super) more: Vec<(&'static str, &'a str)>,
+    pub(super) more: Vec<(&'a str, &'static str)>,
     pub(super) identity_ms: Millis,
     pub(super) origin_ms: Millis,
     pub(super) error: Option<Error>,

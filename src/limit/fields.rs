@@ -16,7 +16,7 @@ pub fn add<'l>(charges: impl Iterator<Item = (&'l Limit, &'l Charge)>, now: Nano
             begin_member(&mut policy);
             policy.push_str(&configured.policy);
             if let Some(empty) = charge.buckets.get(place) {
-                let rate = Rate::of(configured);
+                let (rate, now) = (Rate::of(configured), now.saturating_add_signed(charge.ahead));
                 let seconds = empty.saturating_sub(now).min(rate.capacity).div_ceil(SECOND);
                 begin_member(&mut state);
                 state.push_str(&configured.label);
@@ -50,7 +50,7 @@ mod tests {
             [[limit]]\nname = \"edge\"\nkey = \"address\"\nrate = \"7/10s\"\nscope = \"location\"\n\
             [[route]]\nname = \"a\"\npath = \"/\"\necho = true\n";
         let config = source::read(text, "test.toml").expect("a configuration").1;
-        let charge = |buckets| Charge { limit: 0, cost: 1, key: String::new(), buckets, counted: true };
+        let charge = |buckets| Charge { limit: 0, cost: 1, key: String::new(), buckets, ahead: 0, counted: true };
         let charges = [charge(vec![6 * SECOND]), charge(vec![1, 36 * SECOND]), charge(vec![])];
         let mut edits = Edits::new();
         add(config.limits.iter().zip(&charges), 0, &mut edits);

@@ -31,7 +31,9 @@ pub fn holds(rule: &Rule, request: &Request<'_>, network: impl Fn(&str) -> Optio
     conditions.addresses.as_ref().is_none_or(|ranges| ip.is_some_and(|ip| ranges.contains(ip)))
         && one(&conditions.countries, visitor.country)
         && one(&conditions.continents, visitor.continent)
-        && one(&conditions.methods, Some(head.method))
+        && (one(&conditions.methods, Some(head.method))
+            // As of a route, GET is HEAD too.
+            || (head.method == "HEAD" && conditions.methods.iter().any(|method| method == "GET")))
         && one(&conditions.http, Some(head.edge.protocol))
         && (conditions.hosts.is_empty() || conditions.hosts.iter().any(|known| known.matches(host)))
         && (conditions.paths.is_empty() || has_path(&conditions.paths, paths, rule.action == RuleAction::Allow))

@@ -1,6 +1,6 @@
 //! Is a request too large?
 
-use crate::config::Sizes;
+use crate::config::{Millis, Sizes};
 use crate::error::Error;
 use crate::http::head::Head;
 
@@ -45,10 +45,10 @@ pub fn large(sizes: &Sizes) -> Error {
     Error::Oversized { status: 413, what: "bytes of body", most: sizes.body }
 }
 
-/// 408: the body takes too long (RFC 9110 15.5.9).
+/// 408: the body takes longer than `most` milliseconds (RFC 9110 15.5.9).
 #[must_use]
-pub fn late(sizes: &Sizes) -> Error {
-    Error::Oversized { status: 408, what: "milliseconds until the body was there", most: sizes.body_timeout }
+pub fn late(most: Millis) -> Error {
+    Error::Oversized { status: 408, what: "milliseconds until the body was there", most }
 }
 
 #[cfg(test)]

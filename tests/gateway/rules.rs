@@ -43,7 +43,7 @@ fn an_address_that_is_blocked_reaches_nothing() {
     assert_eq!((page.status, page.field("cache-control")), (403, Some("no-store")));
     assert!(page.body.contains("<html lang=\"de\""), "{}", page.body);
     let log = world.log.borrow().join("\n");
-    assert!(log.contains("\"rule\":\"bad\",\"rule_action\":\"block\""), "{log}");
+    assert!(log.contains("\"rule.bad\":\"block\""), "{log}");
 }
 
 #[test]
@@ -162,6 +162,27 @@ fn a_rule_may_count_by_a_limit_and_a_shadow_rule_does_nothing() {
             |agent: &str, ip: &str| ask(&isolate, "/", &[("user-agent", agent), ("cf-connecting-ip", ip)], "").status;
         assert_eq!([0; 5].map(|_| ask("curl/8", "192.0.2.1")), [200, 200, 200, 429, 429], "{scope}");
         assert_eq!((ask("Mozilla/5.0", "192.0.2.1"), ask("curl/8", "192.0.2.2")), (200, 200));
-        assert!(world.log.borrow().last().unwrap().contains("\"rule\":\"later\",\"rule_action\":\"shadow\""));
+        assert!(world.log.borrow().last().unwrap().contains("\"rule.later\":\"shadow\""));
     }
+}
+
+#[test]
+fn a_limit_that_several_rules_name_counts_a_request_once_and_takes_it_back_once() {
+    let world = world();
+    let rules = "[[limit]]\nname = \"guesses\"\nkey = \"address\"\nrate = \"4/1h\"\ncount = \"failures\"\n".to_owned()
+        + &rule("one", "action = \"limit\"\nlimit = \"guesses\"")
+        + &rule("two", "action = \"limit\"\nlimit = \"guesses\"");
+    let isolate = isolate(&world, &rules);
+    world.origin(|heard| Ok(Message::new(if heard.url.contains("guess") { 401 } else { 200 }, &[], "")));
+    let ask = |target: &str| status(&isolate, target, &[("cf-connecting-ip", "192.0.2.1")]);
+    let asked: Vec<u16> = (0..6).flat_map(|_| [ask("/guess"), ask("/")]).collect();
+    assert_eq!(asked, [401, 200, 401, 200, 401, 200, 401, 429, 429, 429, 429, 429]);
+}
+
+#[test]
+fn a_rule_for_get_is_one_for_head() {
+    let world = world();
+    let isolate = isolate(&world, &rule("get", "method = \"GET\"\npath = \"/x\""));
+    let ask = |method: &str| isolate.ask(method, &format!("{HOST}/x"), &[], "").status;
+    assert_eq!([ask("GET"), ask("HEAD"), ask("POST")], [403, 403, 200]);
 }

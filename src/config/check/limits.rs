@@ -1,6 +1,6 @@
 //! Are the rate limits valid, and may a route use them?
 
-use super::super::{KeyPart, Limit, LimitCounts, LimitRate, LimitScope, raw, units};
+use super::super::{Auth, Authenticator, KeyPart, Limit, LimitCounts, LimitRate, LimitScope, raw, units};
 use super::problems::{Problems, quoted};
 
 /// The most rates of a limit, and limits of a route.
@@ -81,7 +81,8 @@ fn limit(raw: &raw::Limit, at: &str, problems: &mut Problems) -> Limit {
     if raw.rate.all().is_empty() || raw.rate.all().len() > MOST {
         problems.add(format!("{at}.rate"), format!("found {}; allowed: 1 to {MOST} rates", raw.rate.all().len()));
     }
-    let limit = Limit { name: raw.name.clone(), key, rates, scope: raw.scope, counts: raw.count, shadow: raw.shadow };
+    let (name, log_name) = (raw.name.clone(), format!("limit.{}", raw.name));
+    let limit = Limit { name, log_name, key, rates, scope: raw.scope, counts: raw.count, shadow: raw.shadow };
     if limit.scope == LimitScope::Location {
         location(&limit, raw.burst.is_some(), at, problems);
     }
@@ -120,10 +121,10 @@ fn rate(text: &str) -> Option<(u32, u64)> {
     Some((count, period))
 }
 
-/// The limits that a route uses: their places, and what a request of the route counts.
-pub(super) fn uses(raw: &[raw::LimitUse], at: &str, limits: &[Limit], problems: &mut Problems) -> Vec<(usize, u32)> {
-    let mut used: Vec<(usize, u32)> = Vec::with_capacity(raw.len());
-    for (number, one) in raw.iter().enumerate() {
+/// The limits that a route uses: their places, and what a request of the route counts. `auth` and `by` are the route's.
+pub(super) fn uses(route: &raw::Route, at: &str, limits: &[Limit], problems: &mut Problems) -> Vec<(usize, u32)> {
+    let mut used: Vec<(usize, u32)> = Vec::with_capacity(route.limits.len());
+    for (number, one) in route.limits.iter().enumerate() {
         let key = format!("{at}.limits[{number}]");
         let (name, cost) = match one {
             raw::LimitUse::Name(name) => (name, 1),
@@ -135,6 +136,9 @@ pub(super) fn uses(raw: &[raw::LimitUse], at: &str, limits: &[Limit], problems: 
             continue;
         }
         let Some(limit) = limits.get(place) else { continue };
+        if let Some(part) = limit.key.iter().find(|part| !is_known(part, route)) {
+            problems.add(key.clone(), format!("found {name:?}, whose key has {part:?}, which no request of this route has, so that it would count none; allowed: where `auth` and `by` ask for it"));
+        }
         if used.iter().any(|(known, _)| *known == place) {
             problems.add(key.clone(), format!("found {name:?} a second time"));
         }
@@ -150,16 +154,31 @@ pub(super) fn uses(raw: &[raw::LimitUse], at: &str, limits: &[Limit], problems: 
     if used.len() > MOST {
         problems.add(format!("{at}.limits"), format!("found {}; allowed: at most {MOST}", used.len()));
     }
-    let chosen = |limit: &&Limit| limit.key.iter().any(KeyPart::is_chosen_by_clients);
+    // A limit that counts every request, whatever the client sends.
+    let holds = |limit: &&Limit| {
+        !limit.key.iter().any(KeyPart::is_chosen_by_clients) && (limit.is_early() || route.auth == Auth::Required)
+    };
     let all = || used.iter().filter_map(|(place, _)| limits.get(*place));
-    if let Some(limit) = all().find(chosen).filter(|_| all().all(|limit| chosen(&limit))) {
-        let others: Vec<&str> = limits.iter().filter(|limit| !chosen(limit)).map(|limit| limit.name.as_str()).collect();
+    let chosen = all().find(|limit| limit.key.iter().any(KeyPart::is_chosen_by_clients));
+    if let Some(limit) = chosen.filter(|_| !all().any(|limit| holds(&limit))) {
+        let others: Vec<&str> = limits.iter().filter(holds).map(|limit| limit.name.as_str()).collect();
         problems.add(
             format!("{at}.limits"),
             format!("found {:?} without another: a client that sends another header or cookie each time is never limited; allowed: beside a limit whose key a client cannot choose ({})", limit.name, quoted(&others)),
         );
     }
     used
+}
+
+/// Whether requests of a route may have this part of a key.
+fn is_known(part: &KeyPart, route: &raw::Route) -> bool {
+    let asks = |by: Authenticator| route.auth != Auth::None && route.by.contains(&by);
+    match part {
+        KeyPart::User => route.auth != Auth::None,
+        KeyPart::ApiKey => asks(Authenticator::ApiKey),
+        KeyPart::Session => asks(Authenticator::Session),
+        _ => true,
+    }
 }
 
 #[cfg(test)]

@@ -135,7 +135,7 @@ pub(super) fn route(raw: &raw::Route, at: &str, tables: &Tables<'_>, problems: &
         cache: raw.cache.as_ref().map(|raw| cache(raw, &key, problems)),
         tags: raw.tags.clone(),
         sizes: None,
-        limits: limits::uses(&raw.limits, at, tables.limits, problems),
+        limits: limits::uses(raw, at, tables.limits, problems),
     }
 }
 

@@ -60,7 +60,8 @@ pub(super) fn rules(raw: &[raw::Rule], lists: &Lists, limits: &[Limit], problems
         problems.name(format!("{at}.name"), &written.name, rules.iter().any(|rule| rule.name == written.name));
         let conditions = conditions(written, &at, lists, problems);
         let action = action(written, &at, limits, problems);
-        rules.push(Rule { name: written.name.clone(), conditions, action, shadow: written.shadow });
+        let (name, log_name) = (written.name.clone(), format!("rule.{}", written.name));
+        rules.push(Rule { name, log_name, conditions, action, shadow: written.shadow });
     }
     rules
 }

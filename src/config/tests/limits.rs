@@ -60,6 +60,18 @@ fn invalid_limits_rules_and_sizes_are_refused() {
             "[[limit]]\nname = \"a\"\nkey = \"user\"\nrate = \"5/1s\"\n[[route]]\nname = \"a\"\npath = \"/\"\necho = true\nlimits = [{ name = \"a\", cost = 6 }]\n",
             "route[0].limits[0]",
         ),
+        (
+            "[[limit]]\nname = \"a\"\nkey = \"user\"\nrate = \"5/1s\"\n[[route]]\nname = \"a\"\npath = \"/\"\necho = true\nlimits = [\"a\"]\n",
+            "route[0].limits[0]",
+        ),
+        (
+            "[[limit]]\nname = \"a\"\nkey = \"api_key\"\nrate = \"5/1s\"\n[[route]]\nname = \"a\"\npath = \"/\"\necho = true\nauth = \"required\"\nlimits = [\"a\"]\n",
+            "route[0].limits[0]",
+        ),
+        (
+            "[[limit]]\nname = \"a\"\nkey = \"user\"\nrate = \"5/1s\"\n[[limit]]\nname = \"b\"\nkey = \"header:x\"\nrate = \"5/1s\"\n[[route]]\nname = \"a\"\npath = \"/\"\necho = true\nauth = \"optional\"\nlimits = [\"a\", \"b\"]\n",
+            "route[0].limits",
+        ),
         ("[[route]]\nname = \"a\"\npath = \"/\"\necho = true\nlimits = [\"b\"]\n", "route[0].limits[0]"),
     ] {
         let found = faults(&format!("{text}{MINIMAL}"));

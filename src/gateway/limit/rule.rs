@@ -37,7 +37,7 @@ impl Limits {
         for asked in ctx.config.rules.iter().filter(|asked| rule::holds(asked, &request, network)) {
             let action = if asked.shadow { "shadow" } else { as_str(asked) };
             self.observer.counters().ruled(&asked.name, action);
-            record.more.extend([("rule", asked.name.as_str()), ("rule_action", action)]);
+            record.more.push((&asked.log_name, action));
             match &asked.action {
                 _ if asked.shadow => {}
                 RuleAction::Allow => break,
@@ -45,7 +45,9 @@ impl Limits {
                     return Err(Error::Blocked { status: *status, blocked_by: blocked_by.clone() });
                 }
                 RuleAction::Tag(tag) => tags.push(tag.as_str()),
-                RuleAction::Limit(place) => limits.push((*place, 1)),
+                // However many rules name it, the request is one.
+                RuleAction::Limit(place) if !limits.contains(&(*place, 1)) => limits.push((*place, 1)),
+                RuleAction::Limit(_) => {}
             }
         }
         let elsewhere = if USES.limits { self.count(ctx, &limits, true, record)? } else { Vec::new() };

@@ -50,14 +50,14 @@ impl Origins {
         if forward == Forward::Buffered
             && let Err(why) = ctx.platform.buffer_body(patience).await
         {
-            if let Some(sizes) = ctx.sizes().filter(|_| why == Unreadable::Late) {
-                return failed(size::late(sizes));
+            if ctx.sizes().is_some() && why == Unreadable::Late {
+                return failed(size::late(patience));
             }
             let sentence = "the request's body broke off or took too long: send it again";
             return failed(Error::Malformed(sentence.into()));
         }
         if let Some(sizes) = ctx.sizes().filter(|_| forward == Forward::Streamed && !ctx.head.is_websocket()) {
-            ctx.platform.bound_body(sizes.body, sizes.body_timeout);
+            ctx.platform.bound_body(sizes.body, patience);
         }
         if attempts > 1 || first.retry.hedge {
             state.borrow_mut().budget.earn(first.retry.budget, ctx.now());
@@ -266,7 +266,9 @@ impl Origins {
 fn cause<P: Platform>(ctx: &Context<'_, P>, failure: Failure) -> Error {
     let fault = ctx.sizes().and_then(|sizes| Some((sizes, ctx.platform.body_fault()?)));
     match fault {
-        Some((sizes, Unreadable::Late)) => size::late(sizes),
+        Some((sizes, Unreadable::Late)) => {
+            size::late(ctx.route.map_or(sizes.body_timeout, |route| route.deadline.min(sizes.body_timeout)))
+        }
         Some((sizes, _)) => size::large(sizes),
         None => failure.into(),
     }
