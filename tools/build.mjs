@@ -99,7 +99,7 @@ const gateways = join(root, "target", "gateways");
 
 /** Compiles the gateway, unless it is kept; gives the folder it is kept in: another for other sources, profile or parts. */
 async function compile(parts, format) {
-  const folder = join(gateways, digest(["src", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "tools/build.mjs"], format, profile, parts));
+  const folder = join(gateways, digest(["src", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "tools/build.mjs", "tools/build/src/glue.rs"], format, profile, parts));
   if (existsSync(folder)) return utimesSync(folder, new Date(), new Date()), folder;
   const artefact = join(root, "target", target, profile, "usher.wasm");
   if (!existsSync(artefact)) console.error(`usher: compiling the gateway for the first time (about ${deploy ? "three minutes" : "two minutes"}) ...`);
