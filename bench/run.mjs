@@ -4,8 +4,9 @@
 //
 //   npm run bench [-- --rounds 60 --chunk 300 --warm 20000]
 //
-// The hot path twice: in a young isolate (its first thousands of requests), and in one that is warm (lab.mjs). Short chunks, the order shuffled each round, CPU from the scheduler's own accounts, and the
-// median of the ratios of each round: what else the machine does meets all variants alike.
+// The hot path twice: in a young isolate (its first thousands of requests), and in one that is warm (lab.mjs). Short
+// chunks, the order shuffled each round, CPU from the scheduler's own accounts, and the median of the ratios of each
+// round: what else the machine does meets all variants alike.
 import { createServer, request } from "node:http";
 import { createHash, randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";

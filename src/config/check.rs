@@ -56,6 +56,7 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
     let limits = limits(&raw.limit, &mut problems);
     let mut all_sizes: Vec<Sizes> = Vec::new();
     all_sizes.extend(raw.request.as_ref().map(|raw| sizes(raw, "request", None, &mut problems)));
+    let request = all_sizes.first().map(|_| 0);
     let lists = lists(&raw.list, &mut problems);
     let rules = rules(&raw.rule, &lists, &limits, &mut problems);
     let tables = Tables {
@@ -71,10 +72,10 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
     for (place, written) in raw.route.iter().enumerate() {
         let at = format!("route[{place}]");
         let mut route = route(written, &at, &tables, &mut problems);
-        route.sizes = raw.request.as_ref().map(|_| 0);
+        route.sizes = request;
         if let Some(own) = &written.request {
             route.sizes = Some(all_sizes.len());
-            let others = all_sizes.first().filter(|_| raw.request.is_some());
+            let others = request.and_then(|place| all_sizes.get(place));
             let own = sizes(own, &format!("{at}.request"), others, &mut problems);
             all_sizes.push(own);
         }
@@ -135,7 +136,7 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
         regions,
         shards,
         sizes: all_sizes.into(),
-        request: raw.request.as_ref().map(|_| 0),
+        request,
         rules: rules.into(),
         limits: limits.into(),
         tree: Tree::new(&routes),

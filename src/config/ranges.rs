@@ -53,11 +53,7 @@ fn number(ip: IpAddr) -> u128 {
 impl Data for Ranges {
     #[cfg(not(target_arch = "wasm32"))]
     fn write(&self, to: &mut super::data::Writer) {
-        to.number(self.count as u64);
-        for (first, last) in self.all() {
-            to.bytes.extend_from_slice(&first.to_be_bytes());
-            to.bytes.extend_from_slice(&last.to_be_bytes());
-        }
+        native::write((0..self.count).map(|place| self.range(place)), to);
     }
 
     fn read(from: &mut Reader) -> Self {
@@ -76,12 +72,6 @@ mod native {
     use std::fmt;
     use std::net::IpAddr;
 
-    impl Ranges {
-        pub(super) fn all(&self) -> impl Iterator<Item = (u128, u128)> {
-            (0..self.count).map(|place| self.range(place))
-        }
-    }
-
     impl FromIterator<IpNet> for Ranges {
         fn from_iter<I: IntoIterator<Item = IpNet>>(networks: I) -> Self {
             let mut ranges: Vec<(u128, u128)> = networks.into_iter().flat_map(ends).flatten().collect();
@@ -94,12 +84,17 @@ mod native {
                 joined
             });
             let mut to = Writer::default();
-            to.number(ranges.len() as u64);
-            for (first, last) in ranges {
-                to.bytes.extend_from_slice(&first.to_be_bytes());
-                to.bytes.extend_from_slice(&last.to_be_bytes());
-            }
+            write(ranges.into_iter(), &mut to);
             Self::read(&mut Reader::new(to.bytes.into()))
+        }
+    }
+
+    /// How many there are, and each with its first and its last address.
+    pub(super) fn write(ranges: impl ExactSizeIterator<Item = (u128, u128)>, to: &mut Writer) {
+        to.number(ranges.len() as u64);
+        for (first, last) in ranges {
+            to.bytes.extend_from_slice(&first.to_be_bytes());
+            to.bytes.extend_from_slice(&last.to_be_bytes());
         }
     }
 
@@ -135,7 +130,7 @@ mod native {
 
     impl fmt::Debug for Ranges {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.debug_list().entries(self.all()).finish()
+            f.debug_list().entries((0..self.count).map(|place| self.range(place))).finish()
         }
     }
 }

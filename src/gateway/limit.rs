@@ -182,8 +182,6 @@ impl Limits {
     ) -> Result<Nanos, Unavailable> {
         let now = ctx.now() * MILLISECOND;
         let name = format!("{}\n{}\n{}", limit.name, charge.cost, charge.key);
-        // What is counted may be taken back before the wait is over.
-        let remembers = limit.counts != LimitCounts::Failures;
         let until = self.refused.borrow().as_ref().and_then(|refused| refused.known(&name));
         if let Some(wait) = until.map(|until| until.saturating_sub(now)).filter(|wait| *wait > 0) {
             return Ok(wait);
@@ -192,7 +190,8 @@ impl Limits {
         let request = exact::count(&rates(limit), charge.cost);
         let text = ctx.platform.count_exactly(&object, &key, &request, DEADLINE).await?;
         let exact::Response { now: theirs, wait, buckets } = exact::Response::read(&text).ok_or(Unavailable)?;
-        if wait > 0 && remembers {
+        // What counted may be taken back before the wait is over, where only failures count.
+        if wait > 0 && limit.counts != LimitCounts::Failures {
             let mut refused = self.refused.borrow_mut();
             let refused = refused.get_or_insert_with(|| Table::new(ctx.platform.random()));
             refused.set(&name, now + wait, now);
@@ -255,9 +254,9 @@ impl Limits {
 
     /// Has an object take back what it counted: see [`After::TakeBack`].
     pub(super) async fn take_back_there<P: Platform>(&self, platform: &P, lines: &str) -> Result<(), Unavailable> {
-        let mut lines = lines.split('\n').map(str::to_owned);
+        let mut lines = lines.split('\n');
         let mut line = || lines.next().unwrap_or_default();
-        platform.count_exactly(&line(), &line(), &line(), DEADLINE).await.map(drop)
+        platform.count_exactly(line(), line(), line(), DEADLINE).await.map(drop)
     }
 
     fn take_back(&self, config: &Config, charge: &Charge, now: Nanos) {

@@ -7,6 +7,8 @@ use super::problems::{Problems, quoted};
 const MOST: usize = 4;
 /// The longest period of a rate, in milliseconds.
 const LONGEST: u64 = 30 * 86_400_000;
+/// The longest time in which a full bucket leaks, in milliseconds: in nanoseconds it must fit 64 bits.
+const FULLEST: u64 = 366 * 86_400_000;
 
 pub(super) fn limits(raw: &[raw::Limit], problems: &mut Problems) -> Vec<Limit> {
     let mut limits: Vec<Limit> = Vec::with_capacity(raw.len());
@@ -63,6 +65,12 @@ fn limit(raw: &raw::Limit, at: &str, problems: &mut Problems) -> Limit {
         let burst = bursts.and_then(|bursts| bursts.get(number).copied()).unwrap_or(count);
         if !(1..=1_000_000).contains(&burst) {
             problems.add(format!("{at}.burst"), format!("found {burst}; allowed: 1 to 1000000"));
+        }
+        if period / u64::from(count) * u64::from(burst) > FULLEST {
+            problems.add(
+                format!("{at}.burst"),
+                format!("found {burst}, a burst after which it takes more than a year until as much may come; allowed: less, or a higher rate"),
+            );
         }
         if rates.iter().any(|known: &LimitRate| known.period == period) {
             problems.add(
@@ -121,7 +129,7 @@ fn rate(text: &str) -> Option<(u32, u64)> {
     Some((count, period))
 }
 
-/// The limits that a route uses: their places, and what a request of the route counts. `auth` and `by` are the route's.
+/// The limits that a route uses: their places, and what a request of the route counts.
 pub(super) fn uses(route: &raw::Route, at: &str, limits: &[Limit], problems: &mut Problems) -> Vec<(usize, u32)> {
     let mut used: Vec<(usize, u32)> = Vec::with_capacity(route.limits.len());
     for (number, one) in route.limits.iter().enumerate() {
@@ -130,12 +138,8 @@ pub(super) fn uses(route: &raw::Route, at: &str, limits: &[Limit], problems: &mu
             raw::LimitUse::Name(name) => (name, 1),
             raw::LimitUse::Cost { name, cost } => (name, *cost),
         };
-        let before = problems.0.len();
-        let place = problems.place(key.clone(), name, limits.iter().map(|limit| limit.name.as_str()));
-        if problems.0.len() > before {
-            continue;
-        }
-        let Some(limit) = limits.get(place) else { continue };
+        let place = problems.find(key.clone(), name, limits.iter().map(|limit| limit.name.as_str()));
+        let Some((place, limit)) = place.and_then(|place| Some((place, limits.get(place)?))) else { continue };
         if let Some(part) = limit.key.iter().find(|part| !is_known(part, route)) {
             problems.add(key.clone(), format!("found {name:?}, whose key has {part:?}, which no request of this route has, so that it would count none; allowed: where `auth` and `by` ask for it"));
         }

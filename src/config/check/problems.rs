@@ -70,15 +70,25 @@ impl Problems {
         )
     }
 
-    /// The index of `name` in `known`; the problem suggests the nearest name.
+    /// The index of `name` in `known`, or 0 after adding the problem.
     pub(super) fn place<'a>(
         &mut self,
         key: impl Into<String>,
         name: &str,
         known: impl Iterator<Item = &'a str>,
     ) -> usize {
+        self.find(key, name, known).unwrap_or_default()
+    }
+
+    /// The index of `name` in `known`; the problem suggests the nearest name.
+    pub(super) fn find<'a>(
+        &mut self,
+        key: impl Into<String>,
+        name: &str,
+        known: impl Iterator<Item = &'a str>,
+    ) -> Option<usize> {
         let known: Vec<&str> = known.collect();
-        self.take(
+        self.accept(
             key,
             known.iter().position(|candidate| candidate == &name).ok_or_else(|| {
                 let suggestion =
@@ -86,6 +96,17 @@ impl Problems {
                 format!("found {name:?}; allowed: {}{}", quoted(&known), suggestion.unwrap_or_default())
             }),
         )
+    }
+
+    /// Checks the methods at a key.
+    pub(super) fn methods(&mut self, key: &str, methods: &[String]) {
+        let wrong = |method: &str| method.is_empty() || !method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-');
+        for (number, method) in methods.iter().enumerate().filter(|(_, method)| wrong(method)) {
+            self.add(
+                format!("{key}[{number}]"),
+                format!("found {method:?}; allowed: methods in upper case, such as \"GET\""),
+            );
+        }
     }
 
     pub(super) fn name(&mut self, key: String, name: &str, earlier: bool) {

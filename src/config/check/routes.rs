@@ -43,13 +43,7 @@ pub(super) fn route(raw: &raw::Route, at: &str, tables: &Tables<'_>, problems: &
             );
         }
     }
-    let wrong = |method: &str| method.is_empty() || !method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-');
-    for (number, method) in raw.methods.iter().enumerate().filter(|(_, method)| wrong(method)) {
-        problems.add(
-            key(&format!("methods[{number}]")),
-            format!("found {method:?}; allowed: methods in upper case, such as \"GET\""),
-        );
-    }
+    problems.methods(&key("methods"), &raw.methods);
     let wrong =
         |tag: &str| tag.is_empty() || tag.len() > 256 || !tag.bytes().all(|b| b.is_ascii_graphic() && b != b',');
     for (number, tag) in raw.tags.iter().enumerate().filter(|(_, tag)| wrong(tag)) {

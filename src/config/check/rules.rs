@@ -81,11 +81,7 @@ fn conditions(raw: &raw::Rule, at: &str, lists: &Lists, problems: &mut Problems)
             problems.place(key(name, number), text, known.iter().copied());
         }
     }
-    let wrong = |method: &str| method.is_empty() || !method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-');
-    for (number, method) in raw.method.all().iter().enumerate().filter(|(_, method)| wrong(method)) {
-        problems
-            .add(key("method", number), format!("found {method:?}; allowed: methods in upper case, such as \"GET\""));
-    }
+    problems.methods(&format!("{at}.method"), raw.method.all());
     let hosts = raw.host.all().iter().enumerate();
     let hosts = hosts.filter_map(|(number, host)| problems.accept(key("host", number), Host::parse(host))).collect();
     let paths = raw.path.all().iter().enumerate();
@@ -133,9 +129,8 @@ fn addresses(raw: &[String], at: &str, lists: &Lists, problems: &mut Problems) -
         let key = format!("{at}.address[{number}]");
         match text.strip_prefix("list:") {
             Some(name) => {
-                let before = problems.0.len();
-                let place = problems.place(key, name, lists.iter().map(|(name, _)| name.as_str()));
-                let known = lists.get(place).filter(|_| problems.0.len() == before);
+                let place = problems.find(key, name, lists.iter().map(|(name, _)| name.as_str()));
+                let known = place.and_then(|place| lists.get(place));
                 networks.extend(known.into_iter().flat_map(|(_, networks)| networks));
             }
             None => networks.extend(problems.accept(key, network(text))),
@@ -177,10 +172,9 @@ fn action(raw: &raw::Rule, at: &str, limits: &[Limit], problems: &mut Problems) 
             RuleAction::Tag(tag.to_owned())
         }
         raw::Action::Limit => {
-            let before = problems.0.len();
             let name = raw.limit.as_deref().unwrap_or_default();
-            let place = problems.place(key("limit"), name, limits.iter().map(|limit| limit.name.as_str()));
-            let limit = limits.get(place).filter(|_| problems.0.len() == before);
+            let place = problems.find(key("limit"), name, limits.iter().map(|limit| limit.name.as_str()));
+            let limit = place.and_then(|place| limits.get(place));
             if limit.is_some_and(|limit| !limit.is_early() || limit.key.iter().any(|part| part.is_chosen_by_clients()))
             {
                 problems.add(
@@ -188,7 +182,7 @@ fn action(raw: &raw::Rule, at: &str, limits: &[Limit], problems: &mut Problems) 
                     format!("found {name:?}, whose key is a visitor's or a client's choice; allowed: a limit by address, country, asn"),
                 );
             }
-            RuleAction::Limit(place)
+            RuleAction::Limit(place.unwrap_or_default())
         }
     }
 }

@@ -48,6 +48,7 @@ fn invalid_limits_rules_and_sizes_are_refused() {
             "[[limit]]\nname = \"a\"\nkey = \"user\"\nrate = \"5/10s\"\nscope = \"location\"\ncount = \"failures\"\n",
             "limit[0].count",
         ),
+        ("[[limit]]\nname = \"a\"\nkey = \"address\"\nrate = \"1/30d\"\nburst = 1000000\n", "limit[0].burst"),
         (
             "[[limit]]\nname = \"a.b\"\nkey = \"user\"\nrate = \"5/10s\"\nscope = \"location\"\n[[limit]]\nname = \"a-b\"\nkey = \"user\"\nrate = \"5/10s\"\nscope = \"location\"\n",
             "limit[1].name",
