@@ -23,6 +23,7 @@ mod phase;
 mod pool;
 #[cfg(not(target_arch = "wasm32"))]
 mod problem;
+mod protection;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod raw;
 mod ranges;
@@ -46,7 +47,7 @@ pub use data::{Data, Reader};
 pub use decided::{Config, Ledger, Locales, Memory, Region, Session};
 pub use identity::{Authenticator, Client, Cors, Fail, Issuer, KeySource, Require};
 pub use limit::{KeyPart, Limit, LimitCounts, LimitRate, LimitScope};
-pub use list::List;
+pub use list::{Lazy, List};
 pub use matcher::Matcher;
 pub use messages::Catalog;
 pub use names::Names;
@@ -55,6 +56,7 @@ pub use phase::Phase;
 pub use pool::{Balance, Down, Ejection, HashBy, HostMode, Origin, Pool, Probe, Replicas, Retry};
 #[cfg(not(target_arch = "wasm32"))]
 pub use problem::Problem;
+pub use protection::{Protection, RouteProtection, SecurityHeaders};
 pub use ranges::Ranges;
 #[cfg(not(target_arch = "wasm32"))]
 pub use ranges::network;

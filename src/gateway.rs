@@ -225,8 +225,8 @@ impl Services {
             return Err(Error::CrossSite);
         }
         let mut elsewhere = Vec::new();
-        if USES.limits && !route.limits.is_empty() {
-            elsewhere = self.limits.count(ctx, &route.limits, true, record)?;
+        if USES.limits {
+            elsewhere = self.limits.count_early(ctx, route, record)?;
         }
         if USES.regions {
             ctx.region = steer::region(&self.config.regions, &ctx.visitor);
@@ -318,6 +318,9 @@ impl Services {
         }
         if USES.limits {
             self.limits.finish(&ctx, reply.status, &mut reply.edits);
+        }
+        if USES.security_headers {
+            limit::protect(&ctx, &mut reply.edits);
         }
         if self.config.log_requests {
             self.observer.log_request(&ctx, record, reply.status);

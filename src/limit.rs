@@ -44,7 +44,7 @@ impl Verdict {
 /// What a request was counted by a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Charge {
-    /// Index into [`crate::config::Config::limits`].
+    /// Index into [`crate::config::Protection::limits`].
     pub limit: usize,
     /// What the request counted.
     pub cost: u32,

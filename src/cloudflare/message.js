@@ -31,8 +31,8 @@ export function edit(headers, edits) {
       const colon = edits.indexOf(":", at);
       const name = edits.slice(at + 1, colon);
       const value = edits.slice(colon + 1, end);
-      if (edits[at] === "=") headers.set(name, value);
-      else headers.append(name, value);
+      if (edits[at] === "=" || (edits[at] === "?" && !headers.has(name))) headers.set(name, value);
+      else if (edits[at] === "+") headers.append(name, value);
     }
     at = end + 1;
   }

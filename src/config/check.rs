@@ -1,29 +1,30 @@
 //! Is the parsed file valid? Every rule that a value must satisfy, and the error sentence when it does not.
 //! Turns [`raw::Raw`] into [`Config`].
 
+mod browser;
 mod countries;
 mod identity;
+mod language_tag;
 mod limits;
 mod pools;
 mod problems;
+mod protection;
 mod routes;
 mod rules;
 mod shards;
 mod sizes;
 
 use super::{
-    Config, Coordinates, Ledger, Locales, Matcher, Memory, Pool, Problem, Region, Route, Session, Setting,
-    SettingError, Sizes, Target, Tree, raw,
+    Config, Coordinates, Ledger, Locales, Matcher, Memory, Pool, Problem, Region, Route, RouteProtection, Session,
+    Setting, SettingError, Target, Tree, raw,
 };
 use countries::country;
 use identity::issuers;
-use limits::limits;
+pub(super) use language_tag::canonical_tag;
 use pools::pools;
 use problems::{CONTINENTS, Problems, Tables, token};
 use routes::{overlaps, route};
-use rules::{lists, rules};
 use shards::shards;
-use sizes::sizes;
 use std::collections::{HashMap, HashSet};
 
 impl Config {
@@ -53,36 +54,28 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
     let issuers = issuers(&raw.issuer, &mut problems);
     token("api_key.header", &raw.api_key.header, &mut problems);
     let shards = shards(&raw.shards, &pools, &mut problems);
-    let limits = limits(&raw.limit, &mut problems);
-    let mut all_sizes: Vec<Sizes> = Vec::new();
-    all_sizes.extend(raw.request.as_ref().map(|raw| sizes(raw, "request", None, &mut problems)));
-    let request = all_sizes.first().map(|_| 0);
-    let lists = lists(&raw.list, &mut problems);
-    let rules = rules(&raw.rule, &lists, &limits, &mut problems);
+    let mut protection = protection::Tables::new(raw, &mut problems);
     let tables = Tables {
         pools: &pools,
         locales: &locales,
         localized: raw.locale.is_some(),
         issuers: &issuers,
         shards: &shards,
-        limits: &limits,
     };
-    let mut routes: Vec<Route> = Vec::with_capacity(raw.route.len());
+    let (mut routes, mut protections): (Vec<Route>, Vec<RouteProtection>) = (Vec::new(), Vec::new());
     let (mut names, mut same_paths) = (HashSet::new(), HashMap::<String, Vec<usize>>::new());
-    for (place, written) in raw.route.iter().enumerate() {
-        let at = format!("route[{place}]");
+    let texts = browser::texts(raw, &mut problems);
+    let written = raw.route.iter().enumerate().map(|(place, route)| (route, format!("route[{place}]")));
+    for (written, at) in written.chain(texts.iter().map(|(route, at)| (route, at.clone()))) {
+        let place = routes.len();
         let mut route = route(written, &at, &tables, &mut problems);
-        route.sizes = request;
-        if let Some(own) = &written.request {
-            route.sizes = Some(all_sizes.len());
-            let others = request.and_then(|place| all_sizes.get(place));
-            let own = sizes(own, &format!("{at}.request"), others, &mut problems);
-            all_sizes.push(own);
-        }
+        // Until they are sorted.
+        route.place = place;
+        protections.push(protection.route(written, &at, &route, &mut problems));
         let same = same_paths.entry(format!("{:?} {}", route.host, route.path.shape())).or_default();
-        overlaps(&route, same.iter().filter_map(|place| Some((*place, routes.get(*place)?))), place, &mut problems);
+        overlaps(&route, &at, same.iter().filter_map(|place| routes.get(*place)), &mut problems);
         same.push(place);
-        problems.name(format!("route[{place}].name"), &route.name, !names.insert(written.name.as_str()));
+        problems.name(format!("{at}.name"), &route.name, !names.insert(written.name.as_str()));
         routes.push(route);
     }
     if raw.route.is_empty() {
@@ -113,7 +106,9 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
         all: problems.size("cache.memory", &raw.cache.memory, 64 << 20),
         object: problems.size("cache.memory_object", &raw.cache.memory_object, 1 << 20),
     };
+    let mut sorted = Vec::with_capacity(routes.len());
     for (place, route) in routes.iter_mut().enumerate() {
+        sorted.extend(protections.get_mut(route.place).map(std::mem::take));
         route.place = place;
         route.pools = pools_of(route, &pools, &shards);
     }
@@ -135,10 +130,7 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
         issuers,
         regions,
         shards,
-        sizes: all_sizes.into(),
-        request,
-        rules: rules.into(),
-        limits: limits.into(),
+        protection: protection.finish(sorted).into(),
         tree: Tree::new(&routes),
         signs_cookies: signs_cookies(&routes, &pools),
         cached_by_workers_cache,
@@ -278,44 +270,6 @@ fn locales(raw: &raw::Locale, problems: &mut Problems) -> Locales {
         nearest: raw.matching == raw::Match::Cldr,
         matcher: Matcher::default(),
     }
-}
-
-/// Canonical case of a language tag (RFC 5646 2.1.1); `None` when it is not well-formed.
-pub(super) fn canonical_tag(tag: &str) -> Option<String> {
-    let mut out = String::with_capacity(tag.len());
-    let mut extended = false;
-    for (place, part) in tag.split('-').enumerate() {
-        // `x-pirate` is private use, `i-klingon` is grandfathered (RFC 5646 2.2.7, 2.2.8).
-        let alone = place == 0 && tag.len() > 2 && matches!(part, "x" | "X" | "i" | "I");
-        extended |= alone;
-        let well_formed = (1..=8).contains(&part.len())
-            && if alone {
-                true
-            } else if place == 0 {
-                part.len() > 1 && part.bytes().all(|b| b.is_ascii_alphabetic())
-            } else {
-                part.bytes().all(|b| b.is_ascii_alphanumeric())
-            };
-        if !well_formed {
-            return None;
-        }
-        if place > 0 {
-            out.push('-');
-        }
-        let lower = part.to_ascii_lowercase();
-        extended |= place > 0 && part.len() == 1;
-        match part.len() {
-            _ if extended => out.push_str(&lower),
-            2 if place > 0 => out.push_str(&part.to_ascii_uppercase()),
-            4 if place > 0 && part.bytes().all(|b| b.is_ascii_alphabetic()) => {
-                let (first, others) = lower.split_at_checked(1)?;
-                out.push_str(&first.to_ascii_uppercase());
-                out.push_str(others);
-            }
-            _ => out.push_str(&lower),
-        }
-    }
-    Some(out)
 }
 
 fn regions(raw: &[raw::Region], problems: &mut Problems) -> Vec<Region> {

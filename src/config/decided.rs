@@ -4,15 +4,13 @@ use super::super::http::date::Millis;
 use super::super::http::visitor::Coordinates;
 use super::data::{Data, Reader, data};
 use super::identity::Issuer;
-use super::limit::Limit;
-use super::list::List;
+use super::list::{Lazy, List};
 use super::matcher::Matcher;
 use super::pool::Pool;
+use super::protection::{Protection, RouteProtection};
 use super::route::Route;
-use super::rule::Rule;
 use super::setting::Setting;
 use super::shard::Shards;
-use super::size::Sizes;
 use super::tree::Tree;
 
 /// A checked configuration.
@@ -40,14 +38,8 @@ pub struct Config {
     pub pools: Vec<Pool>,
     /// Shard maps: which pool holds which part of the data.
     pub shards: Vec<Shards>,
-    /// How large requests may be.
-    pub sizes: List<Sizes>,
-    /// Which of them are those of `[request]`; `None` = as large as the platform takes.
-    pub request: Option<usize>,
-    /// Rules, in the order in which they are asked.
-    pub rules: List<Rule>,
-    /// Rate limits.
-    pub limits: List<Limit>,
+    /// What limits, rules and protects requests.
+    pub protection: Lazy<Protection>,
     /// Sorted, the most specific first.
     pub routes: List<Route>,
     /// The routes by host and path.
@@ -59,8 +51,8 @@ pub struct Config {
     pub cached_by_workers_cache: Vec<(Setting, String)>,
 }
 data!(struct Config {
-    session, ledger, memory, locales, log_requests, api_key, assertion, issuers, regions, pools, shards, sizes, request, rules, limits, routes,
-    tree, signs_cookies, cached_by_workers_cache,
+    session, ledger, memory, locales, log_requests, api_key, assertion, issuers, regions, pools, shards, protection, routes, tree,
+    signs_cookies, cached_by_workers_cache,
 });
 data!(struct Session {
     cookie, idle, absolute, memo, memo_entries, grace, deadline, sign_in, remember, attempts,
@@ -154,6 +146,12 @@ pub struct Region {
 }
 
 impl Config {
+    /// What limits and protects the requests of a route.
+    #[must_use]
+    pub fn route_protection(&self, route: &Route) -> Option<&RouteProtection> {
+        self.protection.get().routes.get(route.place)
+    }
+
     /// Lifetime of a stamp that ends one session. Once every isolate has read the stamp, no isolate renews the
     /// session, so it expires after its idle time; one hour is added as a margin.
     #[must_use]

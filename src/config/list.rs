@@ -41,6 +41,45 @@ impl<T: Data> List<T> {
     }
 }
 
+/// A part of the configuration that is read when it is first used.
+pub struct Lazy<T> {
+    value: OnceCell<Box<T>>,
+    source: Option<Reader>,
+}
+
+impl<T: Data + Default> Lazy<T> {
+    /// The part.
+    #[must_use]
+    pub fn get(&self) -> &T {
+        let read = |source: &Reader| Box::new(T::read(&mut source.item(1, 0)));
+        self.value.get_or_init(|| self.source.as_ref().map(read).unwrap_or_default())
+    }
+}
+
+impl<T> From<T> for Lazy<T> {
+    fn from(value: T) -> Self {
+        Self { value: OnceCell::from(Box::new(value)), source: None }
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl<T: Data + Default + std::fmt::Debug> std::fmt::Debug for Lazy<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.get().fmt(f)
+    }
+}
+
+impl<T: Data + Default> Data for Lazy<T> {
+    #[cfg(not(target_arch = "wasm32"))]
+    fn write(&self, to: &mut super::data::Writer) {
+        to.table([self.get()].into_iter(), |item, to| item.write(to));
+    }
+
+    fn read(from: &mut Reader) -> Self {
+        Self { value: OnceCell::new(), source: Some(from.table().1) }
+    }
+}
+
 impl<T> Default for List<T> {
     fn default() -> Self {
         Self { items: Vec::new(), source: None }

@@ -2,6 +2,7 @@
 //!
 //! Compiled natively only; what an isolate reads is the checked [`super::Config`].
 
+mod browser;
 mod identity;
 mod limit;
 mod plain;
@@ -11,11 +12,12 @@ mod rule;
 mod shard;
 mod size;
 
+pub use browser::{Profile, RobotsTxt, SecurityHeaders, SecurityTxt};
 pub use identity::{ApiKey, Assertion, Cors, Issuer};
 pub use limit::{Limit, LimitUse, OneOrMany};
 pub use plain::Plain;
 pub use pool::{Origin, Pool, Probe, Retry, Table};
-pub use route::{Cache, Pools, Redirect, Route};
+pub use route::{Cache, Pools, Redirect, Respond, Route};
 pub use rule::{Action, AddressList, HeaderValue, Rule};
 pub use shard::{Shard, Shards};
 pub use size::Sizes;
@@ -51,6 +53,12 @@ pub struct Raw {
     pub shards: Vec<Shards>,
     /// `[request]`; without it requests may be as large as the platform takes.
     pub request: Option<Sizes>,
+    /// `[security_headers]`; without it responses have the origin's fields only.
+    pub security_headers: Option<SecurityHeaders>,
+    /// `[security_txt]`
+    pub security_txt: Option<SecurityTxt>,
+    /// `[robots_txt]`
+    pub robots_txt: Option<RobotsTxt>,
     /// `[[list]]`
     pub list: Vec<AddressList>,
     /// `[[rule]]`

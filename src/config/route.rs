@@ -39,10 +39,6 @@ pub struct Route {
     pub cors: Option<Cors>,
     /// Whether its unsafe requests are sign-in attempts, which are throttled.
     pub throttle: bool,
-    /// Rate limits: indices into [`super::Config::limits`], and what a request counts.
-    pub limits: Vec<(usize, u32)>,
-    /// How large its requests may be: an index into [`super::Config::sizes`].
-    pub sizes: Option<usize>,
     /// Where its requests go.
     pub target: Target,
     /// Pools that may get its requests, with those of canary, shadow and fallback: indices into
@@ -193,7 +189,7 @@ pub enum Shared {
 
 data!(struct Route {
     place, name, host, path, methods, auth, by, issuers, require, max_auth_age, fail, forward_token, trusted_origins,
-    cors, throttle, limits, sizes, target, pools, canary, shadow, deadline, sessions, purges, localized, strip_prefix, cache, tags,
+    cors, throttle, target, pools, canary, shadow, deadline, sessions, purges, localized, strip_prefix, cache, tags,
 });
 data!(struct Canary { pool, percent, abort_errors, abort_p99 });
 data!(enum Target {

@@ -87,7 +87,7 @@ pub enum RuleAction {
     },
     /// The origin and the log see this tag; later rules are asked.
     Tag(String),
-    /// A limit counts the request, an index into [`super::Config::limits`]; later rules are asked.
+    /// A limit counts the request, an index into [`super::Protection::limits`]; later rules are asked.
     Limit(usize),
 }
 data!(enum RuleAction { Allow, 1 = Block { status, blocked_by }, 2 = Tag(name), 3 = Limit(place) });

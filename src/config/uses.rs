@@ -69,6 +69,8 @@ parts! {
     replicas,
     /// Rules.
     rules,
+    /// Fields that protect browsers.
+    security_headers,
     /// Sessions.
     sessions,
     /// Copies of requests to another pool.
@@ -130,15 +132,16 @@ mod native {
             let by = |by: Authenticator| {
                 config.routes.iter().any(|route| route.auth != Auth::None && route.by.contains(&by))
             };
+            let protection = config.protection.get();
             let limited = || {
-                let by_rule = config.rules.iter().filter_map(|rule| match rule.action {
+                let by_rule = protection.rules.iter().filter_map(|rule| match rule.action {
                     RuleAction::Limit(place) => Some(place),
                     _ => None,
                 });
-                by_rule.chain(config.routes.iter().flat_map(|route| route.limits.iter().map(|(place, _)| *place)))
+                by_rule.chain(protection.routes.iter().flat_map(|route| route.limits.iter().map(|(place, _)| *place)))
             };
             let limit = |scope: LimitScope| {
-                limited().filter_map(|place| config.limits.get(place)).any(|limit| limit.scope == scope)
+                limited().filter_map(|place| protection.limits.get(place)).any(|limit| limit.scope == scope)
             };
             let (jwt, oidc) = (by(Authenticator::Jwt), route(|route| matches!(route.target, Target::SignIn(_))));
             Self {
@@ -161,11 +164,12 @@ mod native {
                 redirects: route(|route| matches!(route.target, Target::Redirect { .. })),
                 regions: !config.regions.is_empty(),
                 replicas: pool(Pool::is_replicated),
-                rules: !config.rules.is_empty(),
+                rules: !protection.rules.is_empty(),
+                security_headers: !protection.headers.is_empty(),
                 sessions: oidc || by(Authenticator::Session) || route(|route| route.sessions),
                 shadow: route(|route| route.shadow.is_some()),
                 shards: route(|route| matches!(route.target, Target::Shards(_))),
-                sizes: !config.sizes.is_empty(),
+                sizes: !protection.sizes.is_empty(),
                 throttle: route(|route| route.throttle),
                 workers_cache: route(|route| route.cache.as_ref().is_some_and(|cache| cache.workers_cache)),
             }

@@ -108,7 +108,12 @@ impl<'a, P: Platform> Context<'a, P> {
         if !USES.sizes {
             return None;
         }
-        self.config.sizes.get(self.route.map_or(self.config.request, |route| route.sizes)?)
+        let protection = self.config.protection.get();
+        let place = match self.route {
+            Some(route) => protection.routes.get(route.place)?.sizes?,
+            None => protection.request?,
+        };
+        protection.sizes.get(place)
     }
 
     /// Refuses a request that is too large, as far as is known before its body arrives.

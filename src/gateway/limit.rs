@@ -4,7 +4,10 @@
 //! that. Of the limits that this isolate counts, a request is counted by all or, where one refuses it, by none. Where
 //! an object or a binding cannot be asked, requests pass.
 
+mod browser;
 mod rule;
+
+pub(super) use browser::protect;
 
 use super::apart::apart;
 use super::context::Context;
@@ -57,7 +60,7 @@ impl Limits {
     ) -> Result<Vec<Charge>, Error> {
         let (mut here, mut elsewhere) = (Vec::new(), Vec::new());
         for (place, cost) in limits {
-            let Some(limit) = ctx.config.limits.get(*place) else { continue };
+            let Some(limit) = ctx.config.protection.get().limits.get(*place) else { continue };
             if limit.is_early() != early || !limit::is_counted(limit, ctx.head) {
                 continue;
             }
@@ -86,9 +89,28 @@ impl Limits {
         self.settle(ctx, found, record).map(|()| elsewhere)
     }
 
+    /// Counts a request by the limits of its route whose key is known before it is known who is asking. Returns
+    /// those by which it is to be counted elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRequests`]
+    pub(super) fn count_early<'a, P: Platform>(
+        &self,
+        ctx: &Context<'a, P>,
+        route: &Route,
+        record: &mut Record<'a>,
+    ) -> Result<Vec<Charge>, Error> {
+        match ctx.config.route_protection(route) {
+            Some(route) if !route.limits.is_empty() => self.count(ctx, &route.limits, true, record),
+            _ => Ok(Vec::new()),
+        }
+    }
+
     /// Whether some limits of the route are met when it is known who is asking.
     pub(super) fn has_late<P: Platform>(ctx: &Context<'_, P>, route: &Route) -> bool {
-        route.limits.iter().any(|(place, _)| ctx.config.limits.get(*place).is_some_and(|limit| !limit.is_early()))
+        let limits = &ctx.config.protection.get().limits;
+        let its = ctx.config.route_protection(route).into_iter().flat_map(|route| &route.limits);
+        its.filter_map(|(place, _)| limits.get(*place)).any(|limit| !limit.is_early())
     }
 
     /// Counts a request by the limits whose key is known when it is known who is asking.
@@ -101,7 +123,8 @@ impl Limits {
         route: &Route,
         record: &mut Record<'a>,
     ) -> Result<(), Error> {
-        let elsewhere = self.count(ctx, &route.limits, false, record)?;
+        let limits = ctx.config.route_protection(route).map_or(&[][..], |route| &route.limits);
+        let elsewhere = self.count(ctx, limits, false, record)?;
         let asks = COUNTS_ELSEWHERE && !elsewhere.is_empty();
         match apart(asks, || self.count_elsewhere(ctx, elsewhere, record)) {
             Some(work) => work.await,
@@ -125,9 +148,11 @@ impl Limits {
 
     /// What a limit that this isolate counts says.
     fn look<P: Platform>(&self, ctx: &Context<'_, P>, mut charge: Charge, now: Nanos) -> (Charge, Verdict) {
-        let Some(limit) = ctx.config.limits.get(charge.limit) else { return (charge, Verdict::Passed) };
+        let Some(limit) = ctx.config.protection.get().limits.get(charge.limit) else {
+            return (charge, Verdict::Passed);
+        };
         let mut tables = self.tables.borrow_mut();
-        tables.resize_with(ctx.config.limits.len(), Vec::new);
+        tables.resize_with(ctx.config.protection.get().limits.len(), Vec::new);
         let mut wait = 0;
         if let Some(tables) = tables.get_mut(charge.limit) {
             tables.resize_with(limit.rates.len(), || Table::new(ctx.platform.random()));
@@ -162,7 +187,9 @@ impl Limits {
     }
 
     async fn ask_one<P: Platform>(&self, ctx: &Context<'_, P>, mut charge: Charge) -> (Charge, Verdict) {
-        let Some(limit) = ctx.config.limits.get(charge.limit) else { return (charge, Verdict::Passed) };
+        let Some(limit) = ctx.config.protection.get().limits.get(charge.limit) else {
+            return (charge, Verdict::Passed);
+        };
         let wait = match limit.scope {
             LimitScope::Exact if USES.limits_exact => self.ask_object(ctx, limit, &mut charge).await,
             LimitScope::Location if USES.limits_location => ask_location(ctx, limit, &charge).await,
@@ -213,7 +240,7 @@ impl Limits {
     ) -> Result<(), Error> {
         let mut wait = None;
         for (charge, verdict) in found {
-            let Some(limit) = ctx.config.limits.get(charge.limit) else { continue };
+            let Some(limit) = ctx.config.protection.get().limits.get(charge.limit) else { continue };
             self.observer.counters().limited(&limit.name, verdict.as_str());
             if verdict != Verdict::Passed {
                 record.more.retain(|(name, _)| *name != limit.log_name);
@@ -237,7 +264,9 @@ impl Limits {
             return;
         }
         let now = ctx.now() * MILLISECOND;
-        let known = || charges.iter().filter_map(|charge| Some((ctx.config.limits.get(charge.limit)?, charge)));
+        let known = || {
+            charges.iter().filter_map(|charge| Some((ctx.config.protection.get().limits.get(charge.limit)?, charge)))
+        };
         fields::add(known().filter(|(limit, _)| !limit.shadow), now, edits);
         for (limit, charge) in known().filter(|(limit, charge)| charge.counted && limit::is_taken_back(limit, status)) {
             match limit.scope {
@@ -261,7 +290,7 @@ impl Limits {
 
     fn take_back(&self, config: &Config, charge: &Charge, now: Nanos) {
         let mut tables = self.tables.borrow_mut();
-        let rates = config.limits.get(charge.limit).map(rates).unwrap_or_default();
+        let rates = config.protection.get().limits.get(charge.limit).map(rates).unwrap_or_default();
         let tables = tables.get_mut(charge.limit).into_iter().flatten();
         for ((table, rate), charged) in tables.zip(rates).zip(&charge.buckets) {
             if let Some(empty) = table.known(&charge.key) {

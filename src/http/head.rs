@@ -201,7 +201,8 @@ pub fn status(packed: &str) -> u16 {
     packed.get(..digits).and_then(|status| status.parse().ok()).unwrap_or(502)
 }
 
-/// Changes to the fields of a message, packed: lines of `-name`, `=name:value`, `+name:value`.
+/// Changes to the fields of a message, packed: lines of `-name`, `=name:value`, `+name:value`, and
+/// `?name:value`, which sets a field that is missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Edits(String);
 
@@ -237,6 +238,16 @@ impl Edits {
     /// Adds a line to a field, encoded like [`Edits::set`].
     pub fn append(&mut self, name: &str, value: &str) {
         self.put('+', name, value, |c| (' '..='~').contains(&c));
+    }
+
+    /// Sets a field that the message does not have, encoded like [`Edits::set`].
+    pub fn set_missing(&mut self, name: &str, value: &str) {
+        self.put('?', name, value, |c| (' '..='~').contains(&c));
+    }
+
+    /// Appends changes that are packed.
+    pub fn extend_packed(&mut self, packed: &str) {
+        self.0.push_str(packed);
     }
 
     /// Appends other changes after the existing ones.
@@ -286,6 +297,7 @@ impl Edits {
                         known.push_str(value);
                     }
                 }
+                (Some('?'), Some(_)) => {}
                 (mark, old) => {
                     if let Some(place) = old {
                         out.remove(place);
@@ -347,9 +359,11 @@ mod tests {
         edits.set("b", "9");
         edits.append("c", "4");
         edits.append("d", "5");
+        edits.set_missing("a", "6");
+        edits.set_missing("b", "7");
         let found: Vec<(String, String)> = edits.applied(&fields);
         let found: Vec<(&str, &str)> = found.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-        assert_eq!(found, [("c", "3, 4"), ("b", "9"), ("d", "5")]);
+        assert_eq!(found, [("c", "3, 4"), ("b", "9"), ("d", "5"), ("a", "6")]);
     }
 
     proptest! {

@@ -53,7 +53,7 @@ mod tests {
         let charge = |buckets| Charge { limit: 0, cost: 1, key: String::new(), buckets, ahead: 0, counted: true };
         let charges = [charge(vec![6 * SECOND]), charge(vec![1, 36 * SECOND]), charge(vec![])];
         let mut edits = Edits::new();
-        add(config.limits.iter().zip(&charges), 0, &mut edits);
+        add(config.protection.get().limits.iter().zip(&charges), 0, &mut edits);
         let expected = "=ratelimit-policy:\"api\";q=10;w=60, \"all-1s\";q=5;w=1, \"all-3600s\";q=100;w=3600, \"edge\";q=7;w=10\n\
             =ratelimit:\"api\";r=9;t=6, \"all-1s\";r=1;t=1, \"all-3600s\";r=99;t=36\n";
         assert_eq!(edits.packed(), expected);

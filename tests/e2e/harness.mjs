@@ -198,23 +198,16 @@ async function ready(child) {
 }
 
 /** The tests' bundle in workerd alone, with KV as a server of ours: reads can be counted. `back` is the text of a Worker that is bound as BACK. */
-export async function bare({ state, kv, vars = {}, entry = "entry.js", back }) {
-  const port = await freePort();
+export async function bare({ state, kv, vars = {}, entry = "entry.js", back, second = false }) {
+  const [port, other] = [await freePort(), second ? await freePort() : undefined];
   mkdirSync(join(state, "objects"), { recursive: true });
   for (const file of [entry, "gateway.wasm", "gateway.bin"]) copyFileSync(join(bundle, file), join(state, file));
   const texts = Object.entries({ ...settled, ...vars }).map(([name, value]) => `(name = "${name}", text = ${JSON.stringify(value)})`);
-  const config = `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [
-    (name = "main", worker = .worker),
-    (name = "kv", external = (address = "${new URL(kv).host}", http = ())),
-    ${back ? `(name = "back", worker = (modules = [(name = "back.js", esModule = ${JSON.stringify(back)})], compatibilityDate = "2026-10-01")),` : ""}
-    (name = "objects", disk = (path = "${join(state, "objects")}", writable = true)),
-    (name = "internet", network = (allow = ["local", "private"]))
-  ],
-  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")]
-);
-const worker :Workerd.Worker = (
+  // A second gateway has the first one's objects.
+  const objects = (name) => ["Ledger", "Prober", "Limits"].map((object) => (name === "main" ? `"${object}"` : `(className = "${object}", serviceName = "main")`));
+  const worker = (name) => {
+    const [ledger, prober, limits] = objects(name);
+    return `const ${name} :Workerd.Worker = (
   modules = [
     (name = "${entry}", esModule = embed "${entry}"),
     (name = "./gateway.wasm", wasm = embed "gateway.wasm"),
@@ -223,23 +216,46 @@ const worker :Workerd.Worker = (
   compatibilityDate = "2026-10-01",
   bindings = [
     (name = "SESSIONS", kvNamespace = "kv"),
-    (name = "LEDGER", durableObjectNamespace = "Ledger"),
-    (name = "PROBER", durableObjectNamespace = "Prober"),
-    (name = "LIMITS", durableObjectNamespace = "Limits"),
+    (name = "LEDGER", durableObjectNamespace = ${ledger}),
+    (name = "PROBER", durableObjectNamespace = ${prober}),
+    (name = "LIMITS", durableObjectNamespace = ${limits}),
     ${back ? '(name = "BACK", service = "back"),' : ""}
     ${texts.join(",\n    ")}
   ],
-  durableObjectNamespaces = [
+  ${
+    name === "main"
+      ? `durableObjectNamespaces = [
     (className = "Ledger", uniqueKey = "ledger", enableSql = true),
     (className = "Prober", uniqueKey = "prober", enableSql = true),
     (className = "Limits", uniqueKey = "limits", enableSql = true)
   ],
-  durableObjectStorage = (localDisk = "objects")
+  durableObjectStorage = (localDisk = "objects")`
+      : ""
+  }
 );
 `;
+  };
+  const config = `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .main),
+    ${second ? '(name = "second", worker = .second),' : ""}
+    (name = "kv", external = (address = "${new URL(kv).host}", http = ())),
+    ${back ? `(name = "back", worker = (modules = [(name = "back.js", esModule = ${JSON.stringify(back)})], compatibilityDate = "2026-10-01")),` : ""}
+    (name = "objects", disk = (path = "${join(state, "objects")}", writable = true)),
+    (name = "internet", network = (allow = ["local", "private"]))
+  ],
+  sockets = [
+    (name = "http", address = "127.0.0.1:${port}", http = (), service = "main"),
+    ${second ? `(name = "other", address = "127.0.0.1:${other}", http = (), service = "second")` : ""}
+  ]
+);
+${worker("main")}
+${second ? worker("second") : ""}`;
   writeFileSync(join(state, "workerd.capnp"), config);
   const child = new Child(npmTool("workerd"), ["serve", "--experimental", join(state, "workerd.capnp")]);
   const found = new Gateway(child, `http://127.0.0.1:${port}`);
+  if (second) found.second = new Gateway(child, `http://127.0.0.1:${other}`);
   for (;;) {
     const up = await found.ask("/fixed").catch(() => null);
     if (up) return found;

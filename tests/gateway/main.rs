@@ -8,6 +8,7 @@
 )]
 
 mod arbitrary_requests;
+mod browser;
 mod cache;
 mod changes;
 mod identity;

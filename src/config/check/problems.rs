@@ -2,7 +2,6 @@
 
 use super::super::decided::Locales;
 use super::super::identity::Issuer;
-use super::super::limit::Limit;
 use super::super::pool::Pool;
 use super::super::problem::Problem;
 use super::super::setting::{Kind, Open, Setting};
@@ -126,7 +125,6 @@ pub(super) struct Tables<'a> {
     pub(super) localized: bool,
     pub(super) issuers: &'a [Issuer],
     pub(super) shards: &'a [Shards],
-    pub(super) limits: &'a [Limit],
 }
 
 /// `"${NAME}"`, or a value of this kind; `None` when it is neither.

@@ -6,7 +6,6 @@ use super::super::{
     Target, base_url, raw,
 };
 use super::identity::{Guard, guard};
-use super::limits;
 use super::problems::{Problems, Tables, quoted, setting};
 
 /// Default `deadline` of a route.
@@ -128,8 +127,6 @@ pub(super) fn route(raw: &raw::Route, at: &str, tables: &Tables<'_>, problems: &
         purges: raw.purges,
         cache: raw.cache.as_ref().map(|raw| cache(raw, &key, problems)),
         tags: raw.tags.clone(),
-        sizes: None,
-        limits: limits::uses(raw, at, tables.limits, problems),
     }
 }
 
@@ -340,24 +337,27 @@ fn check_redirect(redirect: &raw::Redirect, at: &str, path: &Pattern, problems: 
 /// paths.
 pub(super) fn overlaps<'r>(
     route: &Route,
-    mut same_paths: impl Iterator<Item = (usize, &'r Route)>,
-    place: usize,
+    at: &str,
+    mut same_paths: impl Iterator<Item = &'r Route>,
     problems: &mut Problems,
 ) {
     // A route for GET also matches HEAD, so a second route for HEAD would never be reached.
     let accepts =
         |route: &Route, method: &str| route.methods.iter().any(|m| m == method || (method == "HEAD" && m == "GET"));
-    let duplicate = same_paths.find(|(_, other)| match (route.methods.is_empty(), other.methods.is_empty()) {
+    let duplicate = same_paths.find(|other| match (route.methods.is_empty(), other.methods.is_empty()) {
         (true, true) => true,
         (false, false) => {
             route.methods.iter().any(|m| accepts(other, m)) || other.methods.iter().any(|m| accepts(route, m))
         }
         _ => false,
     });
-    if let Some((number, other)) = duplicate {
+    if let Some(other) = duplicate {
         problems.add(
-            format!("route[{place}].path"),
-            format!("found the same host, path and methods as route[{number}] ({:?}); allowed: requests that one route only claims", other.name),
+            format!("{at}.path"),
+            format!(
+                "found the same host, path and methods as route {:?}; allowed: requests that one route only claims",
+                other.name
+            ),
         );
     }
 }

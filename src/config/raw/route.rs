@@ -1,7 +1,7 @@
 //! Which keys configure a route?
 
 use super::super::{Auth, Authenticator, Fail, Require, Shared};
-use super::{Cors, LimitUse, Plain, Sizes};
+use super::{Cors, LimitUse, Plain, SecurityHeaders, Sizes};
 use serde::Deserialize;
 
 /// `[[route]]`: which requests it matches, and how they are authenticated, forwarded and cached.
@@ -54,6 +54,9 @@ pub struct Route {
     /// How large its requests may be.
     #[serde(default)]
     pub request: Option<Sizes>,
+    /// Fields of its responses that protect browsers.
+    #[serde(default)]
+    pub security_headers: Option<SecurityHeaders>,
     /// Target: files of the ASSETS binding.
     #[serde(rename = "static", default)]
     pub files: bool,

@@ -34,7 +34,7 @@ impl Limits {
         let ip = ctx.visitor.ip.and_then(|ip| ip.parse().ok());
         let request = rule::Request { head, visitor: &ctx.visitor, ip, paths: &paths };
         let network = |path: &str| ctx.platform.network(path);
-        for asked in ctx.config.rules.iter().filter(|asked| rule::holds(asked, &request, network)) {
+        for asked in ctx.config.protection.get().rules.iter().filter(|asked| rule::holds(asked, &request, network)) {
             let action = if asked.shadow { "shadow" } else { as_str(asked) };
             self.observer.counters().ruled(&asked.name, action);
             record.more.push((&asked.log_name, action));

@@ -1,0 +1,72 @@
+//! Is what limits and protects requests valid?
+
+use super::super::{Auth, Limit, Protection, Route, RouteProtection, Sizes, raw};
+use super::browser::security_headers;
+use super::limits::{self, limits};
+use super::problems::Problems;
+use super::rules::{lists, rules};
+use super::sizes::sizes;
+
+/// What the tables beside the routes configure.
+pub(super) struct Tables<'a> {
+    raw: &'a raw::Raw,
+    limits: Vec<Limit>,
+    sizes: Vec<Sizes>,
+    headers: Vec<super::super::SecurityHeaders>,
+    protection: Protection,
+}
+
+impl<'a> Tables<'a> {
+    pub(super) fn new(raw: &'a raw::Raw, problems: &mut Problems) -> Self {
+        let limits = limits(&raw.limit, problems);
+        let lists = lists(&raw.list, problems);
+        let rules = rules(&raw.rule, &lists, &limits, problems);
+        let sizes: Vec<Sizes> = raw.request.iter().map(|raw| sizes(raw, "request", None, problems)).collect();
+        let of_all = raw.security_headers.as_ref().map(|table| (table, "security_headers".to_owned()));
+        let headers = of_all.map(|table| security_headers(&[table], false, problems));
+        let protection = Protection { request: sizes.first().map(|_| 0), rules: rules.into(), ..Protection::default() };
+        Self { raw, limits, sizes, headers: headers.into_iter().collect(), protection }
+    }
+
+    /// What limits and protects the requests of a route.
+    pub(super) fn route(
+        &mut self,
+        raw: &raw::Route,
+        at: &str,
+        route: &Route,
+        problems: &mut Problems,
+    ) -> RouteProtection {
+        let request = self.protection.request;
+        let own = raw.request.as_ref().map(|own| {
+            let others = request.and_then(|place| self.sizes.get(place));
+            let own = sizes(own, &format!("{at}.request"), others, problems);
+            self.sizes.push(own);
+            self.sizes.len() - 1
+        });
+        let of_all = self.raw.security_headers.as_ref().map(|table| (table, "security_headers".to_owned()));
+        let its = raw.security_headers.as_ref().map(|table| (table, format!("{at}.security_headers")));
+        let tables: Vec<(&raw::SecurityHeaders, String)> = of_all.into_iter().chain(its).collect();
+        let headers = (!tables.is_empty()).then(|| {
+            let headers = security_headers(&tables, route.auth != Auth::None && route.cors.is_none(), problems);
+            self.headers.iter().position(|known| *known == headers).unwrap_or_else(|| {
+                self.headers.push(headers);
+                self.headers.len() - 1
+            })
+        });
+        let limits = limits::uses(raw, at, &self.limits, problems);
+        RouteProtection { limits, sizes: own.or(request), headers }
+    }
+
+    /// All of it.
+    pub(super) fn finish(self, routes: Vec<RouteProtection>) -> Protection {
+        let all = self.raw.security_headers.as_ref().map(|_| 0);
+        Protection {
+            sizes: self.sizes.into(),
+            limits: self.limits.into(),
+            headers: self.headers.into(),
+            all_headers: all,
+            routes: routes.into(),
+            ..self.protection
+        }
+    }
+}
