@@ -6,6 +6,7 @@
 
 mod algorithm;
 mod built;
+mod challenge;
 #[cfg(not(target_arch = "wasm32"))]
 mod check;
 mod data;
@@ -41,6 +42,7 @@ mod uses;
 
 pub use algorithm::Algorithm;
 pub use built::{Built, Pages};
+pub use challenge::{Challenge, Turnstile};
 #[cfg(not(target_arch = "wasm32"))]
 pub use data::Writer;
 pub use data::{Data, Reader};

@@ -40,6 +40,9 @@ pub enum Error {
         /// Who demands it (RFC 7725 4): a URL, or an empty string.
         blocked_by: String,
     },
+    /// The browser has to pass a challenge, of so many bits of work, first.
+    #[error("a challenge has to be passed first")]
+    Challenged(u32),
     /// The identity provider refused a sign-in, or its response is invalid.
     #[error("the sign-in failed: {why}")]
     SignInFailed {
@@ -144,7 +147,7 @@ impl Error {
             Self::Unauthenticated | Self::NotTheOperator => 401,
             Self::TokenRequired | Self::BadCredential(_) | Self::StepUp(_) => 401,
             Self::SignInFailed { .. } => 400,
-            Self::CrossSite | Self::Forbidden(_) => 403,
+            Self::CrossSite | Self::Forbidden(_) | Self::Challenged(_) => 403,
             Self::TooManyAttempts(_) | Self::TooManyRequests(_) => 429,
             Self::Blocked { status, .. } | Self::Oversized { status, .. } => *status,
             Self::NotFound => 404,
@@ -190,6 +193,7 @@ impl Error {
             | Self::Forbidden(_)
             | Self::StepUp(_)
             | Self::TooManyAttempts(_)
+            | Self::Challenged(_)
             | Self::Blocked { status: 403 | 451, .. }
             | Self::TooManyRequests(_) => "http_request_denied",
             _ => "http_request_error",
@@ -216,6 +220,7 @@ mod tests {
             Error::StepUp(1),
             Error::TooManyAttempts(1),
             Error::TooManyRequests(1),
+            Error::Challenged(18),
             Error::Blocked { status: 410, blocked_by: String::new() },
             Error::SignInFailed { why: "state", again: "/in".into() },
             Error::CrossSite,

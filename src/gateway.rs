@@ -18,6 +18,7 @@
 mod admin;
 mod apart;
 mod cache;
+mod challenge;
 mod context;
 mod failure;
 mod identity;
@@ -26,6 +27,7 @@ mod ledger;
 mod limit;
 mod localized;
 mod observe;
+mod operator;
 mod origin;
 mod record;
 mod reply;
@@ -40,7 +42,7 @@ use crate::error::Error;
 use crate::headers;
 use crate::http::head::Head;
 use crate::http::{path, signed_cookie};
-use crate::identity::assertion::Signer;
+use crate::identity::assertion::{KEYS, Signer};
 use crate::identity::cross_site;
 use crate::origin::steer;
 use crate::platform::{Platform, Unavailable};
@@ -55,9 +57,6 @@ use std::rc::Rc;
 
 /// Usher's own pages are below this path.
 const OWN: &str = "/.usher/";
-
-/// Where the public keys of `Usher-Assertion` are (RFC 8615).
-const KEYS: &str = "/.well-known/usher/jwks.json";
 
 /// Why a response whose tags could not be purged is not stored.
 const TAGS: &str = "an answer has at most 128 tags of 256 visible ASCII characters each";
@@ -294,7 +293,7 @@ impl Services {
         mut reply: Reply<P::Body>,
     ) -> Reply<P::Body> {
         reply.edits.set("x-request-id", &ctx.request_id);
-        let explains = admin::explains(&ctx);
+        let explains = operator::explains(&ctx);
         reply.edits.append("cache-status", &record.cache.field(record.cache_key.as_deref().filter(|_| explains)));
         if record.cache.why() == Some(Unstored::Tags.as_str()) {
             ctx.platform.warning(&format!("not stored: {}: {TAGS}", ctx.head.url.path));

@@ -1,6 +1,8 @@
 //! May this request pass, or did its sender send too many? Rate limits by the generic cell rate algorithm.
 
 pub mod bucket;
+pub mod challenge;
+mod challenge_page;
 pub mod exact;
 pub mod fields;
 mod key;
@@ -8,6 +10,7 @@ pub mod rule;
 pub mod size;
 mod table;
 
+pub use challenge_page::{Task, challenge_page};
 pub use key::key;
 pub use table::Table;
 

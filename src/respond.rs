@@ -50,7 +50,8 @@ impl Generated {
 }
 
 /// Properties of a request on which the response to an error depends.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(Debug))]
 pub struct Recipient<'a> {
     /// Whether an HTML page is wanted rather than JSON: see [`wants_page`].
     pub page: bool,
@@ -131,6 +132,13 @@ fn retry_after(error: &Error) -> Option<u64> {
 
 /// Formats numbers and times in the page's locale. The browser does it, so that the wasm contains no locale data.
 const SCRIPT: &str = "const l=document.documentElement.lang;for(const e of document.querySelectorAll('data'))e.textContent=new Intl.NumberFormat(l).format(e.value);for(const e of document.querySelectorAll('time'))e.textContent=new Intl.DateTimeFormat(l,{dateStyle:'medium',timeStyle:'medium'}).format(new Date(e.textContent))";
+
+/// How Usher's pages look.
+pub const STYLE: &str = ":root{color-scheme:light dark;font:1.1rem/1.6 system-ui,sans-serif}\n\
+    body{max-width:34rem;margin:18vh auto;padding:0 1.5rem}\n\
+    h1{font-size:1.7rem;line-height:1.25;margin:0 0 .6rem}\n\
+    small,code{font-size:.8rem;opacity:.7;overflow-wrap:anywhere}\n\
+    a{color:inherit}\n";
 
 /// The SHA-256 of [`SCRIPT`], for the page's `Content-Security-Policy`.
 const SCRIPT_HASH: &str = "PEb3D0T3JhctM5fE+9T5dRIyfm8zvEVE9r4ufKlChFg=";
@@ -219,6 +227,11 @@ fn problem(error: &Error, recipient: &Recipient<'_>) -> Generated {
     if let Some((sign_in, members)) = recipient.sign_in.zip(body.as_object_mut()) {
         members.insert("sign_in".into(), sign_in.into());
     }
+    if USES.challenge
+        && let (Error::Challenged(_), Some(members)) = (error, body.as_object_mut())
+    {
+        members.insert("reason".into(), "challenge".into());
+    }
     let mut response = Generated::json(error.status(), &body);
     response.edits.set("content-type", "application/problem+json");
     response.edits.set("content-language", &messages.tag);
@@ -243,12 +256,7 @@ fn page(error: &Error, recipient: &Recipient<'_>) -> Generated {
     let at = httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_millis(recipient.at));
     let body = format!(
         "<!doctype html>\n<html lang=\"{tag}\" dir=\"{dir}\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n<style>\n\
-         :root{{color-scheme:light dark;font:1.1rem/1.6 system-ui,sans-serif}}\n\
-         body{{max-width:34rem;margin:18vh auto;padding:0 1.5rem}}\n\
-         h1{{font-size:1.7rem;line-height:1.25;margin:0 0 .6rem}}\n\
-         small,code{{font-size:.8rem;opacity:.7;overflow-wrap:anywhere}}\n\
-         a{{color:inherit}}\n\
-         </style>\n<main>\n<small><data value=\"{status}\">{status}</data></small>\n<h1>{title}</h1>\n<p>{sentence}</p>\n{extra}<p><a href=\"{start}\">{home}</a></p>\n\
+         {STYLE}</style>\n<main>\n<small><data value=\"{status}\">{status}</data></small>\n<h1>{title}</h1>\n<p>{sentence}</p>\n{extra}<p><a href=\"{start}\">{home}</a></p>\n\
          <small>{reference}: <bdi>{id}</bdi> · <time>{at}</time></small>\n</main>\n<script>{SCRIPT}</script>\n</html>\n"
     );
     let mut response = Generated::new(status, "text/html; charset=utf-8", body);

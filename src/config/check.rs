@@ -2,6 +2,7 @@
 //! Turns [`raw::Raw`] into [`Config`].
 
 mod browser;
+mod challenge;
 mod countries;
 mod identity;
 mod language_tag;
@@ -132,7 +133,7 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
         shards,
         protection: protection.finish(sorted).into(),
         tree: Tree::new(&routes),
-        signs_cookies: signs_cookies(&routes, &pools),
+        signs_cookies: signs_cookies(raw, &routes, &pools),
         cached_by_workers_cache,
         pools,
         routes: routes.into(),
@@ -162,10 +163,12 @@ fn pools_of(route: &Route, all: &[Pool], shards: &[super::Shards]) -> Vec<usize>
 }
 
 /// The value of [`Config::signs_cookies`].
-fn signs_cookies(routes: &[Route], pools: &[Pool]) -> Option<String> {
+fn signs_cookies(raw: &raw::Raw, routes: &[Route], pools: &[Pool]) -> Option<String> {
     let pool = pools.iter().find(|pool| pool.affinity || pool.is_replicated());
     let route = routes.iter().find(|route| route.canary.is_some());
-    pool.map(|pool| format!("pool {:?}", pool.name)).or(route.map(|route| format!("route {:?}", route.name)))
+    pool.map(|pool| format!("pool {:?}", pool.name))
+        .or(route.map(|route| format!("route {:?}", route.name)))
+        .or(raw.challenge.as_ref().map(|_| "[challenge]".into()))
 }
 
 /// The value of [`Config::cached_by_workers_cache`].

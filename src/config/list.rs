@@ -42,6 +42,7 @@ impl<T: Data> List<T> {
 }
 
 /// A part of the configuration that is read when it is first used.
+#[derive(Clone)]
 pub struct Lazy<T> {
     value: OnceCell<Box<T>>,
     source: Option<Reader>,
@@ -56,6 +57,12 @@ impl<T: Data + Default> Lazy<T> {
     }
 }
 
+impl<T> Default for Lazy<T> {
+    fn default() -> Self {
+        Self { value: OnceCell::new(), source: None }
+    }
+}
+
 impl<T> From<T> for Lazy<T> {
     fn from(value: T) -> Self {
         Self { value: OnceCell::from(Box::new(value)), source: None }
@@ -66,6 +73,30 @@ impl<T> From<T> for Lazy<T> {
 impl<T: Data + Default + std::fmt::Debug> std::fmt::Debug for Lazy<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.get().fmt(f)
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl<T: Data + Default + PartialEq> PartialEq for Lazy<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl<T: Data + Default + Eq> Eq for Lazy<T> {}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl<T: Data + Default + serde::Serialize> serde::Serialize for Lazy<T> {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.get().serialize(to)
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl<'de, T: serde::Deserialize<'de>> serde::Deserialize<'de> for Lazy<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        T::deserialize(from).map(Self::from)
     }
 }
 

@@ -1,12 +1,16 @@
 //! Which messages does Usher show in each language? One file per language: `words/*.toml`.
 
 use super::data::data;
-use super::list::List;
+use super::list::{Lazy, List};
 
 /// The messages of one language: a title and a sentence for each kind of failure. `{seconds}` is replaced by the
 /// time until a retry.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+#[derive(Default)]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize),
+    serde(deny_unknown_fields)
+)]
 pub struct Messages {
     /// Language tag: the file's name.
     #[cfg_attr(not(target_arch = "wasm32"), serde(default))]
@@ -49,13 +53,34 @@ pub struct Messages {
     pub unavailable_title: String,
     /// See `unavailable_title`.
     pub unavailable_text: String,
+    /// Of the page that challenges a browser.
+    pub challenge: Lazy<ChallengeMessages>,
+}
+
+/// The messages of the page that challenges a browser. Empty where no configuration challenges anybody.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+pub struct ChallengeMessages {
+    /// What goes on.
+    pub title: String,
+    /// What will happen.
+    pub text: String,
+    /// It did not succeed.
+    pub failed: String,
+    /// Label of the button that begins again.
+    pub again: String,
+    /// There is no JavaScript.
+    pub script: String,
+    /// Label of the link for those who cannot pass.
+    pub contact: String,
 }
 
 data!(struct Messages {
     tag, dir, reference, home, request_title, request_text, sign_in_title, sign_in_text, forbidden_title,
     forbidden_text, missing_title, missing_text, limited_title, limited_text, fault_title, fault_text, unreachable_title, unreachable_text,
-    unavailable_title, unavailable_text,
+    unavailable_title, unavailable_text, challenge,
 });
+data!(struct ChallengeMessages { title, text, failed, again, script, contact });
 
 /// The messages for every supported locale.
 #[cfg_attr(not(target_arch = "wasm32"), derive(Debug, Default))]
@@ -86,9 +111,9 @@ impl Catalog {
 
 #[cfg(not(target_arch = "wasm32"))]
 mod files {
-    use super::super::{Config, Matcher, check::canonical_tag, source};
+    use super::super::{Config, Lazy, Matcher, check::canonical_tag, source};
     use super::{Catalog, Messages};
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::{fs, path::Path};
 
     impl Catalog {
@@ -158,11 +183,31 @@ mod files {
                 });
                 of.push(place);
             }
+            if config.protection.get().challenge.get().is_none() {
+                words.iter_mut().for_each(|messages| messages.challenge = Lazy::default());
+            }
             Self { words: words.into(), of, empty: Messages::default() }
         }
     }
 
     impl Messages {
+        /// All messages by their keys.
+        fn texts(&self) -> BTreeMap<String, String> {
+            let all = serde_json::to_value(self).unwrap_or_default();
+            let mut texts = BTreeMap::new();
+            for (key, value) in all.as_object().into_iter().flatten() {
+                match value.as_object() {
+                    Some(table) => {
+                        texts.extend(table.iter().map(|(name, text)| {
+                            (format!("{key}.{name}"), text.as_str().unwrap_or_default().to_owned())
+                        }))
+                    }
+                    None => drop(texts.insert(key.clone(), value.as_str().unwrap_or_default().to_owned())),
+                }
+            }
+            texts
+        }
+
         fn faults(&self, english: &Self) -> Vec<String> {
             let mut faults = Vec::new();
             if !matches!(self.dir.as_str(), "ltr" | "rtl") {
@@ -172,12 +217,10 @@ mod files {
             if RIGHT_TO_LEFT.contains(&language) != (self.dir == "rtl") {
                 faults.push(format!("`dir`: found {:?}, in which {language} is not written", self.dir));
             }
-            let texts = |messages: &Self| serde_json::to_value(messages).unwrap_or_default();
-            let (own, theirs) = (texts(self), texts(english));
-            for (key, text) in own.as_object().into_iter().flatten().filter(|(key, _)| *key != "tag") {
-                let text = text.as_str().unwrap_or_default();
-                let wanted = placeholders(theirs.get(key).and_then(|text| text.as_str()).unwrap_or_default());
-                let bare = wanted.iter().fold(text.to_owned(), |text, name| text.replace(&format!("{{{name}}}"), ""));
+            let (own, theirs) = (self.texts(), english.texts());
+            for (key, text) in own.iter().filter(|(key, _)| *key != "tag") {
+                let wanted = placeholders(theirs.get(key).map(String::as_str).unwrap_or_default());
+                let bare = wanted.iter().fold(text.clone(), |text, name| text.replace(&format!("{{{name}}}"), ""));
                 if text.chars().any(char::is_control) || (placeholders(text) == wanted && bare.contains(['{', '}'])) {
                     faults.push(format!(
                         "`{key}`: found {text:?}; allowed: one line, with '{{' and '}}' around placeholders only"

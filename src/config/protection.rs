@@ -1,8 +1,9 @@
 //! Who may come, how often and how large, and which fields protect the visitor's browser?
 
+use super::challenge::Challenge;
 use super::data::data;
 use super::limit::Limit;
-use super::list::List;
+use super::list::{Lazy, List};
 use super::rule::Rule;
 use super::size::Sizes;
 
@@ -22,6 +23,8 @@ pub struct Protection {
     pub headers: List<SecurityHeaders>,
     /// Which of them responses have that no route made.
     pub all_headers: Option<usize>,
+    /// How visitors are challenged.
+    pub challenge: Lazy<Option<Challenge>>,
     /// Those of each route, by its index.
     pub routes: List<RouteProtection>,
 }
@@ -46,6 +49,6 @@ pub struct SecurityHeaders {
     pub http: String,
 }
 
-data!(struct Protection { sizes, request, rules, limits, headers, all_headers, routes });
+data!(struct Protection { sizes, request, rules, limits, headers, all_headers, challenge, routes });
 data!(struct RouteProtection { limits, sizes, headers });
 data!(struct SecurityHeaders { https, http });

@@ -3,6 +3,7 @@
 //! Compiled natively only; what an isolate reads is the checked [`super::Config`].
 
 mod browser;
+mod challenge;
 mod identity;
 mod limit;
 mod plain;
@@ -13,6 +14,7 @@ mod shard;
 mod size;
 
 pub use browser::{Profile, RobotsTxt, SecurityHeaders, SecurityTxt};
+pub use challenge::Challenge;
 pub use identity::{ApiKey, Assertion, Cors, Issuer};
 pub use limit::{Limit, LimitUse, OneOrMany};
 pub use plain::Plain;
@@ -59,6 +61,8 @@ pub struct Raw {
     pub security_txt: Option<SecurityTxt>,
     /// `[robots_txt]`
     pub robots_txt: Option<RobotsTxt>,
+    /// `[challenge]`
+    pub challenge: Option<Challenge>,
     /// `[[list]]`
     pub list: Vec<AddressList>,
     /// `[[rule]]`

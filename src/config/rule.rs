@@ -89,8 +89,10 @@ pub enum RuleAction {
     Tag(String),
     /// A limit counts the request, an index into [`super::Protection::limits`]; later rules are asked.
     Limit(usize),
+    /// The browser has to show that it is one, by so many bits of work; then later rules are asked.
+    Challenge(u32),
 }
-data!(enum RuleAction { Allow, 1 = Block { status, blocked_by }, 2 = Tag(name), 3 = Limit(place) });
+data!(enum RuleAction { Allow, 1 = Block { status, blocked_by }, 2 = Tag(name), 3 = Limit(place), 4 = Challenge(bits) });
 
 #[cfg(not(target_arch = "wasm32"))]
 impl Text {

@@ -39,6 +39,8 @@ parts! {
     cache,
     /// A share of the visitors gets another pool.
     canary,
+    /// Browsers are challenged.
+    challenge,
     /// Other sites' scripts may read responses.
     cors,
     /// Routes that show what would be forwarded.
@@ -81,6 +83,8 @@ parts! {
     sizes,
     /// Failed sign-ins have to wait.
     throttle,
+    /// Browsers are challenged by Cloudflare Turnstile.
+    turnstile,
     /// Cloudflare's Workers Cache in front of origins.
     workers_cache,
 }
@@ -150,6 +154,7 @@ mod native {
                 balance: pool(|pool| pool.is_watched() || pool.max_in_flight.is_some()),
                 cache: route(|route| route.cache.is_some()),
                 canary: route(|route| route.canary.is_some()),
+                challenge: protection.challenge.get().is_some(),
                 cors: route(|route| route.cors.is_some()),
                 echo: route(|route| matches!(route.target, Target::Echo)),
                 fallback: pool(|pool| pool.fallback.is_some()),
@@ -171,6 +176,7 @@ mod native {
                 shards: route(|route| matches!(route.target, Target::Shards(_))),
                 sizes: !protection.sizes.is_empty(),
                 throttle: route(|route| route.throttle),
+                turnstile: protection.challenge.get().as_ref().is_some_and(|challenge| challenge.turnstile.is_some()),
                 workers_cache: route(|route| route.cache.as_ref().is_some_and(|cache| cache.workers_cache)),
             }
         }

@@ -3,15 +3,13 @@
 mod account;
 mod api_keys;
 mod body;
+mod challenge;
 mod demo;
 mod health;
 mod language;
-mod operator;
 mod origins;
 mod receipt;
 mod sessions;
-
-pub(super) use operator::explains;
 
 use super::apart::{Work, apart};
 use super::cache::Cache;
@@ -19,6 +17,7 @@ use super::context::Context;
 use super::identity::Identities;
 use super::ledger::Ledger;
 use super::observe::Observer;
+use super::operator::{is_operator, require_operator};
 use super::origin::Origins;
 use super::record::Record;
 use crate::config::{DEMO, USES};
@@ -26,7 +25,6 @@ use crate::error::Error;
 use crate::platform::Platform;
 use crate::respond::Generated;
 use body::text;
-use operator::{is_operator, require_operator};
 use receipt::receipt;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -61,6 +59,7 @@ impl Admin {
     ) -> Result<Generated, Error> {
         let methods: &[&str] = match page {
             "health" | "metrics" => &["GET", "HEAD"],
+            "challenge" if USES.challenge => &["POST"],
             "language" if USES.locale => &["GET"],
             "purge" if USES.cache => &["POST"],
             "sessions" if USES.sessions => &["GET", "POST", "DELETE"],
@@ -88,6 +87,7 @@ impl Admin {
     ) -> Option<Work<'r, Result<Generated, Error>>> {
         match (page, ctx.head.method) {
             ("health", _) => apart(true, || async { Ok(self.check_health(ctx, is_operator(ctx)).await) }),
+            ("challenge", _) => apart(USES.challenge, || challenge::take_solution(ctx)),
             ("language", _) => apart(USES.locale, || async { Ok(language::choose(ctx)) }),
             ("purge", _) => apart(USES.cache, || self.order_purge(ctx)),
             ("sessions", "POST") => apart(USES.sessions, || self.start_session(ctx)),

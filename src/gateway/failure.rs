@@ -1,9 +1,10 @@
 //! The one place where a failure becomes a reply.
 
+use super::challenge;
 use super::context::Context;
 use super::record::Record;
 use super::reply::Reply;
-use crate::config::{Authenticator, Catalog, Config};
+use crate::config::{Authenticator, Catalog, Config, USES};
 use crate::error::Error;
 use crate::headers;
 use crate::http::head::{Fields, Head, Url};
@@ -40,7 +41,14 @@ pub(super) fn reply<P: Platform>(
         origin: record.origin.filter(|_| head.fields.get("cf-ray").is_none()),
         sign_in: sign_in.as_deref(),
     };
-    let mut answer = respond::error(&error, &recipient);
+    let challenge = match error {
+        Error::Challenged(bits) if USES.challenge && recipient.page => {
+            let back = (!navigates || head.method != "GET").then(|| return_to(head));
+            challenge::page(ctx, bits, back.as_deref(), &recipient)
+        }
+        _ => None,
+    };
+    let mut answer = challenge.unwrap_or_else(|| respond::error(&error, &recipient));
     headers::vary(&Fields::default(), &["Accept"], &mut answer.edits);
     let by_token = ctx.route.is_some_and(|route| route.by.contains(&Authenticator::Jwt));
     if by_token && answer.status == 401 && error == Error::Unauthenticated {

@@ -1,6 +1,6 @@
 //! Signed cookies: how does Usher keep state in the browser, so that isolates need not share it?
 //!
-//! They are advisory: a value whose HMAC does not verify counts as not sent.
+//! A value whose HMAC does not verify counts as not sent.
 
 use ct_codecs::{Base64UrlSafeNoPadding, Decoder, Encoder};
 use subtle::ConstantTimeEq;
@@ -19,16 +19,19 @@ pub enum Purpose {
     LastWrite,
     /// The number, 0 to 99, that decides whether the visitor gets a route's canary.
     CanaryDraw,
+    /// The client passed a challenge.
+    Challenge,
 }
 
 impl Purpose {
-    const ALL: [Self; 3] = [Self::Affinity, Self::LastWrite, Self::CanaryDraw];
+    const ALL: [Self; 4] = [Self::Affinity, Self::LastWrite, Self::CanaryDraw, Self::Challenge];
 
     fn infix(self) -> &'static str {
         match self {
             Self::Affinity => "at",
             Self::LastWrite => "wrote",
             Self::CanaryDraw => "lot",
+            Self::Challenge => "passed",
         }
     }
 }

@@ -10,6 +10,9 @@ use crate::identity::jwt::{self, encode};
 use crate::identity::session::{Record, digest};
 use serde_json::Value;
 
+/// Where the public keys of `Usher-Assertion` are (RFC 8615).
+pub const KEYS: &str = "/.well-known/usher/jwks.json";
+
 /// How long an assertion is valid, in seconds.
 const LIFETIME: u64 = 60;
 /// Maximum number of keys.

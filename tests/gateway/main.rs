@@ -10,6 +10,7 @@
 mod arbitrary_requests;
 mod browser;
 mod cache;
+mod challenge;
 mod changes;
 mod identity;
 mod isolation;

@@ -2,6 +2,7 @@
 
 use super::super::{Auth, Limit, Protection, Route, RouteProtection, Sizes, raw};
 use super::browser::security_headers;
+use super::challenge::challenge;
 use super::limits::{self, limits};
 use super::problems::Problems;
 use super::rules::{lists, rules};
@@ -20,11 +21,14 @@ impl<'a> Tables<'a> {
     pub(super) fn new(raw: &'a raw::Raw, problems: &mut Problems) -> Self {
         let limits = limits(&raw.limit, problems);
         let lists = lists(&raw.list, problems);
-        let rules = rules(&raw.rule, &lists, &limits, problems);
+        let challenge = raw.challenge.as_ref().map(|raw| challenge(raw, problems));
+        let rules = rules(&raw.rule, &lists, &limits, challenge.as_ref(), problems);
         let sizes: Vec<Sizes> = raw.request.iter().map(|raw| sizes(raw, "request", None, problems)).collect();
         let of_all = raw.security_headers.as_ref().map(|table| (table, "security_headers".to_owned()));
         let headers = of_all.map(|table| security_headers(&[table], false, problems));
-        let protection = Protection { request: sizes.first().map(|_| 0), rules: rules.into(), ..Protection::default() };
+        let request = sizes.first().map(|_| 0);
+        let protection =
+            Protection { request, rules: rules.into(), challenge: challenge.into(), ..Protection::default() };
         Self { raw, limits, sizes, headers: headers.into_iter().collect(), protection }
     }
 

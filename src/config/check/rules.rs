@@ -1,6 +1,7 @@
 //! Are the rules and the lists of addresses valid?
 
-use super::super::{Conditions, Host, Limit, Pattern, Ranges, Rule, RuleAction, Text, network, raw};
+use super::super::{Challenge, Conditions, Host, Limit, Pattern, Ranges, Rule, RuleAction, Text, network, raw};
+use super::challenge::difficulty_at;
 use super::countries::country;
 use super::problems::{CONTINENTS, Problems};
 use ipnet::IpNet;
@@ -53,13 +54,19 @@ fn lines(text: &str) -> Result<Vec<IpNet>, (usize, String)> {
     lines.map(|(place, line)| network(&line).map_err(|sentence| (place + 1, sentence))).collect()
 }
 
-pub(super) fn rules(raw: &[raw::Rule], lists: &Lists, limits: &[Limit], problems: &mut Problems) -> Vec<Rule> {
+pub(super) fn rules(
+    raw: &[raw::Rule],
+    lists: &Lists,
+    limits: &[Limit],
+    challenge: Option<&Challenge>,
+    problems: &mut Problems,
+) -> Vec<Rule> {
     let mut rules: Vec<Rule> = Vec::with_capacity(raw.len());
     for (place, written) in raw.iter().enumerate() {
         let at = format!("rule[{place}]");
         problems.name(format!("{at}.name"), &written.name, rules.iter().any(|rule| rule.name == written.name));
         let conditions = conditions(written, &at, lists, problems);
-        let action = action(written, &at, limits, problems);
+        let action = action(written, &at, (limits, challenge), problems);
         let (name, log_name) = (written.name.clone(), format!("rule.{}", written.name));
         rules.push(Rule { name, log_name, conditions, action, shadow: written.shadow });
     }
@@ -139,7 +146,12 @@ fn addresses(raw: &[String], at: &str, lists: &Lists, problems: &mut Problems) -
     (!raw.is_empty()).then(|| networks.into_iter().collect())
 }
 
-fn action(raw: &raw::Rule, at: &str, limits: &[Limit], problems: &mut Problems) -> RuleAction {
+fn action(
+    raw: &raw::Rule,
+    at: &str,
+    (limits, challenge): (&[Limit], Option<&Challenge>),
+    problems: &mut Problems,
+) -> RuleAction {
     let key = |name: &str| format!("{at}.{name}");
     let blocks = raw.action == raw::Action::Block;
     let mut only = |name: &str, there: bool, action: raw::Action, allowed: &str| {
@@ -153,6 +165,7 @@ fn action(raw: &raw::Rule, at: &str, limits: &[Limit], problems: &mut Problems) 
     only("status", raw.status.is_some(), raw::Action::Block, "block");
     only("blocked_by", raw.blocked_by.is_some(), raw::Action::Block, "block");
     only("tag", raw.tag.is_some(), raw::Action::Tag, "tag");
+    only("difficulty", raw.difficulty.is_some(), raw::Action::Challenge, "challenge");
     only("limit", raw.limit.is_some(), raw::Action::Limit, "limit");
     let status = raw.status.unwrap_or(403);
     if blocks && !matches!(status, 403 | 404 | 410 | 451) {
@@ -170,6 +183,22 @@ fn action(raw: &raw::Rule, at: &str, limits: &[Limit], problems: &mut Problems) 
             let tag = raw.tag.as_deref().unwrap_or(&raw.name);
             problems.name(key("tag"), tag, false);
             RuleAction::Tag(tag.to_owned())
+        }
+        raw::Action::Challenge => {
+            if challenge.is_none() {
+                problems
+                    .add(key("action"), "found \"challenge\" without a [challenge] that says how; allowed: beside one");
+            }
+            let turnstile = challenge.is_some_and(|challenge| challenge.turnstile.is_some());
+            if turnstile && raw.difficulty.is_some() {
+                problems
+                    .add(key("difficulty"), "found one beside `turnstile`, which has none; allowed: one of the two");
+            }
+            let bits = raw.difficulty.or(challenge.map(|challenge| challenge.difficulty)).unwrap_or_default();
+            if let Some(bits) = raw.difficulty {
+                difficulty_at(&key("difficulty"), bits, problems);
+            }
+            RuleAction::Challenge(if turnstile { 0 } else { bits })
         }
         raw::Action::Limit => {
             let name = raw.limit.as_deref().unwrap_or_default();

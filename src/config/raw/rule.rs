@@ -58,6 +58,8 @@ pub struct Rule {
     pub tag: Option<String>,
     /// The limit by which the action `"limit"` counts.
     pub limit: Option<String>,
+    /// Bits of work that the action `"challenge"` wants.
+    pub difficulty: Option<u32>,
     /// Whether the rule only logs and counts what it would do.
     pub shadow: bool,
 }
@@ -75,6 +77,8 @@ pub enum Action {
     Tag,
     /// Counts it.
     Limit,
+    /// Lets it pass once its browser has shown that it is one.
+    Challenge,
 }
 
 /// What a field must be.

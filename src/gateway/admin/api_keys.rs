@@ -2,10 +2,10 @@
 
 use super::Admin;
 use super::body::{check, read, text};
-use super::operator::require_operator;
 use crate::config::{LONGEST_ENDED, units};
 use crate::error::Error;
 use crate::gateway::context::Context;
+use crate::gateway::operator::require_operator;
 use crate::http::json::{self, json_object};
 use crate::identity::api_key;
 use crate::identity::session::{Draft, Record};

@@ -2,10 +2,10 @@
 
 use super::Admin;
 use super::body::{read, text};
-use super::operator::require_operator;
 use crate::config::{Config, Millis, Pool, Route, Shards};
 use crate::error::Error;
 use crate::gateway::context::Context;
+use crate::gateway::operator::require_operator;
 use crate::http::json::{self, ToJson, json_object, json_struct};
 use crate::http::path;
 use crate::origin::balance::View;

@@ -2,11 +2,11 @@
 
 use super::Admin;
 use super::body::{check, read, text};
-use super::operator::require_operator;
 use super::receipt::receipt;
 use crate::config::LONGEST_ENDED;
 use crate::error::Error;
 use crate::gateway::context::Context;
+use crate::gateway::operator::require_operator;
 use crate::gateway::reply::After;
 use crate::http::json::{self, json_object};
 use crate::http::path;

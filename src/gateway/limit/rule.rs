@@ -3,6 +3,7 @@
 use super::Limits;
 use crate::config::{Rule, RuleAction, USES};
 use crate::error::Error;
+use crate::gateway::challenge;
 use crate::gateway::context::Context;
 use crate::gateway::record::Record;
 use crate::http::path;
@@ -35,7 +36,11 @@ impl Limits {
         let request = rule::Request { head, visitor: &ctx.visitor, ip, paths: &paths };
         let network = |path: &str| ctx.platform.network(path);
         for asked in ctx.config.protection.get().rules.iter().filter(|asked| rule::holds(asked, &request, network)) {
-            let action = if asked.shadow { "shadow" } else { as_str(asked) };
+            let action = match asked.action {
+                _ if asked.shadow => "shadow",
+                RuleAction::Challenge(bits) if USES.challenge && challenge::passes(ctx, bits) => "passed",
+                _ => as_str(asked),
+            };
             self.observer.counters().ruled(&asked.name, action);
             record.more.push((&asked.log_name, action));
             match &asked.action {
@@ -44,6 +49,8 @@ impl Limits {
                 RuleAction::Block { status, blocked_by } => {
                     return Err(Error::Blocked { status: *status, blocked_by: blocked_by.clone() });
                 }
+                RuleAction::Challenge(_) if action == "passed" => {}
+                RuleAction::Challenge(bits) => return Err(Error::Challenged(*bits)),
                 RuleAction::Tag(tag) => tags.push(tag.as_str()),
                 // However many rules name it, the request is one.
                 RuleAction::Limit(place) if !limits.contains(&(*place, 1)) => limits.push((*place, 1)),
@@ -62,5 +69,6 @@ fn as_str(rule: &Rule) -> &'static str {
         RuleAction::Block { .. } => "block",
         RuleAction::Tag(_) => "tag",
         RuleAction::Limit(_) => "limit",
+        RuleAction::Challenge(_) => "challenge",
     }
 }

@@ -6,7 +6,7 @@ use crate::platform::{Environment, Platform};
 use subtle::ConstantTimeEq;
 
 /// Refuses a request that is not the operator's.
-pub(super) fn require_operator<P: Platform>(ctx: &Context<'_, P>) -> Result<(), Error> {
+pub(in crate::gateway) fn require_operator<P: Platform>(ctx: &Context<'_, P>) -> Result<(), Error> {
     if is_operator(ctx) {
         return Ok(());
     }
@@ -17,7 +17,7 @@ pub(super) fn require_operator<P: Platform>(ctx: &Context<'_, P>) -> Result<(), 
 }
 
 /// Whether the bearer token is the operator's.
-pub(super) fn is_operator<P: Platform>(ctx: &Context<'_, P>) -> bool {
+pub(in crate::gateway) fn is_operator<P: Platform>(ctx: &Context<'_, P>) -> bool {
     let sent = ctx.head.fields.get("authorization").and_then(|value| value.split_once(' '));
     let sent = sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
     is_token(ctx.platform, sent)
