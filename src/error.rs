@@ -43,6 +43,9 @@ pub enum Error {
     /// The browser has to pass a challenge, of so many bits of work, first.
     #[error("a challenge has to be passed first")]
     Challenged(u32),
+    /// The operator works on it: seconds until it is probably over.
+    #[error("maintenance")]
+    Maintenance(u64),
     /// The identity provider refused a sign-in, or its response is invalid.
     #[error("the sign-in failed: {why}")]
     SignInFailed {
@@ -156,7 +159,7 @@ impl Error {
             Self::Internal => 500,
             Self::OriginUnreachable | Self::OriginFailed => 502,
             Self::Misconfigured | Self::IdentityDown | Self::LedgerDown | Self::StoreDown => 503,
-            Self::PoolDown { .. } | Self::Busy | Self::Moving => 503,
+            Self::PoolDown { .. } | Self::Busy | Self::Moving | Self::Maintenance(_) => 503,
             Self::OriginTimeout | Self::NotStored => 504,
             Self::Loop => 508,
         }
@@ -166,7 +169,7 @@ impl Error {
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
-            Self::Misconfigured | Self::Loop => Blame::Operator,
+            Self::Misconfigured | Self::Loop | Self::Maintenance(_) => Blame::Operator,
             Self::IdentityDown | Self::LedgerDown | Self::StoreDown => Blame::Platform,
             Self::OriginUnreachable | Self::OriginFailed | Self::OriginTimeout => Blame::Origin,
             Self::PoolDown { .. } | Self::Busy | Self::Moving => Blame::Origin,
@@ -221,6 +224,7 @@ mod tests {
             Error::TooManyAttempts(1),
             Error::TooManyRequests(1),
             Error::Challenged(18),
+            Error::Maintenance(1),
             Error::Blocked { status: 410, blocked_by: String::new() },
             Error::SignInFailed { why: "state", again: "/in".into() },
             Error::CrossSite,

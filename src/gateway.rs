@@ -29,6 +29,7 @@ mod localized;
 mod observe;
 mod operator;
 mod origin;
+mod preflight;
 mod record;
 mod reply;
 
@@ -57,6 +58,9 @@ use std::rc::Rc;
 
 /// Usher's own pages are below this path.
 const OWN: &str = "/.usher/";
+
+/// Whether anybody reads the ledger.
+const USES_LEDGER: bool = USES.cache || USES.sessions || USES.jwt || USES.api_keys || limit::STATES;
 
 /// Why a response whose tags could not be purged is not stored.
 const TAGS: &str = "an answer has at most 128 tags of 256 visible ASCII characters each";
@@ -167,7 +171,6 @@ impl Services {
         let signer = signer.map_err(|why| format!("the secret SIGNING_KEYS cannot be used: {why}"))?;
 
         let observer = Rc::new(observe::Observer::new(var("ADMIN_TOKEN").unwrap_or_default()));
-        let limits = limit::Limits::new(Rc::clone(&observer));
         let ledger = Rc::new(ledger::Ledger::new(config.ledger.clone()));
         let identities =
             identity::Identities::new(config, signer, Rc::clone(&ledger), Rc::clone(&observer)).map(Rc::new)?;
@@ -183,6 +186,7 @@ impl Services {
             observer: Rc::clone(&observer),
             health: Cell::new(None),
         };
+        let limits = limit::Limits::new(Rc::clone(&observer));
         Ok(Self { config, observer, limits, ledger, identities, origins, cache, admin })
     }
 
@@ -193,9 +197,12 @@ impl Services {
         record: &mut Record<'a>,
     ) -> Result<Reply<P::Body>, Error> {
         let head = ctx.head;
+        if let Some(work) = apart(limit::has_states(self.config), || self.ledger.current(ctx.platform)) {
+            let _ = work.await;
+        }
         if USES.rules {
-            let (tags, elsewhere) = self.limits.meet_rules(ctx, record)?;
-            ctx.tags = tags;
+            let limit::Met { tags, elsewhere, allowed } = self.limits.meet_rules(ctx, &self.ledger.view(), record)?;
+            (ctx.tags, ctx.allowed) = (tags, allowed);
             let asks = limit::COUNTS_ELSEWHERE && !elsewhere.is_empty();
             if let Some(work) = apart(asks, || self.limits.count_elsewhere(ctx, elsewhere, record)) {
                 work.await?;
@@ -212,13 +219,16 @@ impl Services {
             return self.identities.published_keys(head.method).map(Reply::from);
         }
         if USES.cors
-            && let Some(preflight) = self.preflight(head)
+            && let Some(preflight) = preflight::answer(self.config, head)
         {
             return Ok(preflight.into());
         }
         let place = route::find(self.config, &head.url, head.method)?;
         let route = place.route;
         ctx.route = Some(route);
+        if USES.switches {
+            self.limits.meet_switches(ctx, &self.ledger.view(), record)?;
+        }
         ctx.check_size()?;
         if self.identities.is_cross_site(ctx, route) {
             return Err(Error::CrossSite);
@@ -277,14 +287,6 @@ impl Services {
         }
     }
 
-    /// Answers a CORS preflight request to a route that has `cors`.
-    fn preflight(&self, head: &Head<'_>) -> Option<Generated> {
-        let method = cross_site::preflight(head)?;
-        let place = route::find(self.config, &head.url, method).ok()?;
-        let edits = cross_site::preflight_answer(place.route.cors.as_ref()?, head);
-        Some(Generated { status: 204, edits, body: String::new() })
-    }
-
     /// What every reply gets on its way out, and the log line.
     fn finish<P: Platform>(
         &self,
@@ -326,7 +328,7 @@ impl Services {
         }
         // What other requests wait for comes first, one after the other.
         let now = ctx.now();
-        if self.ledger.is_due(now) {
+        if USES_LEDGER && self.ledger.is_due(now) {
             reply.after.push(After::ReadLedger);
         }
         if USES.balance {
@@ -352,7 +354,7 @@ impl Services {
         let config = self.config;
         Some(match task {
             After::ReadLedger => (
-                apart(USES.cache || USES.sessions || USES.jwt || USES.api_keys, || self.ledger.read(platform))?,
+                apart(USES_LEDGER, || self.ledger.read(platform))?,
                 "the ledger could not be read behind an answer; the next request that needs it reads again",
             ),
             After::Renew(renewal) => (

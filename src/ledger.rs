@@ -6,77 +6,15 @@
 //! maker had read the ledger.
 
 mod page;
+pub mod subject;
 
 pub use page::lines;
 
-use crate::config;
+use crate::config::{self, USES};
 use std::collections::HashMap;
 
 /// A moment of the ledger's clock, in milliseconds since 1970.
 pub type Moment = u64;
-
-/// The subjects of stamps, as names.
-pub mod subject {
-    /// The prefix of tags.
-    pub const TAG: &str = "tag:";
-
-    /// Every stored response with this tag.
-    #[must_use]
-    pub fn tag(tag: &str) -> String {
-        format!("{TAG}{tag}")
-    }
-
-    /// Every stored response of this URL: `host/path?query`, or `/path?query` on every host.
-    #[must_use]
-    pub fn url(url: &str) -> String {
-        format!("url:{url}")
-    }
-
-    /// Every stored response below this path: `host/path`, or `/path` on every host.
-    #[must_use]
-    pub fn prefix(prefix: &str) -> String {
-        format!("prefix:{prefix}")
-    }
-
-    /// Every stored response.
-    pub const EVERYTHING: &str = "everything";
-
-    /// The session with this key.
-    #[must_use]
-    pub fn session(key: &str) -> String {
-        format!("session:{key}")
-    }
-
-    /// The prefix of changed sessions.
-    pub const CHANGED: &str = "changed:";
-
-    /// The session with key `from` continues with key `to`; of several such stamps the first counts.
-    #[must_use]
-    pub fn changed(from: &str, to: &str) -> String {
-        format!("{CHANGED}{from}:{to}")
-    }
-
-    /// Every session of this user.
-    #[must_use]
-    pub fn user(user: &str) -> String {
-        format!("user:{user}")
-    }
-
-    /// The sign-in whose `state` parameter has this digest.
-    #[must_use]
-    pub fn sign_in(state: &str) -> String {
-        format!("sign-in:{state}")
-    }
-
-    /// The account or address with this name has to wait before it may sign in.
-    #[must_use]
-    pub fn throttled(name: &str) -> String {
-        format!("throttled:{name}")
-    }
-
-    /// Every session.
-    pub const EVERYONE: &str = "everyone";
-}
 
 /// A line of the ledger: an invalidation of one subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,6 +82,13 @@ struct Since {
     until: Moment,
 }
 
+impl Since {
+    /// Whether it is of a state that is on.
+    fn is_on(&self, now: Moment) -> bool {
+        self.hard > self.soft && self.until >= now
+    }
+}
+
 /// The key with which a session continues after its rights have changed.
 #[derive(Debug, Clone)]
 struct Successor {
@@ -151,6 +96,9 @@ struct Successor {
     since: Moment,
     until: Moment,
 }
+
+/// Whether anything has states: without them nobody reads them.
+const STATES: bool = USES.switches || USES.dynamic_lists;
 
 /// An isolate's copy of the ledger.
 #[derive(Debug, Default)]
@@ -160,6 +108,8 @@ pub struct View {
     known: HashMap<String, Since>,
     /// The next key of each changed session, by its previous key.
     successors: HashMap<String, Successor>,
+    /// The newest stamp of any state.
+    newest_state: Moment,
     /// The newest stamp of any tag.
     newest_tag: Moment,
     /// The number of known stamps at which expired ones are next removed.
@@ -188,6 +138,14 @@ impl View {
             let since = self.known.entry(stamp.subject.clone()).or_default();
             let place = if stamp.soft { &mut since.soft } else { &mut since.hard };
             *place = (*place).max(stamp.since);
+            if STATES && stamp.subject.starts_with(subject::STATE) {
+                // The newest stamp says how long.
+                if stamp.since >= since.hard.max(since.soft) {
+                    since.until = stamp.until;
+                }
+                self.newest_state = self.newest_state.max(stamp.since);
+                continue;
+            }
             since.until = since.until.max(stamp.until);
             if stamp.subject.starts_with(subject::TAG) {
                 self.newest_tag = self.newest_tag.max(stamp.since);
@@ -257,6 +215,27 @@ impl View {
         known.map(|since| since.hard.max(since.soft)).fold(self.newest_tag, Moment::max)
     }
 
+    /// The moment until which a state is on; `None` when it is off.
+    #[must_use]
+    pub fn state(&self, name: &str, now: Moment) -> Option<Moment> {
+        self.known.get(&subject::state(name)).filter(|since| since.is_on(now)).map(|since| since.until)
+    }
+
+    /// The states that are on and whose names begin with `prefix`: the rest of the name, since when and until when.
+    pub fn states<'v>(&'v self, prefix: &'v str, now: Moment) -> impl Iterator<Item = (&'v str, Moment, Moment)> {
+        let on = self.known.iter().filter(move |(_, since)| since.is_on(now));
+        on.filter_map(move |(name, since)| {
+            let rest = name.strip_prefix(subject::STATE)?.strip_prefix(prefix)?;
+            Some((rest, since.hard, since.until))
+        })
+    }
+
+    /// The newest stamp of any state.
+    #[must_use]
+    pub fn newest_state(&self) -> Moment {
+        self.newest_state
+    }
+
     /// The moment until which a subject's stamp is in force; `None` when it has none, or an expired one.
     #[must_use]
     pub fn until(&self, subject: &str) -> Option<Moment> {
@@ -316,6 +295,21 @@ mod tests {
         assert_eq!(view.validity(150, ["tag:a"]), Validity::Stale);
         assert_eq!(view.validity(150, ["tag:b", "tag:a", "tag:c"]), Validity::Stale);
         assert_eq!(view.validity(200, ["tag:a"]), Validity::Valid);
+    }
+
+    #[test]
+    fn of_a_state_the_newest_stamp_counts_and_how_long_it_says() {
+        let stamp = |since, soft, until| Stamp { subject: "state:a:b".into(), since, soft, until };
+        let stamps = [stamp(10, false, 900), stamp(20, true, 900), stamp(30, false, 50)];
+        for order in [[0, 1, 2], [2, 1, 0]] {
+            let mut view = View::default();
+            view.learn(&page(40, &order.map(|place: usize| stamps[place].clone())), 0);
+            assert_eq!([40, 50, 51].map(|now| view.state("a:b", now)), [Some(50), Some(50), None]);
+            assert_eq!(view.states("a:", 40).collect::<Vec<_>>(), [("b", 30, 50)]);
+            assert_eq!(view.newest_state(), 30);
+            view.learn(&page(41, &[stamp(41, true, 900)]), 0);
+            assert_eq!((view.state("a:b", 41), view.states("", 41).count()), (None, 0));
+        }
     }
 
     #[test]

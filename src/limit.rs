@@ -6,12 +6,16 @@ mod challenge_page;
 pub mod exact;
 pub mod fields;
 mod key;
+mod lists;
 pub mod rule;
 pub mod size;
+mod switch;
 mod table;
 
 pub use challenge_page::{Task, challenge_page};
 pub use key::key;
+pub use lists::{Lists, Network};
+pub use switch::Switch;
 pub use table::Table;
 
 use crate::config::{Limit, LimitCounts, Millis};

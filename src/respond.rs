@@ -121,7 +121,9 @@ pub fn sign_in_location(page: &str, prefix: Option<&str>, back: &str) -> String 
 /// The seconds of `Retry-After` (RFC 9110 10.2.3); `None` for errors that waiting does not resolve.
 fn retry_after(error: &Error) -> Option<u64> {
     match error {
-        Error::TooManyAttempts(seconds) | Error::TooManyRequests(seconds) => Some(*seconds),
+        Error::TooManyAttempts(seconds) | Error::TooManyRequests(seconds) | Error::Maintenance(seconds) => {
+            Some(*seconds)
+        }
         Error::Busy | Error::Moving => Some(1),
         Error::IdentityDown | Error::LedgerDown | Error::StoreDown | Error::PoolDown { .. } | Error::Misconfigured => {
             Some(5)

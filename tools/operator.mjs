@@ -1,5 +1,6 @@
 // What the operator's tools have in common: their words, and how a running Usher is asked.
 import { existsSync, readFileSync } from "node:fs";
+import { userInfo } from "node:os";
 import { running } from "./running.mjs";
 
 /** The command line of a tool: `take` removes a flag and gives its value. */
@@ -45,4 +46,18 @@ export function operator({ take, fail }) {
     }
     process.exit(1);
   };
+}
+
+/** A time as it is shown. */
+export const day = (ms) => new Date(ms).toISOString().replace("T", " ").slice(0, 16);
+
+/** Shows from when on a change holds. */
+export function holds(said) {
+  console.log(`It holds there now, and everywhere by ${said.holds_everywhere_by} (within ${said.max_delay_ms} ms).`);
+  if (said.recorded === false) console.log("The history does not have it: the store could not be reached.");
+}
+
+/** Who changes something, and why, for the history. */
+export function who({ take }) {
+  return { who: take("--who") ?? userInfo().username, why: take("--why") };
 }

@@ -1,5 +1,5 @@
 // npm run purge -- ...: asks a running Usher to purge.
-import { commandLine, operator } from "./operator.mjs";
+import { commandLine, holds, operator } from "./operator.mjs";
 
 const usage = `npm run purge -- tag NAME...      purge by tag
 npm run purge -- url URL...       purge whole URLs, or paths on every host
@@ -20,4 +20,4 @@ if (field && names.length === 0) line.fail(`say which ${kind} to purge`);
 
 const said = await ask("POST", "/.usher/purge", field ? { [field]: names, soft } : { everything: true, soft });
 console.log(`Purged ${said.stamped.join(", ")}${said.soft ? " (soft)" : ""}.`);
-console.log(`It holds there now, and everywhere by ${said.holds_everywhere_by} (within ${said.max_delay_ms} ms).`);
+holds(said);

@@ -1,5 +1,5 @@
 // npm run session -- ...: starts, lists and ends sessions of a running Usher, and makes API keys.
-import { commandLine, operator } from "./operator.mjs";
+import { commandLine, day, operator } from "./operator.mjs";
 
 const usage = `npm run session -- create USER [--roles a,b] [--scopes x,y] [--remember]
 npm run session -- create USER --api-key [--lifetime 90d] [--roles ..] [--scopes ..]
@@ -14,7 +14,6 @@ npm run session -- end --everyone
 const line = commandLine(usage);
 const ask = operator(line);
 const many = (name) => line.take(name)?.split(",").filter(Boolean) ?? [];
-const day = (ms) => new Date(ms).toISOString().replace("T", " ").slice(0, 16);
 
 async function create() {
   const draft = { roles: many("--roles"), scopes: many("--scopes") };

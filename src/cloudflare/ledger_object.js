@@ -2,8 +2,8 @@
 //
 // Its clock is milliseconds since 1970, but never repeats and never goes back, not even when the object starts on a
 // machine whose clock is behind: the object stores a limit some seconds ahead before it returns a moment up to that
-// limit. For each subject only the newest stamp of each kind is kept. New stamps remove those that are older than
-// anything they could invalidate.
+// limit. For each subject only the newest stamp of each kind is kept: of a state until the end that this one
+// says, of anything else at least until the end of those before it. New stamps remove those that have ended.
 import { DurableObject } from "cloudflare:workers";
 
 /** The most stamps in one page: more than one purge can make at one moment (1,000), so that each page contains at least one whole moment. */
@@ -18,7 +18,7 @@ const TABLES = `
   CREATE TABLE IF NOT EXISTS clock (row INTEGER PRIMARY KEY CHECK (row = 0), told INTEGER NOT NULL);
 `;
 const STAMP =
-  "INSERT INTO stamps (subject, soft, since, until) VALUES (?, ?, ?, ?) ON CONFLICT (subject, soft) DO UPDATE SET since = excluded.since, until = MAX(until, excluded.until)";
+  "INSERT INTO stamps (subject, soft, since, until) VALUES (?, ?, ?, ?) ON CONFLICT (subject, soft) DO UPDATE SET since = excluded.since, until = CASE WHEN subject GLOB 'state:*' THEN excluded.until ELSE MAX(until, excluded.until) END";
 const LIMIT = "INSERT INTO clock (row, told) VALUES (0, ?) ON CONFLICT (row) DO UPDATE SET told = excluded.told";
 
 /**

@@ -53,34 +53,41 @@ pub struct Messages {
     pub unavailable_title: String,
     /// See `unavailable_title`.
     pub unavailable_text: String,
-    /// Of the page that challenges a browser.
-    pub challenge: Lazy<ChallengeMessages>,
+    /// Of pages that few configurations show.
+    pub protection: Lazy<ProtectionMessages>,
 }
 
-/// The messages of the page that challenges a browser. Empty where no configuration challenges anybody.
+/// The messages of challenges and of maintenance. Empty where the configuration has neither.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
-pub struct ChallengeMessages {
-    /// What goes on.
-    pub title: String,
+pub struct ProtectionMessages {
+    /// What goes on while a browser is challenged.
+    pub challenge_title: String,
     /// What will happen.
-    pub text: String,
+    pub challenge_text: String,
     /// It did not succeed.
-    pub failed: String,
+    pub challenge_failed: String,
     /// Label of the button that begins again.
-    pub again: String,
+    pub challenge_again: String,
     /// There is no JavaScript.
-    pub script: String,
+    pub challenge_script: String,
     /// Label of the link for those who cannot pass.
-    pub contact: String,
+    pub challenge_contact: String,
+    /// 503 in maintenance.
+    pub maintenance_title: String,
+    /// See `maintenance_title`.
+    pub maintenance_text: String,
 }
 
 data!(struct Messages {
     tag, dir, reference, home, request_title, request_text, sign_in_title, sign_in_text, forbidden_title,
     forbidden_text, missing_title, missing_text, limited_title, limited_text, fault_title, fault_text, unreachable_title, unreachable_text,
-    unavailable_title, unavailable_text, challenge,
+    unavailable_title, unavailable_text, protection,
 });
-data!(struct ChallengeMessages { title, text, failed, again, script, contact });
+data!(struct ProtectionMessages {
+    challenge_title, challenge_text, challenge_failed, challenge_again, challenge_script, challenge_contact,
+    maintenance_title, maintenance_text,
+});
 
 /// The messages for every supported locale.
 #[cfg_attr(not(target_arch = "wasm32"), derive(Debug, Default))]
@@ -183,8 +190,9 @@ mod files {
                 });
                 of.push(place);
             }
-            if config.protection.get().challenge.get().is_none() {
-                words.iter_mut().for_each(|messages| messages.challenge = Lazy::default());
+            let protection = config.protection.get();
+            if protection.challenge.get().is_none() && protection.switches.is_none() {
+                words.iter_mut().for_each(|messages| messages.protection = Lazy::default());
             }
             Self { words: words.into(), of, empty: Messages::default() }
         }

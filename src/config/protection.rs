@@ -1,5 +1,6 @@
 //! Who may come, how often and how large, and which fields protect the visitor's browser?
 
+use super::super::http::date::Millis;
 use super::challenge::Challenge;
 use super::data::data;
 use super::limit::Limit;
@@ -19,6 +20,10 @@ pub struct Protection {
     pub rules: List<Rule>,
     /// Rate limits.
     pub limits: List<Limit>,
+    /// Names of lists that change without a deployment.
+    pub dynamic_lists: Vec<String>,
+    /// Whether there are switches, and what `Retry-After` says in maintenance whose end nobody knows.
+    pub switches: Option<Millis>,
     /// Fields that protect browsers.
     pub headers: List<SecurityHeaders>,
     /// Which of them responses have that no route made.
@@ -49,6 +54,6 @@ pub struct SecurityHeaders {
     pub http: String,
 }
 
-data!(struct Protection { sizes, request, rules, limits, headers, all_headers, challenge, routes });
+data!(struct Protection { sizes, request, rules, limits, dynamic_lists, switches, headers, all_headers, challenge, routes });
 data!(struct RouteProtection { limits, sizes, headers });
 data!(struct SecurityHeaders { https, http });

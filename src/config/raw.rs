@@ -20,7 +20,7 @@ pub use limit::{Limit, LimitUse, OneOrMany};
 pub use plain::Plain;
 pub use pool::{Origin, Pool, Probe, Retry, Table};
 pub use route::{Cache, Pools, Redirect, Respond, Route};
-pub use rule::{Action, AddressList, HeaderValue, Rule};
+pub use rule::{Action, AddressList, HeaderValue, Rule, Switches};
 pub use shard::{Shard, Shards};
 pub use size::Sizes;
 
@@ -63,6 +63,8 @@ pub struct Raw {
     pub robots_txt: Option<RobotsTxt>,
     /// `[challenge]`
     pub challenge: Option<Challenge>,
+    /// `[switches]`; without it there are none.
+    pub switches: Option<Switches>,
     /// `[[list]]`
     pub list: Vec<AddressList>,
     /// `[[rule]]`

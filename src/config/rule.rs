@@ -28,6 +28,8 @@ data!(struct Rule { name, log_name, conditions, action, shadow });
 pub struct Conditions {
     /// The client's address.
     pub addresses: Option<Ranges>,
+    /// Lists that change without a deployment: the client's address may be on one of them instead.
+    pub lists: Vec<String>,
     /// Its country.
     pub countries: Vec<String>,
     /// Its continent.
@@ -52,7 +54,7 @@ pub struct Conditions {
     pub verified_bot: Option<bool>,
 }
 data!(struct Conditions {
-    addresses, countries, continents, asns, methods, hosts, paths, headers, tls, http, bot_score, verified_bot,
+    addresses, lists, countries, continents, asns, methods, hosts, paths, headers, tls, http, bot_score, verified_bot,
 });
 
 /// What a field's value must be. Letters match in both cases (ASCII).

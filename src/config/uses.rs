@@ -43,6 +43,8 @@ parts! {
     challenge,
     /// Other sites' scripts may read responses.
     cors,
+    /// Lists of addresses that change without a deployment.
+    dynamic_lists,
     /// Routes that show what would be forwarded.
     echo,
     /// A pool whose origins have failed has another pool after it.
@@ -81,6 +83,8 @@ parts! {
     shards,
     /// Sizes of requests.
     sizes,
+    /// Switches of the operator's.
+    switches,
     /// Failed sign-ins have to wait.
     throttle,
     /// Browsers are challenged by Cloudflare Turnstile.
@@ -156,6 +160,7 @@ mod native {
                 canary: route(|route| route.canary.is_some()),
                 challenge: protection.challenge.get().is_some(),
                 cors: route(|route| route.cors.is_some()),
+                dynamic_lists: !protection.dynamic_lists.is_empty(),
                 echo: route(|route| matches!(route.target, Target::Echo)),
                 fallback: pool(|pool| pool.fallback.is_some()),
                 files: route(|route| matches!(route.target, Target::Static)),
@@ -175,6 +180,7 @@ mod native {
                 shadow: route(|route| route.shadow.is_some()),
                 shards: route(|route| matches!(route.target, Target::Shards(_))),
                 sizes: !protection.sizes.is_empty(),
+                switches: protection.switches.is_some(),
                 throttle: route(|route| route.throttle),
                 turnstile: protection.challenge.get().as_ref().is_some_and(|challenge| challenge.turnstile.is_some()),
                 workers_cache: route(|route| route.cache.as_ref().is_some_and(|cache| cache.workers_cache)),

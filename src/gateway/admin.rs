@@ -10,6 +10,7 @@ mod language;
 mod origins;
 mod receipt;
 mod sessions;
+mod states;
 
 use super::apart::{Work, apart};
 use super::cache::Cache;
@@ -61,9 +62,11 @@ impl Admin {
             "health" | "metrics" => &["GET", "HEAD"],
             "challenge" if USES.challenge => &["POST"],
             "language" if USES.locale => &["GET"],
+            "lists" if USES.dynamic_lists => &["GET", "POST"],
             "purge" if USES.cache => &["POST"],
             "sessions" if USES.sessions => &["GET", "POST", "DELETE"],
             "api-keys" if USES.api_keys => &["POST"],
+            "switches" if USES.switches => &["GET", "POST"],
             "sign-out" if USES.sessions => &["POST"],
             "me/sessions" if USES.sessions => &["GET", "DELETE"],
             "origins" if SHOWS_ORIGINS => &["GET", "POST"],
@@ -89,6 +92,10 @@ impl Admin {
             ("health", _) => apart(true, || async { Ok(self.check_health(ctx, is_operator(ctx)).await) }),
             ("challenge", _) => apart(USES.challenge, || challenge::take_solution(ctx)),
             ("language", _) => apart(USES.locale, || async { Ok(language::choose(ctx)) }),
+            ("lists", "POST") => apart(USES.dynamic_lists, || self.change_list(ctx)),
+            ("lists", _) => apart(USES.dynamic_lists, || self.show_list(ctx)),
+            ("switches", "POST") => apart(USES.switches, || self.turn_switch(ctx)),
+            ("switches", _) => apart(USES.switches, || self.show_switches(ctx)),
             ("purge", _) => apart(USES.cache, || self.order_purge(ctx)),
             ("sessions", "POST") => apart(USES.sessions, || self.start_session(ctx)),
             ("sessions", "DELETE") => apart(USES.sessions, || self.end_sessions(ctx)),

@@ -38,6 +38,8 @@ pub(super) struct Context<'a, P> {
     pub(super) canary: bool,
     /// Tags that rules gave it.
     pub(super) tags: Vec<&'a str>,
+    /// Whether a rule lets it pass whatever else protects the origin.
+    pub(super) allowed: bool,
     /// What it was counted by limits.
     pub(super) charges: RefCell<Vec<Charge>>,
     /// `Set-Cookie` values of signed cookies: see [`crate::http::signed_cookie`].
@@ -65,6 +67,7 @@ impl<'a, P: Platform> Context<'a, P> {
             locale: None,
             canary: false,
             tags: Vec::new(),
+            allowed: false,
             charges: RefCell::default(),
             cookies: RefCell::default(),
             after: RefCell::default(),

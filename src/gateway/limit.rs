@@ -6,8 +6,10 @@
 
 mod browser;
 mod rule;
+mod switch;
 
 pub(super) use browser::protect;
+pub(super) use rule::Met;
 
 use super::apart::apart;
 use super::context::Context;
@@ -19,11 +21,21 @@ use crate::config::{Config, Limit, LimitCounts, LimitScope, Millis, Route, USES}
 use crate::error::Error;
 use crate::http::head::Edits;
 use crate::identity::session::digest;
+use crate::ledger::Moment;
 use crate::limit::bucket::{Nanos, Rate};
-use crate::limit::{self, Charge, Table, Verdict, exact, fields, rates};
+use crate::limit::{self, Charge, Lists, Table, Verdict, exact, fields, rates};
 use crate::platform::{Platform, Unavailable};
 use std::cell::RefCell;
 use std::rc::Rc;
+
+/// Whether the ledger has states that decide about requests.
+pub(super) const STATES: bool = USES.switches || USES.dynamic_lists;
+/// Whether requests depend on states of the ledger.
+#[inline(always)]
+pub(super) fn has_states(config: &Config) -> bool {
+    let protection = || config.protection.get();
+    STATES && (protection().switches.is_some() || !protection().dynamic_lists.is_empty())
+}
 
 /// Whether some limits are not counted by isolates.
 pub(super) const COUNTS_ELSEWHERE: bool = USES.limits_exact || USES.limits_location;
@@ -39,11 +51,13 @@ pub(super) struct Limits {
     tables: RefCell<Vec<Vec<Table>>>,
     /// Until when an object refuses a key: until then it is not asked.
     refused: RefCell<Option<Table>>,
+    /// The lists that change, as the ledger had them at a moment.
+    lists: RefCell<(Moment, Lists)>,
 }
 
 impl Limits {
     pub(super) fn new(observer: Rc<Observer>) -> Self {
-        Self { observer, tables: RefCell::default(), refused: RefCell::default() }
+        Self { observer, tables: RefCell::default(), refused: RefCell::default(), lists: RefCell::default() }
     }
 
     /// Counts a request by those limits whose key is known before it is known who is asking (`early`), or by

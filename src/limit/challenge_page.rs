@@ -1,7 +1,6 @@
 //! The page that challenges a browser.
 
 use super::challenge::{PIECES, prefix, zeros};
-use crate::config::messages::ChallengeMessages;
 use crate::respond::{Generated, Recipient, STYLE, escape};
 use ct_codecs::{Base64, Encoder};
 
@@ -38,9 +37,11 @@ pub fn challenge_page(
     recipient: &Recipient<'_>,
 ) -> Generated {
     let messages = recipient.messages;
-    let ChallengeMessages { title, text, failed, again, script, contact: help } = messages.challenge.get();
-    let [title, text, failed, again, script, help] =
-        [title, text, failed, again, script, help].map(|text| escape(text));
+    let words = messages.protection.get();
+    let [title, text, failed] =
+        [&words.challenge_title, &words.challenge_text, &words.challenge_failed].map(|text| escape(text));
+    let [again, script, help] =
+        [&words.challenge_again, &words.challenge_script, &words.challenge_contact].map(|text| escape(text));
     let (contact, back) = (escape(contact), escape(back.unwrap_or_default()));
     let (tag, dir) = (&messages.tag, &messages.dir);
     let (reference, id) = (escape(&messages.reference), escape(recipient.request_id));

@@ -1,6 +1,6 @@
 //! Which rules is a request for?
 
-use crate::config::{Conditions, Pattern, Rule, RuleAction, Text};
+use crate::config::{Conditions, Pattern, Ranges, Rule, RuleAction, Text};
 use crate::http::head::Head;
 use crate::http::search;
 use crate::http::visitor::Visitor;
@@ -20,15 +20,22 @@ pub struct Request<'r> {
 
 /// Whether all conditions of a rule hold. Where a path may be read in more than one way, a rule that lets requests pass has
 /// to be for all of them, and another for one. `network` returns what Cloudflare knows of the connection: see
-/// [`crate::platform::Network`]. What is not known is no value of a list.
-pub fn holds(rule: &Rule, request: &Request<'_>, network: impl Fn(&str) -> Option<String>) -> bool {
+/// [`crate::platform::Network`]. What is not known is no value of a list. `is_listed` says
+/// whether an address is on a list that changes.
+pub fn holds(
+    rule: &Rule,
+    request: &Request<'_>,
+    network: impl Fn(&str) -> Option<String>,
+    is_listed: impl Fn(&str, IpAddr) -> bool,
+) -> bool {
     let Request { head, visitor, ip, paths } = request;
     let conditions: &Conditions = &rule.conditions;
     let one =
         |list: &[String], value: Option<&str>| list.is_empty() || value.is_some_and(|v| list.iter().any(|l| l == v));
     let host = head.url.host();
     let score = || network("botManagement.score")?.parse::<u32>().ok();
-    conditions.addresses.as_ref().is_none_or(|ranges| ip.is_some_and(|ip| ranges.contains(ip)))
+    let is_there = |ranges: &Ranges, ip| ranges.contains(ip) || conditions.lists.iter().any(|list| is_listed(list, ip));
+    conditions.addresses.as_ref().is_none_or(|ranges| ip.is_some_and(|ip| is_there(ranges, ip)))
         && one(&conditions.countries, visitor.country)
         && one(&conditions.continents, visitor.continent)
         && (one(&conditions.methods, Some(head.method))

@@ -24,6 +24,7 @@ mod routes;
 mod rules;
 mod sessions;
 mod sizes;
+mod switches;
 mod world;
 
 use std::rc::Rc;

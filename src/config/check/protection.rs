@@ -5,7 +5,7 @@ use super::browser::security_headers;
 use super::challenge::challenge;
 use super::limits::{self, limits};
 use super::problems::Problems;
-use super::rules::{lists, rules};
+use super::rules::{dynamic, lists, rules};
 use super::sizes::sizes;
 
 /// What the tables beside the routes configure.
@@ -27,8 +27,18 @@ impl<'a> Tables<'a> {
         let of_all = raw.security_headers.as_ref().map(|table| (table, "security_headers".to_owned()));
         let headers = of_all.map(|table| security_headers(&[table], false, problems));
         let request = sizes.first().map(|_| 0);
-        let protection =
-            Protection { request, rules: rules.into(), challenge: challenge.into(), ..Protection::default() };
+        let switches = raw
+            .switches
+            .as_ref()
+            .map(|raw| problems.duration("switches.retry_after", raw.retry_after.as_deref().unwrap_or("5m")));
+        let protection = Protection {
+            request,
+            switches,
+            dynamic_lists: dynamic(&lists),
+            rules: rules.into(),
+            challenge: challenge.into(),
+            ..Protection::default()
+        };
         Self { raw, limits, sizes, headers: headers.into_iter().collect(), protection }
     }
 

@@ -11,14 +11,18 @@ use std::fs;
 const TLS: [&str; 4] = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
 const HTTP: [&str; 4] = ["HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/3"];
 
-/// The networks of each list.
-type Lists = Vec<(String, Vec<IpNet>)>;
+/// A checked list.
+pub(super) struct List {
+    name: String,
+    networks: Vec<IpNet>,
+    dynamic: bool,
+}
 
-pub(super) fn lists(raw: &[raw::AddressList], problems: &mut Problems) -> Lists {
-    let mut lists: Lists = Vec::with_capacity(raw.len());
+pub(super) fn lists(raw: &[raw::AddressList], problems: &mut Problems) -> Vec<List> {
+    let mut lists: Vec<List> = Vec::with_capacity(raw.len());
     for (place, written) in raw.iter().enumerate() {
         let key = |name: &str| format!("list[{place}].{name}");
-        problems.name(key("name"), &written.name, lists.iter().any(|(name, _)| *name == written.name));
+        problems.name(key("name"), &written.name, lists.iter().any(|list| list.name == written.name));
         let mut networks = Vec::new();
         for (number, text) in written.addresses.iter().enumerate() {
             match network(text) {
@@ -35,13 +39,20 @@ pub(super) fn lists(raw: &[raw::AddressList], problems: &mut Problems) -> Lists 
                 Err(error) => problems.add(key("file"), format!("found {file:?}, which cannot be read: {error}")),
             }
         }
-        if written.addresses.is_empty() && written.file.is_none() {
-            problems
-                .add(format!("list[{place}]"), "found neither `addresses` nor `file`; allowed: one of them, or both");
+        if written.addresses.is_empty() && written.file.is_none() && !written.dynamic {
+            problems.add(
+                format!("list[{place}]"),
+                "found neither `addresses` nor `file` nor `dynamic = true`; allowed: at least one of them",
+            );
         }
-        lists.push((written.name.clone(), networks));
+        lists.push(List { name: written.name.clone(), networks, dynamic: written.dynamic });
     }
     lists
+}
+
+/// The names of the lists that change without a deployment.
+pub(super) fn dynamic(lists: &[List]) -> Vec<String> {
+    lists.iter().filter(|list| list.dynamic).map(|list| list.name.clone()).collect()
 }
 
 /// The networks of a file.
@@ -56,7 +67,7 @@ fn lines(text: &str) -> Result<Vec<IpNet>, (usize, String)> {
 
 pub(super) fn rules(
     raw: &[raw::Rule],
-    lists: &Lists,
+    lists: &[List],
     limits: &[Limit],
     challenge: Option<&Challenge>,
     problems: &mut Problems,
@@ -73,7 +84,7 @@ pub(super) fn rules(
     rules
 }
 
-fn conditions(raw: &raw::Rule, at: &str, lists: &Lists, problems: &mut Problems) -> Conditions {
+fn conditions(raw: &raw::Rule, at: &str, lists: &[List], problems: &mut Problems) -> Conditions {
     let key = |name: &str, number: usize| format!("{at}.{name}[{number}]");
     for (number, code) in raw.country.all().iter().enumerate() {
         country(key("country", number), code, problems);
@@ -114,8 +125,10 @@ fn conditions(raw: &raw::Rule, at: &str, lists: &Lists, problems: &mut Problems)
     if raw.bot_score.is_some_and(|score| !(1..=99).contains(&score)) {
         problems.add(format!("{at}.bot_score"), "found a score that Cloudflare does not give; allowed: 1 to 99");
     }
+    let (addresses, lists) = addresses(raw.address.all(), at, lists, problems);
     Conditions {
-        addresses: addresses(raw.address.all(), at, lists, problems),
+        addresses,
+        lists,
         countries: raw.country.all().to_vec(),
         continents: raw.continent.all().to_vec(),
         asns: raw.asn.all().to_vec(),
@@ -130,20 +143,21 @@ fn conditions(raw: &raw::Rule, at: &str, lists: &Lists, problems: &mut Problems)
     }
 }
 
-fn addresses(raw: &[String], at: &str, lists: &Lists, problems: &mut Problems) -> Option<Ranges> {
-    let mut networks = Vec::new();
+fn addresses(raw: &[String], at: &str, lists: &[List], problems: &mut Problems) -> (Option<Ranges>, Vec<String>) {
+    let (mut networks, mut dynamic) = (Vec::new(), Vec::new());
     for (number, text) in raw.iter().enumerate() {
         let key = format!("{at}.address[{number}]");
         match text.strip_prefix("list:") {
             Some(name) => {
-                let place = problems.find(key, name, lists.iter().map(|(name, _)| name.as_str()));
+                let place = problems.find(key, name, lists.iter().map(|list| list.name.as_str()));
                 let known = place.and_then(|place| lists.get(place));
-                networks.extend(known.into_iter().flat_map(|(_, networks)| networks));
+                networks.extend(known.into_iter().flat_map(|list| &list.networks));
+                dynamic.extend(known.filter(|list| list.dynamic).map(|list| list.name.clone()));
             }
             None => networks.extend(problems.accept(key, network(text))),
         }
     }
-    (!raw.is_empty()).then(|| networks.into_iter().collect())
+    ((!raw.is_empty()).then(|| networks.into_iter().collect()), dynamic)
 }
 
 fn action(

@@ -16,6 +16,17 @@ pub struct AddressList {
     /// A file with more of them, a line each; what follows a `#` is a comment.
     #[serde(default)]
     pub file: Option<String>,
+    /// Whether addresses are added and removed without a deployment.
+    #[serde(default)]
+    pub dynamic: bool,
+}
+
+/// `[switches]`: what the operator may turn on.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Switches {
+    /// What `Retry-After` says in maintenance whose end nobody knows.
+    pub retry_after: Option<String>,
 }
 
 /// `[[rule]]`: who gets in. All conditions must hold; of a list one must.

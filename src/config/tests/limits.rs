@@ -13,6 +13,7 @@ fn invalid_limits_rules_and_sizes_are_refused() {
             "[[route]]\nname = \"a\"\npath = \"/\"\necho = true\nrequest = { max_cookies = \"1GiB\" }\n",
             "route[0].request.max_cookies",
         ),
+        ("[switches]\nretry_after = \"soon\"\n", "switches.retry_after"),
         ("[challenge]\n", "challenge.contact"),
         ("[challenge]\ncontact = \"http://a\"\n", "challenge.contact"),
         ("[challenge]\ncontact = \"tel:+1\"\nlifetime = \"2d\"\n", "challenge.lifetime"),

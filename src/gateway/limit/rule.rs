@@ -1,27 +1,40 @@
 //! Asks the rules who gets in, before everything else.
 
 use super::Limits;
-use crate::config::{Rule, RuleAction, USES};
+use crate::config::{Millis, Rule, RuleAction, USES};
 use crate::error::Error;
 use crate::gateway::challenge;
 use crate::gateway::context::Context;
 use crate::gateway::record::Record;
 use crate::http::path;
-use crate::limit::{Charge, rule};
+use crate::ledger::View;
+use crate::limit::{Charge, Lists, rule};
 use crate::platform::Platform;
 use crate::route;
+use std::net::IpAddr;
+
+/// What rules said of a request that passes.
+pub(in crate::gateway) struct Met<'a> {
+    /// The tags that it got.
+    pub(in crate::gateway) tags: Vec<&'a str>,
+    /// By which limits it is to be counted elsewhere: see [`Limits::ask`].
+    pub(in crate::gateway) elsewhere: Vec<Charge>,
+    /// Whether a rule allows it.
+    pub(in crate::gateway) allowed: bool,
+}
 
 impl Limits {
-    /// Asks the rules in their order, up to the first that lets the request pass or refuses it. Returns the tags that it
-    /// got, and by which limits it is to be counted elsewhere ([`Limits::ask`]).
+    /// Asks the rules in their order, up to the first that lets the request pass or refuses it.
     ///
     /// # Errors
     /// [`Error::Blocked`], [`Error::TooManyRequests`]
     pub(in crate::gateway) fn meet_rules<'a, P: Platform>(
         &self,
         ctx: &Context<'a, P>,
+        view: &View,
         record: &mut Record<'a>,
-    ) -> Result<(Vec<&'a str>, Vec<Charge>), Error> {
+    ) -> Result<Met<'a>, Error> {
+        let mut allowed = false;
         let (mut tags, mut limits) = (Vec::new(), Vec::new());
         let head = ctx.head;
         // A path without a normal form reaches no route: no rule needs to know it.
@@ -35,7 +48,9 @@ impl Limits {
         let ip = ctx.visitor.ip.and_then(|ip| ip.parse().ok());
         let request = rule::Request { head, visitor: &ctx.visitor, ip, paths: &paths };
         let network = |path: &str| ctx.platform.network(path);
-        for asked in ctx.config.protection.get().rules.iter().filter(|asked| rule::holds(asked, &request, network)) {
+        let is_listed = |list: &str, ip| USES.dynamic_lists && self.is_listed(view, list, ip, ctx.now());
+        let rules = ctx.config.protection.get().rules.iter();
+        for asked in rules.filter(|asked| rule::holds(asked, &request, network, is_listed)) {
             let action = match asked.action {
                 _ if asked.shadow => "shadow",
                 RuleAction::Challenge(bits) if USES.challenge && challenge::passes(ctx, bits) => "passed",
@@ -45,7 +60,10 @@ impl Limits {
             record.more.push((&asked.log_name, action));
             match &asked.action {
                 _ if asked.shadow => {}
-                RuleAction::Allow => break,
+                RuleAction::Allow => {
+                    allowed = true;
+                    break;
+                }
                 RuleAction::Block { status, blocked_by } => {
                     return Err(Error::Blocked { status: *status, blocked_by: blocked_by.clone() });
                 }
@@ -58,7 +76,18 @@ impl Limits {
             }
         }
         let elsewhere = if USES.limits { self.count(ctx, &limits, true, record)? } else { Vec::new() };
-        Ok((tags, elsewhere))
+        Ok(Met { tags, elsewhere, allowed })
+    }
+
+    /// Whether an address is on a list that changes.
+    fn is_listed(&self, view: &View, list: &str, ip: IpAddr, now: Millis) -> bool {
+        let mut lists = self.lists.borrow_mut();
+        let (newest, now) = (view.newest_state(), view.moment(now));
+        if lists.0 != newest {
+            let on = view.states(Lists::ALL, now).map(|(name, _, until)| (name, until));
+            *lists = (newest, Lists::read(on));
+        }
+        lists.1.contains(list, ip, now)
     }
 }
 
