@@ -10,6 +10,7 @@ use super::list::List;
 use super::messages::Catalog;
 use super::names::Names;
 use super::setting::{Open, SettingError};
+use super::uses::USES;
 use std::rc::Rc;
 
 /// What the build decided.
@@ -66,7 +67,7 @@ impl Config {
         if let Some((_, route)) = bound {
             return Err(SettingError::Bound(route.clone()));
         }
-        distinct(&self.issuers)
+        if USES.jwt || USES.oidc { distinct(&self.issuers) } else { Ok(()) }
     }
 }
 

@@ -128,7 +128,7 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
         log_requests: raw.log.requests,
         api_key: raw.api_key.header.to_ascii_lowercase(),
         assertion: raw.assertion.issuer.clone(),
-        issuers,
+        issuers: issuers.into(),
         regions,
         shards,
         protection: protection.finish(sorted).into(),

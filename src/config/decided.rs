@@ -31,7 +31,7 @@ pub struct Config {
     /// The `iss` of assertions sent to origins.
     pub assertion: String,
     /// Issuers whose tokens are accepted or with which visitors sign in.
-    pub issuers: Vec<Issuer>,
+    pub issuers: List<Issuer>,
     /// Regions in which origins are.
     pub regions: Vec<Region>,
     /// Pools of origins.

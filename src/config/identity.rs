@@ -3,6 +3,7 @@
 use super::super::http::date::Millis;
 use super::algorithm::Algorithm;
 use super::data::{Data, Reader, data};
+use super::list::List;
 use super::setting::{Setting, SettingError};
 use std::collections::BTreeMap;
 
@@ -49,6 +50,8 @@ pub struct Client {
     pub secret: Option<Setting>,
     /// The scopes to request.
     pub ask: Vec<String>,
+    /// Whether who signs out here signs out with the provider as well.
+    pub signs_out: bool,
 }
 
 /// Where an issuer's key set comes from.
@@ -65,7 +68,7 @@ pub enum KeySource {
 }
 
 data!(struct Issuer { name, iss, audience, algorithms, keys, typ, user, roles, scopes, prefix, refresh, client });
-data!(struct Client { id, secret, ask });
+data!(struct Client { id, secret, ask, signs_out });
 data!(enum KeySource { Discovered, 1 = Url(setting), 2 = Set(setting), 3 = Secret(setting) });
 data!(struct Cors { origins, methods, headers, expose, credentials, max_age });
 data!(enum Authenticator { Session, 1 = Jwt, 2 = ApiKey });
@@ -75,7 +78,7 @@ data!(enum Fail { Closed, 1 = Anonymous });
 ///
 /// # Errors
 /// An ID token of an issuer would be accepted as an access token; or two issuers have the same `iss`.
-pub(super) fn distinct(issuers: &[Issuer]) -> Result<(), SettingError> {
+pub(super) fn distinct(issuers: &List<Issuer>) -> Result<(), SettingError> {
     for (place, issuer) in issuers.iter().enumerate() {
         let own = |client: &Client| issuer.audience.contains(&client.id);
         if !distinguishes_access_tokens(issuer.typ.as_deref()) && issuer.client.as_ref().is_some_and(own) {

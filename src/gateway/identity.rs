@@ -10,6 +10,7 @@ mod change;
 mod instruction;
 mod jwt;
 mod key_rings;
+mod logout;
 mod oidc;
 mod session;
 mod throttle;

@@ -4,6 +4,13 @@
 //! The state of a pending sign-in is in a cookie of the browser that began it, so a callback from another browser with
 //! the same `state` is refused.
 
+mod form;
+mod logout;
+
+pub use logout::{Ended, ended_by, sign_out_location};
+
+use form::form;
+
 use crate::config::is_secure;
 use crate::config::{Client, Issuer, Millis, Setting};
 use crate::http::cookie;
@@ -34,6 +41,8 @@ pub struct Provider {
     /// Whether the client's secret is sent in the form (`client_secret_post`), because the provider does not support
     /// `client_secret_basic`.
     pub secret_in_form: bool,
+    /// The page where visitors sign out, if there is one.
+    pub end_session_endpoint: Option<String>,
     /// The URL of its key set.
     pub jwks_uri: String,
     /// Whether every authorization response has the parameter `iss` (RFC 9207).
@@ -64,6 +73,7 @@ impl Provider {
         Ok(Self {
             authorization_endpoint: optional("authorization_endpoint")?,
             token_endpoint: optional("token_endpoint")?,
+            end_session_endpoint: optional("end_session_endpoint")?,
             secret_in_form: supports("client_secret_post") && !supports("client_secret_basic"),
             jwks_uri: url("jwks_uri")?,
             sends_iss: document.get("authorization_response_iss_parameter_supported")
@@ -258,10 +268,17 @@ impl Pending {
 #[must_use]
 pub fn session_data(claims: Claims) -> serde_json::Value {
     let mut all = claims.all();
-    for name in ["nonce", "at_hash", "c_hash", "s_hash", "exp", "iat", "nbf", "jti", "sid"] {
+    for name in ["nonce", "at_hash", "c_hash", "s_hash", "exp", "iat", "nbf", "jti"] {
         all.remove(name);
     }
     serde_json::Value::Object(all)
+}
+
+/// Of a session's data what says with whom it began.
+#[must_use]
+pub fn origin_of(data: &serde_json::Value) -> serde_json::Value {
+    let known = ["iss", "sub", "sid"].into_iter().filter_map(|name| Some((name.to_owned(), data.get(name)?.clone())));
+    known.collect()
 }
 
 /// The ID token in a token endpoint's response (OpenID Connect Core 3.1.3.3).
@@ -275,12 +292,6 @@ pub fn id_token(text: &str) -> Option<String> {
 #[must_use]
 pub fn is_mixed_up(iss: Option<&str>, provider: &Provider, issuer: &Issuer) -> bool {
     iss.map_or(provider.sends_iss, |iss| iss != issuer.iss.text())
-}
-
-/// Encodes parameters as `application/x-www-form-urlencoded`.
-fn form(parameters: &[(&str, &str)]) -> String {
-    let pairs = parameters.iter().map(|(name, value)| format!("{name}={}", path::encode(value)));
-    pairs.collect::<Vec<_>>().join("&")
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ pub use instruction::{Change, Draft, Instruction, is_list_value};
 pub use list::{Device, ListEntry};
 
 use super::absence::Absence;
-use crate::config::{self, Millis};
+use crate::config::{self, Millis, USES};
 use crate::http::cookie::{self, Found};
 use crate::http::json::json_struct;
 use crate::http::signed_cookie;
@@ -121,8 +121,18 @@ impl Record {
     pub fn is_revoked(&self, key: &str, view: &View) -> bool {
         let subjects =
             [ledger::subject::session(key), ledger::subject::user(&self.user), ledger::subject::EVERYONE.into()];
-        let later: Vec<String> = view.lineage(key).map(ledger::subject::session).collect();
+        let mut later: Vec<String> = view.lineage(key).map(ledger::subject::session).collect();
+        if USES.oidc {
+            later.extend(self.issuer_subjects());
+        }
         view.validity(self.created, subjects.iter().chain(&later).map(String::as_str)) != Validity::Valid
+    }
+
+    /// Its subjects at the issuer with whom its user signed in: the session there, and the user.
+    fn issuer_subjects(&self) -> impl Iterator<Item = String> {
+        let text = |name: &str| self.data.get(name).and_then(serde_json::Value::as_str);
+        let iss = text("iss");
+        ["sid", "sub"].into_iter().filter_map(move |claim| Some(ledger::subject::of_issuer(claim, iss?, text(claim)?)))
     }
 
     /// Roles and scopes together: visitors who have the same ones may share a stored response.

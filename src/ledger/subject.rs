@@ -51,6 +51,18 @@ pub fn sign_in(state: &str) -> String {
     format!("sign-in:{state}")
 }
 
+/// Every session that began with a session (`sid`) or a user (`sub`) of an issuer.
+#[must_use]
+pub fn of_issuer(claim: &str, iss: &str, value: &str) -> String {
+    format!("{claim}:{iss} {value}")
+}
+
+/// The logout token whose issuer and `jti` have this digest.
+#[must_use]
+pub fn logout(token: &str) -> String {
+    format!("logout:{token}")
+}
+
 /// The account or address with this name has to wait before it may sign in.
 #[must_use]
 pub fn throttled(name: &str) -> String {

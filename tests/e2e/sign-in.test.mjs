@@ -4,24 +4,25 @@ import { after, before, test } from "node:test";
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { clientSecret, folder, gateway, origin } from "./harness.mjs";
+import { clientSecret, folder, gateway, origin, until } from "./harness.mjs";
 
 const chromium = [process.env.CHROMIUM, "/usr/bin/chromium"].find((path) => path && existsSync(path));
 const skip = chromium ? false : "NO CHROMIUM FOUND: signing in is not tested in a browser";
 
-let app, usher, server, provider, browser, dir, asked;
+let app, usher, server, provider, browser, dir, asked, signing, issuer;
 
 before(async () => {
   dir = folder();
   app = await origin((request, response) => response.setHeader("content-type", "text/html").end(`<p>hello ${request.headers["x-user-id"] ?? "stranger"}`));
   server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
-  const issuer = `http://127.0.0.1:${server.address().port}`;
+  issuer = `http://127.0.0.1:${server.address().port}`;
   usher = await gateway({ state: dir.path, vars: { A_URL: app.url, B_URL: app.url, DEAD_URL: app.url, ISSUER_URL: issuer } });
   const { default: Provider } = await import("oidc-provider");
   const made = await crypto.subtle.generateKey({ name: "RSASSA-PKCS1-v1_5", modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]), hash: "SHA-256" }, true, ["sign", "verify"]);
   const jwk = await crypto.subtle.exportKey("jwk", made.privateKey);
   delete jwk.key_ops;
+  signing = made.privateKey;
   provider = new Provider(issuer, {
     clients: [
       {
@@ -29,9 +30,15 @@ before(async () => {
         client_secret: clientSecret,
         redirect_uris: [`${usher.url}/enter/callback`],
         token_endpoint_auth_method: "client_secret_basic",
+        post_logout_redirect_uris: [`${usher.url}/.usher/signed-out`],
+        backchannel_logout_uri: `${usher.url}/.usher/backchannel-logout`,
+        backchannel_logout_session_required: true,
       },
     ],
     jwks: { keys: [{ ...jwk, use: "sig", kid: "p1" }] },
+    // Without its dispatcher, which refuses this machine's own addresses.
+    fetch: (url, { dispatcher, ...options }) => fetch(url, options),
+    features: { backchannelLogout: { enabled: true } },
     cookies: { keys: ["of the tests"] },
     pkce: { required: () => true },
     findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
@@ -110,6 +117,91 @@ test("a visitor signs in with the provider and comes back where they wanted to g
   const out = await page.evaluate(async () => (await fetch("/.usher/sign-out", { method: "POST", redirect: "manual" })).type);
   assert.equal(out, "opaqueredirect");
   assert.equal((await context.request.get(`${usher.url}/members/x`, { maxRedirects: 0 })).status(), 401);
+});
+
+/** Signs ada in with the provider, in a browser of her own. */
+async function signedIn(t) {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const page = await context.newPage();
+  await page.goto(`${usher.url}/enter?return_to=/members/x`);
+  await page.fill("[name=login]", "ada");
+  await page.fill("[name=password]", "anything");
+  await page.click("[type=submit]");
+  await page.waitForURL(/interaction/);
+  await page.click("[type=submit]");
+  await page.waitForURL(`${usher.url}/members/x`);
+  const session = (await context.cookies(usher.url)).find(({ name }) => name === "usher");
+  return { context, page, cookie: `usher=${session.value}` };
+}
+
+const status = async (cookie) => (await usher.ask("/members/x", { headers: { cookie } })).status;
+
+test("who signs out here signs out with the provider, which ends the session everywhere", { skip }, async (t) => {
+  const { page, cookie } = await signedIn(t);
+  await page.evaluate(() => {
+    const form = document.createElement("form");
+    Object.assign(form, { method: "post", action: "/.usher/sign-out?return_to=/fixed" });
+    document.body.append(form);
+    form.submit();
+  });
+  await page.waitForURL(/session\/end/);
+  const asks = new URL(page.url()).searchParams;
+  assert.equal(asks.get("post_logout_redirect_uri"), `${usher.url}/.usher/signed-out`);
+  assert.ok(asks.get("id_token_hint"), "the provider knows whose session it is");
+  assert.equal(await status(cookie), 401, "here at once");
+  await page.click("button[value=yes]");
+  await page.waitForURL(`${usher.url}/fixed`);
+  // With the provider as well: it asks again who they are.
+  await page.goto(`${usher.url}/enter`);
+  assert.match(page.url(), /interaction/);
+  assert.equal(await page.locator("[name=login]").count(), 1);
+});
+
+test("who signs out with the provider is signed out here, in that browser alone", { skip }, async (t) => {
+  const logouts = [];
+  provider.on("backchannel.success", (context, client, account, sid) => logouts.push({ account, sid: typeof sid }));
+  provider.on("backchannel.error", (context, error) => logouts.push(String(error)));
+  const here = await signedIn(t);
+  const elsewhere = await signedIn(t);
+  await here.page.goto(`${issuer}/session/end`);
+  await here.page.click("button[value=yes]");
+  await until("the provider sends its logout token", () => logouts.length > 0);
+  assert.deepEqual(logouts, [{ account: "ada", sid: "string" }]);
+  assert.deepEqual([await status(here.cookie), await status(elsewhere.cookie)], [401, 200]);
+});
+
+test("the provider ends one session, or all of a user's, once for each token", { skip }, async (t) => {
+  const first = await signedIn(t);
+  const second = await signedIn(t);
+  const { SignJWT } = await import("jose");
+  const event = { "http://schemas.openid.net/event/backchannel-logout": {} };
+  const token = async (claims, header = {}, key = signing) =>
+    new SignJWT({ iss: issuer, aud: "usher", jti: crypto.randomUUID(), events: event, ...claims })
+      .setProtectedHeader({ alg: "RS256", kid: "p1", typ: "logout+jwt", ...header }).setIssuedAt().setExpirationTime("2m").sign(key);
+  const send = async (text) => (await usher.ask("/.usher/backchannel-logout", { method: "POST", headers: { "content-type": "application/x-www-form-urlencoded" }, body: new URLSearchParams({ logout_token: text }).toString() })).status;
+  const alive = async () => [await status(first.cookie), await status(second.cookie)];
+  // What is no logout token of this provider for us does nothing.
+  const stranger = await crypto.subtle.generateKey({ name: "RSASSA-PKCS1-v1_5", modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]), hash: "SHA-256" }, true, ["sign", "verify"]);
+  for (const [what, text] of [
+    ["another's key", await token({ sub: "ada" }, {}, stranger.privateKey)],
+    ["another audience", await token({ sub: "ada", aud: "them" })],
+    ["another issuer", await token({ sub: "ada", iss: "https://evil.example" })],
+    ["no event", await token({ sub: "ada", events: {} })],
+    ["a nonce", await token({ sub: "ada", nonce: "n" })],
+    ["no jti", await token({ sub: "ada", jti: undefined })],
+    ["nobody", await token({})],
+    ["nothing", ""],
+  ]) {
+    assert.equal(await send(text), 400, what);
+    assert.deepEqual(await alive(), [200, 200], what);
+  }
+  const all = await token({ sub: "ada" });
+  assert.equal(await send(all), 200);
+  assert.deepEqual(await alive(), [401, 401]);
+  const third = await signedIn(t);
+  assert.equal(await send(all), 200, "sent again");
+  assert.equal(await status(third.cookie), 200, "and does nothing");
 });
 
 test("a visitor whom the provider turns away is told so, and is nobody", { skip }, async (t) => {

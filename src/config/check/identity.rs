@@ -108,6 +108,9 @@ fn issuer(raw: &raw::Issuer, key: &impl Fn(&str) -> String, problems: &mut Probl
     if raw.client_secret.is_some() && raw.client_id.is_none() {
         problems.add(key("client_secret"), "found without `client_id`; allowed: beside it");
     }
+    if raw.sign_out && raw.client_id.is_none() {
+        problems.add(key("sign_out"), "found true without `client_id`; allowed: where visitors sign in with it");
+    }
     if raw.client_id.is_some() && !matches!(keys, KeySource::Discovered) {
         problems.add(key("client_id"), "found beside `jwks`, `keys` or `secret`; allowed: without them, for the issuer's discovery document says where its pages and keys are");
     }
@@ -129,6 +132,7 @@ fn issuer(raw: &raw::Issuer, key: &impl Fn(&str) -> String, problems: &mut Probl
         id: text("client_id", id, problems),
         secret: raw.client_secret.as_deref().map(|secret| secret_var("client_secret", secret, problems)),
         ask: raw.ask.clone(),
+        signs_out: raw.sign_out,
     });
     Issuer {
         name: raw.name.clone(),

@@ -49,6 +49,9 @@ pub struct Issuer {
     /// Usher's client secret at the issuer; always `"${NAME}"`.
     #[serde(default)]
     pub client_secret: Option<String>,
+    /// Whether who signs out here signs out with the provider as well.
+    #[serde(default)]
+    pub sign_out: bool,
     /// Scopes requested when a visitor signs in.
     #[serde(default = "openid")]
     pub ask: Vec<String>,

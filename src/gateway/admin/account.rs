@@ -3,9 +3,11 @@
 use super::Admin;
 use super::body::{read, text};
 use super::receipt::receipt;
-use crate::config::LONGEST_ENDED;
+use crate::config::{LONGEST_ENDED, USES};
 use crate::error::Error;
+use crate::gateway::apart::apart;
 use crate::gateway::context::Context;
+use crate::http::head::Url;
 use crate::http::path;
 use crate::identity::session::{self, Change, Instruction};
 use crate::identity::{Absence, Identity, api_key, cross_site};
@@ -24,11 +26,34 @@ impl Admin {
         ctx.identity = self.identities.by_session(ctx).await.unwrap_or_else(Identity::Anonymous);
         let cookie = self.identities.carry_out(ctx, Instruction::End).await?;
         let back = ctx.head.url.parameter("return_to").map(path::decode).filter(|back| path::is_local(back));
-        let mut answer = Generated::redirect(303, back.as_deref().unwrap_or("/"));
+        let back = back.as_deref().unwrap_or("/");
+        let record = ctx.identity.record();
+        let provider =
+            record.and_then(|record| apart(USES.oidc, || self.identities.provider_sign_out(ctx, record, back)));
+        let location = match provider {
+            Some(work) => work.await,
+            None => None,
+        };
+        let mut answer = Generated::redirect(303, location.as_deref().unwrap_or(back));
         if let Some(cookie) = cookie {
             answer.edits.append("set-cookie", &cookie);
         }
         Ok(answer)
+    }
+
+    /// Ends what a provider's logout token says.
+    pub(super) async fn end_by_provider<P: Platform>(&self, ctx: &Context<'_, P>) -> Result<Generated, Error> {
+        let body = text(ctx.platform).await?;
+        let form = Url { query: Some(&body), ..ctx.head.url };
+        let token = form.parameter("logout_token").map(path::decode).unwrap_or_default();
+        self.identities.end_by_provider(ctx, &token).await?;
+        Ok(Generated::new(200, "text/plain", String::new()))
+    }
+
+    /// Where a visitor goes on who comes from the provider's page for signing out.
+    pub(super) async fn signed_out<P: Platform>(&self, ctx: &Context<'_, P>) -> Result<Generated, Error> {
+        let back = ctx.head.url.parameter("state").map(path::decode).filter(|back| path::is_local(back));
+        Ok(Generated::redirect(303, back.as_deref().unwrap_or("/")))
     }
 
     /// Lists the visitor's own sessions.

@@ -1,7 +1,7 @@
 //! The keys of issuers: read from the issuer, kept in the store in case it is down, read again when they are older than
 //! `refresh` or when a token names an unknown key.
 
-use crate::config::{Algorithm, Config, Issuer, KeySource, Millis};
+use crate::config::{Algorithm, Config, Issuer, KeySource, List, Millis};
 use crate::gateway::context::Context;
 use crate::gateway::observe::Observer;
 use crate::gateway::reply::After;
@@ -57,7 +57,7 @@ impl KeyRings {
     ///
     /// # Errors
     /// The issuer whose keys cannot be used, and why.
-    pub(super) fn new(issuers: &[Issuer], observer: Rc<Observer>) -> Result<Self, String> {
+    pub(super) fn new(issuers: &List<Issuer>, observer: Rc<Observer>) -> Result<Self, String> {
         let ring = |issuer: &Issuer| {
             let keys = match &issuer.keys {
                 KeySource::Set(text) => Some(Keys::trusted(text.text(), &issuer.algorithms)),

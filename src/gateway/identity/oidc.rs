@@ -134,6 +134,7 @@ impl Identities {
         // Not before the ID token is verified: a cookie and a state can be forged, and must not fill the ledger.
         self.ledger.stamp(ctx.platform, vec![used], false, USED).await.map_err(|_| Error::LedgerDown)?;
         ctx.identity = self.by_session(ctx).await.unwrap_or_else(Identity::Anonymous);
+        self.keep_id_token(ctx, issuer, &draft.data, &text).await;
         let cookie = self.carry_out(ctx, Instruction::Start(draft)).await?;
         let mut answer = Generated::redirect(303, &pending.back);
         answer.edits.append("set-cookie", &pending_cookie(ctx, &state, "", 0));
@@ -192,7 +193,9 @@ impl Identities {
         // A locale that is no language tag, or claims that are too large, must not refuse a sign-in.
         if let Err((field, _)) = draft.check() {
             draft.locale = draft.locale.filter(|_| field != "locale");
-            draft.data = if field == "data" { serde_json::Value::Null } else { draft.data };
+            if field == "data" {
+                draft.data = oidc::origin_of(&draft.data);
+            }
         }
         draft.check().map(|()| draft).map_err(|(field, _)| refused(field))
     }

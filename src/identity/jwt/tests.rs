@@ -18,7 +18,7 @@ fn config(rest: &str) -> Config {
 }
 
 fn issuer(rest: &str) -> Issuer {
-    config(rest).issuers.remove(0)
+    config(rest).issuers.into_iter().next().expect("an issuer")
 }
 
 fn shared() -> Issuer {

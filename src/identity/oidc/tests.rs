@@ -6,6 +6,7 @@ fn client(secret: Option<&str>) -> Client {
         id: Setting::Is("us:er".into()),
         secret: secret.map(|s| Setting::Is(s.into())),
         ask: vec!["openid".into(), "email".into()],
+        signs_out: false,
     }
 }
 

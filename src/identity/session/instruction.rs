@@ -1,9 +1,10 @@
 //! What does an origin or the operator instruct Usher to do with a session?
 
 use super::Record;
-use crate::config::{self, Millis};
+use crate::config::{self, Millis, USES};
 use crate::http::json::{self, Json, Malformed, Reader, json_struct};
 use crate::ledger::Moment;
+use serde_json::Value;
 
 /// The value of `Usher-Session`: `{"start":{"user":"7","roles":["admin"]}}`, `"end"`, `"end_all"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +115,7 @@ impl Change {
             authenticated: if authenticated { Some(now) } else { latest.authenticated },
             remember: latest.remember,
             expires: 0,
-            data: data.unwrap_or_else(|| latest.data.clone()),
+            data: replaced(data, latest),
         }
     }
 
@@ -122,9 +123,23 @@ impl Change {
     #[must_use]
     pub fn updated(self, latest: &Record, now: Millis, bounds: &config::Session) -> Record {
         let locale = self.locale.or_else(|| latest.locale.clone());
-        let data = self.data.unwrap_or_else(|| latest.data.clone());
+        let data = replaced(self.data, latest);
         Record { locale, data, ..latest.clone() }.used(now, bounds)
     }
+}
+
+/// A session's data after a change. By which session of an issuer's it began stays known, so that the issuer can end it.
+fn replaced(data: Option<Value>, latest: &Record) -> Value {
+    let Some(mut data) = data else { return latest.data.clone() };
+    if USES.oidc
+        && latest.data.get("iss").is_some()
+        && let Some(members) = data.as_object_mut()
+    {
+        for name in ["iss", "sub", "sid"] {
+            members.extend(latest.data.get(name).map(|value| (name.to_owned(), value.clone())));
+        }
+    }
+    data
 }
 
 impl Instruction {

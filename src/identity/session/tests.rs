@@ -142,6 +142,28 @@ fn a_remembered_session_lives_for_the_remember_time() {
 }
 
 #[test]
+fn a_session_that_began_with_an_issuer_is_ended_by_it_whatever_its_data_become() {
+    let began = serde_json::json!({"iss": "https://i", "sub": "7", "sid": "s", "email": "a@b"});
+    let record = Record { user: "7".into(), created: 5, data: began, ..Record::default() };
+    let data = serde_json::json!({"sid": "another", "cart": 1});
+    let change = || Change { data: Some(data.clone()), ..Change::default() };
+    let expected = serde_json::json!({"iss": "https://i", "sub": "7", "sid": "s", "cart": 1});
+    assert_eq!(change().updated(&record, 9, &BOUNDS).data, expected);
+    let changed = change().successor(&record, &record, 6, 9);
+    assert_eq!(changed.data, expected);
+    for (subject, ended) in
+        [("sid:https://i s", true), ("sub:https://i 7", true), ("sid:https://i t", false), ("sid:https://j s", false)]
+    {
+        let mut view = View::default();
+        let stamp = Stamp { subject: subject.into(), since: 7, soft: false, until: 99 };
+        view.learn(&Page { as_of: 7, stamps: vec![stamp], more: false }, 0);
+        assert_eq!(changed.is_revoked("k", &view), ended, "{subject}");
+        let later = Record { created: 7, ..changed.clone() };
+        assert!(!later.is_revoked("k", &view), "{subject}: began after it");
+    }
+}
+
+#[test]
 fn a_changed_session_keeps_missing_fields_and_its_absolute_end() {
     let old = Record { roles: vec!["a".into()], authenticated: Some(7), ..record(1_000, 5_000) };
     let change = Change { scopes: Some(vec!["s".into()]), ..Change::default() };
