@@ -47,7 +47,7 @@ pub use challenge::{Challenge, Turnstile};
 pub use data::Writer;
 pub use data::{Data, Reader};
 pub use decided::{Config, Ledger, Locales, Memory, Region, Session};
-pub use identity::{Authenticator, Client, Cors, Fail, Issuer, KeySource, Require};
+pub use identity::{Authenticator, Client, Cors, Fail, Introspection, Issuer, KeySource, Require};
 pub use limit::{KeyPart, Limit, LimitCounts, LimitRate, LimitScope};
 pub use list::{Lazy, List};
 pub use matcher::Matcher;

@@ -4,6 +4,7 @@ mod absence;
 pub mod api_key;
 pub mod assertion;
 pub mod cross_site;
+pub mod introspection;
 pub mod jwt;
 pub mod oidc;
 mod partition;
@@ -87,6 +88,7 @@ pub struct VerifiedToken {
     /// Index of its issuer in [`crate::config::Config::issuers`].
     pub issuer: usize,
     /// The name of the key that signed it: once the issuer withdraws that key, the token is no longer valid.
+    /// Empty where the issuer was asked about it.
     pub key: Rc<str>,
 }
 

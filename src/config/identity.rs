@@ -39,6 +39,8 @@ pub struct Issuer {
     pub refresh: Millis,
     /// Usher's client registration, when visitors sign in with it.
     pub client: Option<Client>,
+    /// How it is asked about tokens that are no JWTs.
+    pub introspection: Option<Introspection>,
 }
 
 /// Usher's client registration with an OpenID provider.
@@ -54,6 +56,19 @@ pub struct Client {
     pub signs_out: bool,
 }
 
+/// How an issuer is asked about tokens (RFC 7662).
+#[derive(Debug, Clone)]
+pub struct Introspection {
+    /// The URL; that of its discovery document when `None`.
+    pub url: Option<Setting>,
+    /// `client_id` with which Usher asks.
+    pub id: Setting,
+    /// `client_secret`.
+    pub secret: Setting,
+    /// How long an answer holds at most.
+    pub memo: Millis,
+}
+
 /// Where an issuer's key set comes from.
 #[derive(Debug, Clone)]
 pub enum KeySource {
@@ -67,7 +82,8 @@ pub enum KeySource {
     Discovered,
 }
 
-data!(struct Issuer { name, iss, audience, algorithms, keys, typ, user, roles, scopes, prefix, refresh, client });
+data!(struct Issuer { name, iss, audience, algorithms, keys, typ, user, roles, scopes, prefix, refresh, client, introspection });
+data!(struct Introspection { url, id, secret, memo });
 data!(struct Client { id, secret, ask, signs_out });
 data!(enum KeySource { Discovered, 1 = Url(setting), 2 = Set(setting), 3 = Secret(setting) });
 data!(struct Cors { origins, methods, headers, expose, credentials, max_age });

@@ -15,7 +15,7 @@ mod size;
 
 pub use browser::{Profile, RobotsTxt, SecurityHeaders, SecurityTxt};
 pub use challenge::Challenge;
-pub use identity::{ApiKey, Assertion, Cors, Issuer};
+pub use identity::{ApiKey, Assertion, Cors, Introspection, Issuer};
 pub use limit::{Limit, LimitUse, OneOrMany};
 pub use plain::Plain;
 pub use pool::{Origin, Pool, Probe, Retry, Table};

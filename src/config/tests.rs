@@ -235,6 +235,19 @@ fn ambiguous_issuer_settings_are_refused() {
         ("algorithms = [\"HS256\"]\nsecret = \"hunter2\"", "found a secret in the file"),
         ("algorithms = [\"RS256\"]\njwks = \"https://i/k\"\nkeys = \"{}\"", "found \"jwks\", \"keys\""),
         ("algorithms = [\"RS256\"]\nask = [\"email\"]", "\"openid\" among them"),
+        ("algorithms = [\"RS256\"]\nsign_out = true", "`issuer[0].sign_out`: found true without `client_id`"),
+        (
+            "introspection = { client_id = \"a\", client_secret = \"hunter2\" }",
+            "`issuer[0].introspection.client_secret`: found a secret in the file",
+        ),
+        (
+            "introspection = { client_id = \"a\", client_secret = \"${S}\", memo = \"2h\" }",
+            "`issuer[0].introspection.memo`: found \"2h\"",
+        ),
+        (
+            "algorithms = [\"RS256\"]\njwks = \"https://i/k\"\nintrospection = { client_id = \"a\", client_secret = \"${S}\" }",
+            "`issuer[0].introspection.url`: found none",
+        ),
     ] {
         let found = faults(rest);
         assert!(found.contains(expected), "{rest}: {found}");

@@ -53,6 +53,8 @@ parts! {
     files,
     /// Slow requests are sent a second time.
     hedge,
+    /// Issuers are asked about tokens.
+    introspection,
     /// Tokens (JWT).
     jwt,
     /// Rate limits.
@@ -165,6 +167,7 @@ mod native {
                 fallback: pool(|pool| pool.fallback.is_some()),
                 files: route(|route| matches!(route.target, Target::Static)),
                 hedge: pool(|pool| pool.retry.hedge),
+                introspection: jwt && config.issuers.iter().any(|issuer| issuer.introspection.is_some()),
                 jwt,
                 limits: limited().next().is_some(),
                 limits_exact: limit(LimitScope::Exact),

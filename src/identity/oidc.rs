@@ -43,6 +43,8 @@ pub struct Provider {
     pub secret_in_form: bool,
     /// The page where visitors sign out, if there is one.
     pub end_session_endpoint: Option<String>,
+    /// Where it is asked about tokens, if there is such an endpoint (RFC 8414 2).
+    pub introspection_endpoint: Option<String>,
     /// The URL of its key set.
     pub jwks_uri: String,
     /// Whether every authorization response has the parameter `iss` (RFC 9207).
@@ -74,6 +76,7 @@ impl Provider {
             authorization_endpoint: optional("authorization_endpoint")?,
             token_endpoint: optional("token_endpoint")?,
             end_session_endpoint: optional("end_session_endpoint")?,
+            introspection_endpoint: optional("introspection_endpoint")?,
             secret_in_form: supports("client_secret_post") && !supports("client_secret_basic"),
             jwks_uri: url("jwks_uri")?,
             sends_iss: document.get("authorization_response_iss_parameter_supported")

@@ -38,7 +38,7 @@ before(async () => {
     jwks: { keys: [{ ...jwk, use: "sig", kid: "p1" }] },
     // Without its dispatcher, which refuses this machine's own addresses.
     fetch: (url, { dispatcher, ...options }) => fetch(url, options),
-    features: { backchannelLogout: { enabled: true } },
+    features: { backchannelLogout: { enabled: true }, introspection: { enabled: true } },
     cookies: { keys: ["of the tests"] },
     pkce: { required: () => true },
     findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
@@ -202,6 +202,28 @@ test("the provider ends one session, or all of a user's, once for each token", {
   const third = await signedIn(t);
   assert.equal(await send(all), 200, "sent again");
   assert.equal(await status(third.cookie), 200, "and does nothing");
+});
+
+test("an opaque token holds while its issuer says so, for a while by memory, and until it is ended", async () => {
+  const client = await provider.Client.find("usher");
+  const issued = async (more) => new provider.AccessToken({ accountId: "eve", client, scope: "read", aud: "urn:api", gty: "authorization_code", ...more }).save();
+  const questions = () => asked.filter((line) => line === "POST /token/introspection").length;
+  const ask = async (token) => usher.ask("/opaque/x", { headers: { authorization: `Bearer ${token}` } });
+  const good = await issued();
+  assert.ok(!good.includes("."), good);
+  const before = questions();
+  const answer = await ask(good);
+  assert.deepEqual([answer.status, answer.text], [200, "<p>hello id:eve"]);
+  assert.equal((await ask(good)).status, 200);
+  assert.equal(questions() - before, 1, "it is remembered");
+  for (const [what, token] of [["unknown", "x".repeat(43)], ["another audience", await issued({ aud: "urn:other" })], ["no audience", await issued({ aud: undefined })]]) {
+    const refused = await ask(token);
+    assert.equal(refused.status, 401, what);
+    assert.match(refused.headers["www-authenticate"], /error="invalid_token"/, what);
+  }
+  const { status } = await usher.admin("/.usher/sessions", { token: good }, "DELETE");
+  assert.equal(status, 200);
+  assert.equal((await ask(good)).status, 401, "ended here, whatever its issuer says");
 });
 
 test("a visitor whom the provider turns away is told so, and is nobody", { skip }, async (t) => {

@@ -3,7 +3,8 @@
 use super::super::Kind;
 use super::super::identity::distinguishes_access_tokens;
 use super::super::{
-    Algorithm, Auth, Authenticator, Client, Cors, Fail, Issuer, KeySource, Millis, Setting, base_url, raw,
+    Algorithm, Auth, Authenticator, Client, Cors, Fail, Introspection, Issuer, KeySource, Millis, Setting, base_url,
+    raw, units,
 };
 use super::problems::{Problems, Tables, quoted, setting};
 
@@ -92,7 +93,9 @@ fn issuer(raw: &raw::Issuer, key: &impl Fn(&str) -> String, problems: &mut Probl
     } else {
         text("iss", &raw.iss, problems)
     };
-    algorithms(&raw.algorithms, &keys, key, problems);
+    if !raw.algorithms.is_empty() || raw.introspection.is_none() {
+        algorithms(&raw.algorithms, &keys, key, problems);
+    }
     let audience: Vec<Setting> = raw.audience.iter().map(|value| text("audience", value, problems)).collect();
     if audience.is_empty() && raw.client_id.is_none() {
         problems.add(key("audience"), "found none; allowed: at least one, or `client_id` to sign in with it");
@@ -134,7 +137,31 @@ fn issuer(raw: &raw::Issuer, key: &impl Fn(&str) -> String, problems: &mut Probl
         ask: raw.ask.clone(),
         signs_out: raw.sign_out,
     });
+    let introspection = raw.introspection.as_ref().map(|raw| {
+        if raw.url.is_none() && !matches!(keys, KeySource::Discovered) {
+            problems.add(
+                key("introspection.url"),
+                "found none beside `jwks`, `keys` or `secret`; allowed: none only where a discovery document says it",
+            );
+        }
+        let longest = 3_600_000;
+        Introspection {
+            url: raw.url.as_deref().map(|value| url("introspection.url", value, problems)),
+            id: text("introspection.client_id", &raw.client_id, problems),
+            secret: secret_var("introspection.client_secret", &raw.client_secret, problems),
+            memo: problems.take(
+                key("introspection.memo"),
+                units::duration(&raw.memo)
+                    .filter(|memo| *memo <= longest)
+                    .ok_or_else(|| format!("found {:?}; allowed: at most \"1h\"", raw.memo)),
+            ),
+        }
+    });
+    if raw.introspection.is_some() && raw.audience.is_empty() {
+        problems.add(key("introspection"), "found without `audience`; allowed: where tokens are for one");
+    }
     Issuer {
+        introspection,
         name: raw.name.clone(),
         iss,
         audience,
@@ -209,6 +236,13 @@ pub(super) fn guard(raw: &raw::Route, at: &str, tables: &Tables<'_>, problems: &
     }
     if raw.sessions && !has(Authenticator::Session) {
         problems.add(key("sessions"), "found true where `by` has no \"session\"; allowed: beside it");
+    }
+    let opaque = |place: &&usize| tables.issuers.get(**place).is_some_and(|issuer| issuer.introspection.is_some());
+    if issuers.iter().filter(opaque).count() > 1 {
+        problems.add(
+            key("issuers"),
+            "found two with `introspection`, and an opaque token does not say which one it is of; allowed: one of them",
+        );
     }
     let require = &raw.require;
     let max_auth_age = raw.max_auth_age.as_deref().map(|text| problems.duration(key("max_auth_age"), text));

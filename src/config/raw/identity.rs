@@ -14,7 +14,8 @@ pub struct Issuer {
     /// Accepted audiences: `aud` of its tokens must name one of them.
     #[serde(default)]
     pub audience: Vec<String>,
-    /// Accepted signature algorithms.
+    /// Accepted signature algorithms; none where all its tokens are opaque.
+    #[serde(default)]
     pub algorithms: Vec<Algorithm>,
     /// URL of its key set (RFC 7517). Without `jwks`, `keys` and `secret`, OpenID Connect Discovery finds it.
     #[serde(default)]
@@ -52,9 +53,32 @@ pub struct Issuer {
     /// Whether who signs out here signs out with the provider as well.
     #[serde(default)]
     pub sign_out: bool,
+    /// How it is asked about tokens that are no JWTs.
+    #[serde(default)]
+    pub introspection: Option<Introspection>,
     /// Scopes requested when a visitor signs in.
     #[serde(default = "openid")]
     pub ask: Vec<String>,
+}
+
+/// `introspection = { client_id = "usher", client_secret = "${NAME}" }`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Introspection {
+    /// Its URL; without it OpenID Connect Discovery finds it.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// The `client_id` with which Usher asks.
+    pub client_id: String,
+    /// The secret for it, always `"${NAME}"`.
+    pub client_secret: String,
+    /// How long an answer holds at most.
+    #[serde(default = "memo")]
+    pub memo: String,
+}
+
+fn memo() -> String {
+    "30s".into()
 }
 
 fn sub() -> String {

@@ -3,7 +3,7 @@
 use super::Admin;
 use super::body::{check, read, text};
 use super::receipt::receipt;
-use crate::config::LONGEST_ENDED;
+use crate::config::{LONGEST_ENDED, USES};
 use crate::error::Error;
 use crate::gateway::context::Context;
 use crate::gateway::operator::require_operator;
@@ -42,7 +42,8 @@ impl Admin {
         let token = field("token").map(|token| {
             let known = Token::parse(token).or_else(|| api_key::parse(token)).map(|token| token.key());
             let jwt = || jwt::Token::read(token).ok().map(|token| session::digest(token.signed));
-            known.or_else(jwt).ok_or("\"token\" is no session's token, API key or JWT")
+            let opaque = || (USES.introspection && !token.is_empty()).then(|| session::digest(token));
+            known.or_else(jwt).or_else(opaque).ok_or("\"token\" is no session's token, API key or JWT")
         });
         let session = field("session").map(|key| {
             let good = key.len() == 43 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');

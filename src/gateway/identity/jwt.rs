@@ -1,12 +1,15 @@
 //! The bearer token of a request: a JWT of one of the route's issuers.
 
 use super::Identities;
-use crate::config::{Authenticator, Route};
+use super::key_rings::DEADLINE;
+use crate::config::{Authenticator, Route, USES};
+use crate::gateway::apart::apart;
 use crate::gateway::context::Context;
-use crate::identity::jwt::{self, Fault, Keys, Token};
+use crate::identity::introspection::{self, Why};
+use crate::identity::jwt::{self, Fault, Keys, MOST_BYTES, Token};
 use crate::identity::session::digest;
 use crate::identity::{Absence, Identity, Source, VerifiedToken, record_of_token};
-use crate::platform::{Platform, SignedMessage};
+use crate::platform::{DocumentRequest, Platform, SignedMessage};
 use std::rc::Rc;
 
 impl Identities {
@@ -18,8 +21,12 @@ impl Identities {
         }
         let now = ctx.now();
         // The whole token is the key: a look-up is cheaper than a hash, and only valid tokens are kept.
-        let remembered = self.verified.borrow().get(text, now);
-        let known = match remembered.filter(|known| route.issuers.contains(&known.issuer)) {
+        // What an issuer said about an opaque token holds for a while only.
+        let holds = |known: &Rc<VerifiedToken>| {
+            route.issuers.contains(&known.issuer) && (!known.key.is_empty() || now < known.record.expires)
+        };
+        let remembered = self.verified.borrow().get(text, now).filter(holds);
+        let known = match remembered {
             Some(known) => self.is_still_signed(ctx, &known).await.then_some(known),
             None => None,
         };
@@ -50,7 +57,12 @@ impl Identities {
         route: &Route,
         text: &str,
     ) -> Result<VerifiedToken, Absence> {
-        let token = Token::read(text).map_err(Absence::Token)?;
+        let read = Token::read(text);
+        let opaque = USES.introspection && read.as_ref().is_err_and(|fault| *fault == Fault::Malformed);
+        if let Some(work) = apart(opaque, || self.introspect(ctx, route, text)) {
+            return work.await;
+        }
+        let token = read.map_err(Absence::Token)?;
         let taken = route.issuers.iter().filter_map(|place| Some((*place, ctx.config.issuers.get(*place)?)));
         let (place, issuer) = token.issuer(taken).map_err(Absence::Token)?;
         let claims = token.admitted(issuer, &issuer.audience, ctx.now()).map_err(Absence::Token)?;
@@ -60,8 +72,49 @@ impl Identities {
         Ok(VerifiedToken { record: Rc::new(record), hash: digest(token.signed), issuer: place, key })
     }
 
+    /// Asks the issuer of the route that says so about a token that is no JWT.
+    async fn introspect<P: Platform>(
+        &self,
+        ctx: &Context<'_, P>,
+        route: &Route,
+        text: &str,
+    ) -> Result<VerifiedToken, Absence> {
+        let issuers = route.issuers.iter().filter_map(|place| Some((*place, ctx.config.issuers.get(*place)?)));
+        let mut asked = issuers.filter_map(|(place, issuer)| Some((place, issuer, issuer.introspection.as_ref()?)));
+        let (place, issuer, how) = asked.next().ok_or(Absence::Token(Fault::Malformed))?;
+        let down = |why: &str| {
+            ctx.platform.error(&format!("issuer {:?} cannot be asked about a token: {why}", issuer.name));
+            Absence::Down
+        };
+        let url = match &how.url {
+            Some(url) => url.text().to_owned(),
+            None => {
+                let provider = self.key_rings.provider(ctx.platform, ctx.config, place).await;
+                let endpoint = provider.map_err(|why| down(&why))?.introspection_endpoint.clone();
+                endpoint.ok_or_else(|| down("its discovery document names no introspection_endpoint"))?
+            }
+        };
+        let (form, authorization) = introspection::request(how, text);
+        let (form, authorization) = (Some(form.as_str()), Some(authorization.as_str()));
+        let request = DocumentRequest { url: &url, form, authorization, deadline: DEADLINE, most: MOST_BYTES };
+        let answer = ctx.platform.fetch_document(&request).await;
+        let answer = answer.map_err(|_| down("it did not answer, or not in time, or too much"))?;
+        if answer.status != 200 {
+            return Err(down(&format!("it answered {}", answer.status)));
+        }
+        let record = introspection::record(issuer, how.memo, &answer.text, ctx.now());
+        let record = record.map_err(|why| match why {
+            Why::NoAnswer(why) => down(&why),
+            Why::Token(fault) => Absence::Token(fault),
+        })?;
+        Ok(VerifiedToken { record: Rc::new(record), hash: digest(text), issuer: place, key: "".into() })
+    }
+
     /// Whether the issuer still has the key that signed a remembered token.
     async fn is_still_signed<P: Platform>(&self, ctx: &Context<'_, P>, known: &VerifiedToken) -> bool {
+        if known.key.is_empty() {
+            return true;
+        }
         self.key_rings.keys(ctx, known.issuer).await.is_ok_and(|keys| keys.has_key(&known.key))
     }
 

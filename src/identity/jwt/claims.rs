@@ -51,7 +51,7 @@ impl Claims {
         }
     }
 
-    pub(super) fn check(&self, audience: &[Setting], now: u64) -> Result<(), Fault> {
+    pub(in crate::identity) fn check(&self, audience: &[Setting], now: u64) -> Result<(), Fault> {
         let named = |one: &Value| one.as_str().map(|one| audience.iter().any(|ours| ours.text() == one));
         let ours = match self.0.get("aud") {
             None => return Err(Fault::Audience),

@@ -31,6 +31,8 @@ pub enum Fault {
     Signature,
     /// Ended by a stamp.
     Revoked,
+    /// Its issuer says that it does not hold, or no longer.
+    Inactive,
 }
 
 impl Fault {
@@ -52,6 +54,7 @@ impl Fault {
             Self::KeyType => "token-key-type",
             Self::Signature => "token-signature",
             Self::Revoked => "token-revoked",
+            Self::Inactive => "token-inactive",
         }
     }
 }
