@@ -321,7 +321,7 @@ impl Services {
             self.limits.finish(&ctx, reply.status, &mut reply.edits);
         }
         if USES.security_headers {
-            limit::protect(&ctx, &mut reply.edits);
+            limit::protect(&ctx, matches!(reply.content, Content::Text(_)), &mut reply.edits);
         }
         if self.config.log_requests {
             self.observer.log_request(&ctx, record, reply.status);

@@ -74,8 +74,10 @@ pub fn record_of_token(issuer: &Issuer, claims: Claims) -> Result<Record, Fault>
     // An issuer's clock may be ahead, and a token made before a stamp must not outlive it.
     let created = millis("iat")?.unwrap_or(0).saturating_sub(crate::identity::jwt::SKEW_MS);
     let authenticated = millis("auth_time")?;
+    let named = |name: &str| Some((name.to_owned(), claims.find(name)?.clone()));
+    let issuer = ["iss", "sub", "sid"].into_iter().filter_map(named).collect();
     let data = serde_json::Value::Object(claims.all());
-    Ok(Record { user, roles, scopes, created, authenticated, expires, data, ..Record::default() })
+    Ok(Record { user, roles, scopes, created, authenticated, expires, data, issuer, ..Record::default() })
 }
 
 /// A token whose signature is valid.

@@ -22,7 +22,7 @@ if (!list) line.fail("say the name of a list");
 if (command === "show") {
   const shown = await ask("GET", `/.usher/lists?${new URLSearchParams({ list })}`);
   for (const { what, since, until } of shown.addresses) console.log(`${what}  since ${day(since)}, until ${day(until)}`);
-  console.log(shown.addresses.length === 1 ? "1 network" : `${shown.addresses.length} networks`);
+  console.log(shown.addresses.length === 1 ? "1 address or network" : `${shown.addresses.length} addresses and networks`);
   const own = shown.history.filter(({ what }) => what.startsWith(`list:${list}:`));
   for (const { at, what, on, who, why } of own) console.log(`${day(at)}  ${on ? "add   " : "remove"}  ${what.slice(`list:${list}:`.length)}  ${who}: ${why}`);
 } else {
@@ -32,4 +32,5 @@ if (command === "show") {
   const done = await ask("POST", "/.usher/lists", { list, [command]: addresses, ...said, ...(lifetime && { for: lifetime }) });
   console.log(`${command === "add" ? "Added to" : "Removed from"} ${list}: ${addresses.join(", ")}${done.until ? `, until ${day(done.until)}` : ""}.`);
   holds(done);
+  if (command === "remove" && done.on.length) console.log(`Still on it: ${done.on.map(({ what }) => what).join(", ")}; what usher.toml lists stays too.`);
 }

@@ -7,7 +7,7 @@ npm run switch -- attack on|off           everybody is challenged, but who a rul
 
   --why TEXT      for the history; must be given
   --who NAME      for the history         (default: the name of the account here)
-  --for 2h        ends by itself          (default: when it is turned off)
+  --for 2h        ends by itself          (default: after 366 days)
   --host NAME     only for this host
   --route NAME    only for this route
   --to URL        where Usher is          (USHER_URL, else what npm start runs here)
@@ -33,4 +33,5 @@ if (name === "show") {
   const done = await ask("POST", "/.usher/switches", order);
   console.log(`${name} is ${wanted} for ${host ?? route ?? "all requests"}${done.until && lifetime ? ` until ${day(done.until)}` : ""}.`);
   holds(done);
+  if (wanted === "off") for (const { what, until } of done.on) console.log(`It is still on for ${what}, until ${day(until)}.`);
 }

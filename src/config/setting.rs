@@ -147,7 +147,7 @@ pub enum SettingError {
     NotAPhase(String),
     /// Signed cookies need a key, and none is set.
     #[error(
-        "{0} hands visitors signed cookies (`affinity`, replicas, `canary`), but the secret COOKIE_KEY is not set or has less than 32 characters: run `wrangler secret put COOKIE_KEY` with random text"
+        "{0} hands visitors signed cookies (`affinity`, replicas, `canary`, challenges), but the secret COOKIE_KEY is not set or has less than 32 characters: run `wrangler secret put COOKIE_KEY` with random text"
     )]
     NoCookieKey(String),
     /// Workers Cache cannot be used in front of a bound Worker.

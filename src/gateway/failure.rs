@@ -44,6 +44,7 @@ pub(super) fn reply<P: Platform>(
     let challenge = match error {
         Error::Challenged(bits) if USES.challenge && recipient.page => {
             let back = (!navigates || head.method != "GET").then(|| return_to(head));
+            let back = back.map(|back| if path::is_local(&back) { back } else { "/".into() });
             challenge::page(ctx, bits, back.as_deref(), &recipient)
         }
         _ => None,

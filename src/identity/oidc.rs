@@ -70,13 +70,15 @@ impl Provider {
             url.map(str::to_owned).ok_or_else(|| format!("its \"{name}\" is missing, or no https:// URL"))
         };
         let optional = |name: &str| document.contains_key(name).then(|| url(name)).transpose();
+        // Nobody who does without them has to have them right.
+        let usable = |name: &str| text(name).filter(|url| is_secure(url)).map(str::to_owned);
         let methods = document.get("token_endpoint_auth_methods_supported").and_then(serde_json::Value::as_array);
         let supports = |method: &str| methods.is_some_and(|all| all.iter().any(|known| known == method));
         Ok(Self {
             authorization_endpoint: optional("authorization_endpoint")?,
             token_endpoint: optional("token_endpoint")?,
-            end_session_endpoint: optional("end_session_endpoint")?,
-            introspection_endpoint: optional("introspection_endpoint")?,
+            end_session_endpoint: usable("end_session_endpoint"),
+            introspection_endpoint: usable("introspection_endpoint"),
             secret_in_form: supports("client_secret_post") && !supports("client_secret_basic"),
             jwks_uri: url("jwks_uri")?,
             sends_iss: document.get("authorization_response_iss_parameter_supported")
@@ -271,17 +273,10 @@ impl Pending {
 #[must_use]
 pub fn session_data(claims: Claims) -> serde_json::Value {
     let mut all = claims.all();
-    for name in ["nonce", "at_hash", "c_hash", "s_hash", "exp", "iat", "nbf", "jti"] {
+    for name in ["nonce", "at_hash", "c_hash", "s_hash", "exp", "iat", "nbf", "jti", "sid"] {
         all.remove(name);
     }
     serde_json::Value::Object(all)
-}
-
-/// Of a session's data what says with whom it began.
-#[must_use]
-pub fn origin_of(data: &serde_json::Value) -> serde_json::Value {
-    let known = ["iss", "sub", "sid"].into_iter().filter_map(|name| Some((name.to_owned(), data.get(name)?.clone())));
-    known.collect()
 }
 
 /// The ID token in a token endpoint's response (OpenID Connect Core 3.1.3.3).

@@ -88,6 +88,8 @@ pub struct Record {
     pub expires: Millis,
     /// Data that the origin stores in the session; of a token its claims.
     pub data: serde_json::Value,
+    /// With whom it began: `iss`, `sub` and `sid` of the issuer's token.
+    pub issuer: serde_json::Value,
 }
 json_struct!(Record {
     user,
@@ -100,6 +102,7 @@ json_struct!(Record {
     remember = optional,
     expires,
     data = optional,
+    issuer = optional,
 });
 
 impl Record {
@@ -129,8 +132,8 @@ impl Record {
     }
 
     /// Its subjects at the issuer with whom its user signed in: the session there, and the user.
-    fn issuer_subjects(&self) -> impl Iterator<Item = String> {
-        let text = |name: &str| self.data.get(name).and_then(serde_json::Value::as_str);
+    pub fn issuer_subjects(&self) -> impl Iterator<Item = String> {
+        let text = |name: &str| self.issuer.get(name).and_then(serde_json::Value::as_str);
         let iss = text("iss");
         ["sid", "sub"].into_iter().filter_map(move |claim| Some(ledger::subject::of_issuer(claim, iss?, text(claim)?)))
     }

@@ -75,6 +75,9 @@ pub fn challenge_page(
     );
     let mut response = Generated::new(403, "text/html; charset=utf-8", body);
     response.edits.set("content-language", tag);
+    response.edits.set("proxy-status", "usher; error=http_request_denied");
+    // Turnstile's frame is another site's.
+    response.edits.set("cross-origin-embedder-policy", "unsafe-none");
     response.edits.set(
         "content-security-policy",
         &format!("default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; {others}; frame-ancestors 'none'; base-uri 'none'"),

@@ -56,7 +56,7 @@ test("a list blocks an address until it is removed, over a restart", async () =>
   await usher.stop();
   usher = await start();
   assert.equal(await from("203.0.113.7"), 404);
-  assert.match(run("list", "show", "bad").stdout, /^2001:db8::\/32  since .*\n203\.0\.113\.0\/24  since .*\n2 networks\n.*  add     203\.0\.113\.0\/24 and 1 more  ada: scans/);
+  assert.match(run("list", "show", "bad").stdout, /^2001:db8::\/32  since .*\n203\.0\.113\.0\/24  since .*\n2 addresses and networks\n.*  add     203\.0\.113\.0\/24 and 1 more  ada: scans/);
   assert.equal(run("list", "remove", "bad", "203.0.113.0/24", "--who", "ben", "--why", "a mistake").status, 0);
   assert.deepEqual([await from("203.0.113.7"), await from("2001:db8::7")], [200, 404]);
 });

@@ -83,5 +83,15 @@ fn security_txt_and_robots_txt_are_routes() {
         assert_eq!((reply.status, reply.field("content-type")), (200, Some("text/plain; charset=utf-8")), "{path}");
         assert_eq!(reply.body, body);
     }
+    // A route for a host does not hide them, unless it is for that very path.
+    let hosts = format!(
+        "{text}[[route]]\nname = \"www\"\nhost = \"www.example.com\"\npath = \"/*\"\npool = \"app\"\n\
+        [[route]]\nname = \"sub\"\nhost = \"*.example.com\"\npath = \"/robots.txt\"\nrespond = {{ body = \"own\" }}\n"
+    );
+    let isolate = Isolate::new(&world, &hosts);
+    let body = |host: &str, path: &str| isolate.get(&format!("https://{host}{path}"), &[]).body;
+    assert!(body("www.example.com", "/robots.txt").starts_with("User-agent: GPTBot"));
+    assert!(body("sub.example.com", "/.well-known/security.txt").starts_with("Contact: "));
+    assert_eq!(body("sub.example.com", "/robots.txt"), "own");
     assert_eq!(world.heard.borrow().len(), 0, "no origin is asked");
 }

@@ -63,6 +63,8 @@ fn a_browser_passes_once_it_has_solved_the_puzzle() {
     assert_eq!(answer.status, 204, "{}", answer.body);
     let pass = cookie(&answer);
     assert!(pass.starts_with("__Host-usher-passed-challenge="), "{pass}");
+    let line = answer.field("set-cookie").unwrap();
+    assert!(line.ends_with("Max-Age=3600; HttpOnly; SameSite=None; Secure"), "{line}");
     let passed = isolate.get(&format!("{HOST}/x"), &with(&[("cookie", &pass)]));
     assert_eq!((passed.status, passed.body.as_str()), (200, "hello"));
     assert_eq!(world.heard.borrow()[0].field("cookie"), None, "the origin sees nothing of it");
@@ -187,4 +189,70 @@ fn a_challenge_needs_a_key_for_its_cookies() {
     assert_eq!(isolate.get(&format!("{HOST}/x"), &with(&[])).status, 503);
     let log = world.log.borrow().join("\n");
     assert!(log.contains("[challenge]") && log.contains("COOKIE_KEY"), "{log}");
+}
+
+#[test]
+fn what_machines_ask_of_usher_is_not_challenged_and_nothing_else_is_let_through() {
+    let world = world();
+    let isolate = Isolate::new(&world, CHALLENGE);
+    let get = |path: &str| isolate.get(&format!("{HOST}{path}"), &with(&[])).status;
+    assert_eq!(get("/.well-known/usher/jwks.json"), 403, "there are no keys: an origin would be asked");
+    let post = isolate.ask("POST", &format!("{HOST}/.usher/backchannel-logout"), &with(&[]), "logout_token=x");
+    assert_eq!(post.status, 400, "a provider solves no puzzle");
+    assert_eq!(isolate.get(&format!("{HOST}/x"), &with(&[("usher-explain", "secret")])).status, 200);
+    assert_eq!(world.heard.borrow().len(), 1);
+}
+
+#[test]
+fn the_operators_token_reaches_no_origin() {
+    let world = world();
+    let isolate = Isolate::new(&world, CHALLENGE);
+    assert_eq!(isolate.get(&format!("{HOST}/x"), &with(&[OPERATOR])).status, 200);
+    let other = ("authorization", "Bearer another");
+    assert_eq!(isolate.get(&format!("{HOST}/x"), &with(&[other, ("cf-connecting-ip", "192.0.2.99")])).status, 200);
+    let heard = world.heard.borrow();
+    assert_eq!((heard[0].field("authorization"), heard[1].field("authorization")), (None, Some("Bearer another")));
+}
+
+#[test]
+fn the_page_leads_to_no_other_site() {
+    let isolate = Isolate::new(&world(), CHALLENGE);
+    for (referer, back) in [
+        ("https://www.example.com//evil.example/", "/"),
+        ("https://evil.example/x", "/"),
+        ("https://www.example.com/x", "/x"),
+    ] {
+        let fields = with(&[("referer", referer), ("sec-fetch-mode", "navigate")]);
+        let page = isolate.ask("POST", &format!("{HOST}/x"), &fields, "a=b");
+        assert_eq!((page.status, attribute(&page, "data-back")), (403, back), "{referer}");
+    }
+}
+
+#[test]
+fn a_preflight_is_answered_and_challenged_visitors_are_counted() {
+    let world = world();
+    let text = format!(
+        "{}cors = {{ origins = [\"https://app.example\"] }}\n\
+        [[limit]]\nname = \"few\"\nkey = \"address\"\nrate = \"2/1h\"\n",
+        CHALLENGE.replace(
+            "[[rule]]\nname = \"all\"",
+            "[[rule]]\nname = \"few\"\naction = \"limit\"\nlimit = \"few\"\n[[rule]]\nname = \"all\""
+        )
+    );
+    let isolate = Isolate::new(&world, &text);
+    let preflight = [("origin", "https://app.example"), ("access-control-request-method", "GET")];
+    assert_eq!(isolate.ask("OPTIONS", &format!("{HOST}/x"), &with(&preflight), "").status, 204);
+    let statuses = [1, 2, 3].map(|_| isolate.get(&format!("{HOST}/x"), &with(&[])).status);
+    assert_eq!(statuses, [403, 429, 429], "the preflight was one of the two");
+}
+
+#[test]
+fn the_pages_own_policy_is_not_replaced() {
+    let fields = "[security_headers]\nfields = { Content-Security-Policy = \"default-src 'self'\" }\nreplace = [\"Content-Security-Policy\"]\n";
+    let isolate = Isolate::new(&world(), &format!("{fields}{CHALLENGE}"));
+    let policy = |page: Message| page.field("content-security-policy").unwrap().to_owned();
+    let page = isolate.get(&format!("{HOST}/x"), &with(&[]));
+    assert!(policy(page).starts_with("default-src 'none'"));
+    let allowed = with(&[("cf-connecting-ip", "192.0.2.99")]);
+    assert_eq!(policy(isolate.get(&format!("{HOST}/x"), &allowed)), "default-src 'self'");
 }

@@ -83,7 +83,9 @@ fn a_switch_is_for_all_a_host_or_a_route_and_ends_when_it_says() {
     let wait = isolate.get(&format!("{HOST}/shop/x"), &[]);
     assert_eq!(wait.field("retry-after"), Some("7200"));
     done(&isolate, "switches", r#"{"switch":"maintenance","on":true,"host":"B.example","who":"a","why":"b"}"#);
-    assert_eq!([ask("b.example", "/x"), ask("b.example:8443", "/x"), ask("a.example", "/x")], [503, 503, 200]);
+    assert_eq!([ask("b.example", "/x"), ask("b.example.:8443", "/x"), ask("a.example", "/x")], [503, 503, 200]);
+    let off = done(&isolate, "switches", r#"{"switch":"maintenance","on":false,"who":"a","why":"b"}"#);
+    assert_eq!(off["on"].as_array().map(Vec::len), Some(2), "{off}");
     assert_eq!(shown(&isolate, "switches")["maintenance"][1]["what"], "route:shop");
     // A shorter time replaces a longer one.
     done(&isolate, "switches", r#"{"switch":"maintenance","on":true,"route":"shop","for":"1m","who":"a","why":"b"}"#);
@@ -142,7 +144,8 @@ fn what_is_not_understood_changes_nothing() {
         ("switches", r#"{"switch":"attack","on":true,"who":"a","why":"b","rout":"x"}"#, "\\\"rout\\\""),
         ("switches", r#"{"switch":"attack","on":true,"who":"a","why":"b","route":"x"}"#, "no route"),
         ("switches", r#"{"switch":"attack","on":true,"who":"a","why":"b","route":"all","host":"a"}"#, "one of"),
-        ("switches", r#"{"switch":"attack","on":true,"who":"a","why":"b","host":"a:1"}"#, "without port"),
+        ("switches", r#"{"switch":"attack","on":true,"who":"a","why":"b","host":"a:1"}"#, "one host's name"),
+        ("switches", r#"{"switch":"attack","on":true,"who":"a","why":"b","host":"*.a.b"}"#, "one host's name"),
         ("switches", r#"{"switch":"attack","on":true,"who":"a","why":"b","for":"x"}"#, "\\\"for\\\""),
         ("switches", r#"{"switch":"attack","on":false,"who":"a","why":"b","for":"1h"}"#, "\\\"for\\\""),
         ("lists", r#"{"list":"good","add":["192.0.2.1"],"who":"a","why":"b"}"#, "bad"),

@@ -92,19 +92,31 @@ pub(super) fn security_headers(
 /// The routes that `[security_txt]` and `[robots_txt]` stand for, each with its key.
 pub(super) fn texts(raw: &raw::Raw, problems: &mut Problems) -> Vec<(raw::Route, String)> {
     let mut routes = Vec::new();
+    // A route for a host goes before one for all hosts.
+    let mut hosts: Vec<Option<&String>> = raw.route.iter().map(|route| route.host.as_ref()).chain([None]).collect();
+    hosts.sort_unstable();
+    hosts.dedup();
     let mut add = |key: &str, path: &str, body: String| {
-        let respond = raw::Respond { status: 200, body, media: "text/plain; charset=utf-8".into() };
-        let name = path.rsplit('/').next().unwrap_or_default().to_owned();
-        let route = raw::Route {
-            name,
-            path: path.into(),
-            methods: vec!["GET".into()],
-            by: vec![Authenticator::Session],
-            respond: Some(respond),
-            localized: Some(false),
-            ..raw::Route::default()
-        };
-        routes.push((route, key.to_owned()));
+        for host in &hosts {
+            let own = |route: &raw::Route| host.is_some() && route.host.as_ref() == *host && route.path == path;
+            if raw.route.iter().any(own) {
+                continue;
+            }
+            let respond = raw::Respond { status: 200, body: body.clone(), media: "text/plain; charset=utf-8".into() };
+            let name = path.rsplit('/').next().unwrap_or_default();
+            let of = host.map(|host| format!("-{}", host.replace('*', "any"))).unwrap_or_default();
+            let route = raw::Route {
+                name: format!("{name}{of}"),
+                host: host.cloned(),
+                path: path.into(),
+                methods: vec!["GET".into()],
+                by: vec![Authenticator::Session],
+                respond: Some(respond),
+                localized: Some(false),
+                ..raw::Route::default()
+            };
+            routes.push((route, key.to_owned()));
+        }
     };
     if let Some(table) = &raw.security_txt {
         add("security_txt", "/.well-known/security.txt", security_txt(table, problems));

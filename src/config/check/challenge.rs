@@ -10,9 +10,9 @@ const TURNSTILE: &str = "https://challenges.cloudflare.com/turnstile/v0";
 
 pub(super) fn challenge(raw: &raw::Challenge, problems: &mut Problems) -> Challenge {
     let text = raw.lifetime.as_deref().unwrap_or("1h");
-    let lifetime = units::duration(text).filter(|lifetime| (60_000..=86_400_000).contains(lifetime));
+    let lifetime = units::duration(text).filter(|lifetime| (600_000..=86_400_000).contains(lifetime));
     let lifetime = problems
-        .take("challenge.lifetime", lifetime.ok_or_else(|| format!("found {text:?}; allowed: \"1m\" to \"24h\"")));
+        .take("challenge.lifetime", lifetime.ok_or_else(|| format!("found {text:?}; allowed: \"10m\" to \"24h\"")));
     let contact = &raw.contact;
     let good = ["https://", "mailto:", "tel:"]
         .iter()

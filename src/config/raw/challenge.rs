@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// `[challenge]`: how browsers show that they are some.
+/// `[challenge]`: how a client proves that it is a browser.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Challenge {

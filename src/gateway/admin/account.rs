@@ -110,7 +110,8 @@ impl Admin {
         let alive = latest.check(&last, ctx.now(), &self.ledger.view(), bounds).is_ok();
         let ended = subject::user(user);
         let moment = self.identities.end(ctx.platform, ended.clone(), Some(key), LONGEST_ENDED).await?;
-        let meanwhile = [subject::session(&last), subject::EVERYONE.into()];
+        let mut meanwhile = vec![subject::session(&last), subject::EVERYONE.into()];
+        meanwhile.extend(latest.issuer_subjects());
         let since = self.ledger.view().validity(latest.created, meanwhile.iter().map(String::as_str));
         let changed = self.ledger.view().successor(&last).is_some();
         if !alive || changed || since != Validity::Valid {

@@ -7,7 +7,7 @@ use crate::gateway::apart::apart;
 use crate::gateway::challenge::cookie_name;
 use crate::gateway::context::Context;
 use crate::http::head::Url;
-use crate::http::{json, path};
+use crate::http::{json, path, search};
 use crate::identity::session;
 use crate::limit::challenge::Client;
 use crate::platform::{DocumentRequest, Platform};
@@ -16,6 +16,8 @@ use crate::respond::Generated;
 /// How long Turnstile may take to verify a token, in milliseconds, and its largest response, in bytes.
 const DEADLINE: u64 = 5_000;
 const MOST: usize = 1 << 14;
+/// The longest token that Turnstile gives, in characters.
+const LONGEST_TOKEN: usize = 2_048;
 
 /// Takes a solution, sent as a form, and hands out the cookie with which its browser passes.
 ///
@@ -31,17 +33,22 @@ pub(super) async fn take_solution<P: Platform>(ctx: &Context<'_, P>) -> Result<G
     let solved = match &challenge.turnstile {
         Some(turnstile) => {
             let (url, token) = (turnstile.url.text(), sent("cf-turnstile-response"));
+            if !(1..=LONGEST_TOKEN).contains(&token.len()) {
+                return Err(Error::Challenged(0));
+            }
             let work = apart(USES.turnstile, || is_human(ctx, url, &token)).ok_or(Error::Internal)?;
             work.await?.then_some((ctx.now(), 0))
         }
         None => client.solved(&sent("puzzle"), &sent("solution"), ctx.now()),
     };
     let (since, bits) = solved.ok_or(Error::Challenged(challenge.difficulty))?;
-    let until = since + challenge.lifetime;
+    let until = since.saturating_add(challenge.lifetime);
     let seconds = until.saturating_sub(ctx.now()) / 1_000;
     let mut answer = Generated::new(204, "text/plain", String::new());
     let value = client.pass(bits, until);
     let line = session::attributes(&cookie_name(ctx), &value, seconds, ctx.is_https());
+    // It proves nothing about a visitor, and has to come along when another site leads a browser here by POST, as payments do.
+    let line = if ctx.is_https() { search::replace(&line, "SameSite=Lax", "SameSite=None") } else { line };
     answer.edits.append("set-cookie", &line);
     Ok(answer)
 }
@@ -51,7 +58,10 @@ pub(super) async fn take_solution<P: Platform>(ctx: &Context<'_, P>) -> Result<G
 /// # Errors
 /// [`Error::StoreDown`] where it cannot be asked.
 async fn is_human<P: Platform>(ctx: &Context<'_, P>, url: &str, token: &str) -> Result<bool, Error> {
-    let secret = ctx.platform.var("TURNSTILE_SECRET").unwrap_or_default();
+    let Some(secret) = ctx.platform.var("TURNSTILE_SECRET").filter(|secret| !secret.is_empty()) else {
+        ctx.platform.error("nobody passes Turnstile's challenge: run `wrangler secret put TURNSTILE_SECRET`");
+        return Err(Error::Misconfigured);
+    };
     let mut form = format!("secret={}&response={}", path::encode(&secret), path::encode(token));
     if let Some(ip) = ctx.visitor.ip {
         form.push_str(&format!("&remoteip={}", path::encode(ip)));

@@ -23,8 +23,8 @@ const MOST: usize = 1_000;
 const MOST_LISTED: usize = 10_000;
 /// How long the history is kept, in seconds.
 const KEPT: u64 = 366 * 86_400;
-/// The most characters of who and why.
-const LONGEST: usize = 120;
+/// The most bytes of who and of why: a line of the history has 1,024.
+const LONGEST: [usize; 2] = [100, 300];
 /// What the store's names of the history begin with.
 const HISTORY: &str = "operator:";
 
@@ -32,6 +32,8 @@ const HISTORY: &str = "operator:";
 struct Change {
     /// What the history calls it.
     what: String,
+    /// What the names of states of its kind begin with.
+    prefix: String,
     /// The states, by their names.
     states: Vec<String>,
     on: bool,
@@ -47,7 +49,7 @@ impl Admin {
         self.ledger.present(ctx.platform).await.map_err(|_| Error::LedgerDown)?;
         let on = |switch: Switch| self.shown(ctx, &format!("{}:", switch.as_str()));
         let (maintenance, attack) = (on(Switch::Maintenance), on(Switch::Attack));
-        let history = history(ctx).await?;
+        let history = history(ctx).await;
         let body = json_object!({ "maintenance": maintenance, "attack": attack, "history": history });
         Ok(Generated::json(200, &body))
     }
@@ -59,7 +61,7 @@ impl Admin {
         check_list(ctx.config, &list)?;
         self.ledger.present(ctx.platform).await.map_err(|_| Error::LedgerDown)?;
         let addresses = self.shown(ctx, &Lists::prefix(&list));
-        let history = history(ctx).await?;
+        let history = history(ctx).await;
         Ok(Generated::json(200, &json_object!({ "list": list, "addresses": addresses, "history": history })))
     }
 
@@ -100,7 +102,10 @@ impl Admin {
     }
 
     async fn carry_out_change<P: Platform>(&self, ctx: &Context<'_, P>, change: Change) -> Result<Generated, Error> {
-        let Change { what, states, on, lifetime, who, why } = change;
+        let Change { what, prefix, states, on, lifetime, who, why } = change;
+        self.ledger.present(ctx.platform).await.map_err(|_| Error::LedgerDown)?;
+        // What turns something off lasts as long as what it turns off.
+        let lifetime = if on { lifetime } else { self.left(ctx, &states) };
         let subjects: Vec<String> = states.iter().map(|state| subject::state(state)).collect();
         let stamped = self.ledger.stamp(ctx.platform, subjects.clone(), !on, lifetime).await;
         let moment = stamped.map_err(|_| Error::LedgerDown)?;
@@ -116,15 +121,25 @@ impl Admin {
         let mut body = receipt(ctx, moment, &subjects, !on);
         if let Some(members) = body.as_object_mut() {
             members.extend([("until".to_owned(), until.into()), ("recorded".to_owned(), recorded.into())]);
+            // What is on beside it.
+            members.insert("on".to_owned(), self.shown(ctx, &prefix));
         }
         Ok(Generated::json(200, &body))
     }
+
+    /// How long the states that are on among these last yet, in milliseconds, and at least a minute.
+    fn left<P: Platform>(&self, ctx: &Context<'_, P>, states: &[String]) -> Millis {
+        let view = self.ledger.view();
+        let now = view.moment(ctx.now());
+        let until = states.iter().filter_map(|state| view.state(state, now)).max().unwrap_or(now);
+        until.saturating_sub(now) + 60_000
+    }
 }
 
-/// What operators changed, the newest first, at most 1,000.
-async fn history<P: Platform>(ctx: &Context<'_, P>) -> Result<Value, Error> {
-    let found = ctx.platform.list(HISTORY, None).await.map_err(|_| Error::StoreDown)?;
-    Ok(found.entries.iter().filter_map(|(_, text)| json::read::<Value>(text).ok()).collect())
+/// What operators changed, the newest first, at most 1,000; null while the store is down.
+async fn history<P: Platform>(ctx: &Context<'_, P>) -> Value {
+    let Ok(found) = ctx.platform.list(HISTORY, None).await else { return Value::Null };
+    found.entries.iter().filter_map(|(_, text)| json::read::<Value>(text).ok()).collect()
 }
 
 /// Refuses a name that no list has that changes.
@@ -155,14 +170,18 @@ fn switch_change(config: &Config, body: &Map<String, Value>) -> Result<Change, S
     if host.is_some() && route.is_some() {
         return Err("\"route\": allowed: one of \"host\" and \"route\", or neither for all requests".into());
     }
-    if let Some(route) = route.filter(|route| config.routes.iter().all(|known| known.name != **route)) {
+    // What is on for a route that is no more can be turned off.
+    if let Some(route) = route.filter(|route| on && config.routes.iter().all(|known| known.name != **route)) {
         return Err(format!("\"route\": no route is called {route:?}"));
     }
-    if host.is_some_and(|host| host.is_empty() || host.contains([':', '/', ' '])) {
-        return Err("\"host\": allowed: a host's name without port".into());
+    let host = host.map(|host| host.trim_end_matches('.'));
+    let is_name =
+        |host: &str| !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    if !host.is_none_or(is_name) {
+        return Err("\"host\": allowed: one host's name without port, such as \"www.example.com\", in ASCII".into());
     }
     let state = switch.state(host, route);
-    change(state.clone(), vec![state], on, body)
+    change([state.clone(), format!("{}:", switch.as_str())], vec![state], on, body)
 }
 
 /// `{"list":"bad","add":["192.0.2.0/24"],"for":"1h","who":"ada","why":".."}`, or `"remove"`.
@@ -184,14 +203,19 @@ fn list_change(list: &str, body: &Map<String, Value>) -> Result<Change, String> 
         [one] => one.clone(),
         all => format!("{} and {} more", all.first().map_or("", String::as_str), all.len() - 1),
     };
-    change(what, states, on, body)
+    change([what, Lists::prefix(list)], states, on, body)
 }
 
 /// What both have in common. Who and why must be said.
-fn change(what: String, states: Vec<String>, on: bool, body: &Map<String, Value>) -> Result<Change, String> {
-    let required = |name: &str| match string(body, name)?.map(str::trim) {
-        Some(text) if !text.is_empty() && text.chars().count() <= LONGEST => Ok(text.to_owned()),
-        _ => Err(format!("\"{name}\": the history wants it; allowed: 1 to {LONGEST} characters")),
+fn change(
+    [what, prefix]: [String; 2],
+    states: Vec<String>,
+    on: bool,
+    body: &Map<String, Value>,
+) -> Result<Change, String> {
+    let required = |name: &str, most: usize| match string(body, name)?.map(str::trim) {
+        Some(text) if !text.is_empty() && text.len() <= most => Ok(text.to_owned()),
+        _ => Err(format!("\"{name}\": the history wants it; allowed: 1 to {most} bytes")),
     };
     let lifetime = match string(body, "for")? {
         None => LONGEST_ENDED,
@@ -202,7 +226,15 @@ fn change(what: String, states: Vec<String>, on: bool, body: &Map<String, Value>
             })?
         }
     };
-    Ok(Change { what, states, on, lifetime, who: required("who")?, why: required("why")? })
+    Ok(Change {
+        what,
+        prefix,
+        states,
+        on,
+        lifetime,
+        who: required("who", LONGEST[0])?,
+        why: required("why", LONGEST[1])?,
+    })
 }
 
 /// The member of this name, a string if it is there.

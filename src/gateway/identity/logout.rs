@@ -1,7 +1,7 @@
-//! Signs visitors out with their provider, and at its order.
+//! Signs visitors out with their provider, and at the provider's request.
 
 use super::Identities;
-use crate::config::{Issuer, LONGEST_ENDED};
+use crate::config::Issuer;
 use crate::error::Error;
 use crate::gateway::context::Context;
 use crate::http::path;
@@ -22,7 +22,7 @@ impl Identities {
         record: &Record,
         back: &str,
     ) -> Option<String> {
-        let text = |name: &str| record.data.get(name).and_then(Value::as_str);
+        let text = |name: &str| record.issuer.get(name).and_then(Value::as_str);
         let iss = text("iss")?;
         let (place, issuer) = ctx.config.issuers.iter().enumerate().find(|(_, issuer)| issuer.iss.text() == iss)?;
         let client = issuer.client.as_ref().filter(|client| client.signs_out)?;
@@ -43,13 +43,13 @@ impl Identities {
         &self,
         ctx: &Context<'_, P>,
         issuer: &Issuer,
-        data: &Value,
+        origin: &Value,
         text: &str,
     ) {
         if !issuer.client.as_ref().is_some_and(|client| client.signs_out) {
             return;
         }
-        let record = Record { data: data.clone(), ..Record::default() };
+        let record = Record { issuer: origin.clone(), ..Record::default() };
         let longest = ctx.config.session.absolute.max(ctx.config.session.remember.unwrap_or(0)) / 1_000;
         let Some(key) = kept_as(&record) else { return };
         if ctx.platform.put(&key, text, longest.max(60)).await.is_err() {
@@ -60,15 +60,15 @@ impl Identities {
     /// Ends what a logout token says (OpenID Connect Back-Channel Logout 1.0). A token that came before does nothing.
     ///
     /// # Errors
-    /// [`Error::Malformed`]: it does not hold. [`Error::IdentityDown`], [`Error::LedgerDown`]: the provider may send it again.
+    /// [`Error::Malformed`]: it is invalid. [`Error::IdentityDown`], [`Error::LedgerDown`]: the provider may send it again.
     pub(in crate::gateway) async fn end_by_provider<P: Platform>(
         &self,
         ctx: &Context<'_, P>,
         text: &str,
     ) -> Result<(), Error> {
         let refused = |why: &str| {
-            ctx.platform.warning(&format!("a logout token does not hold: {why}"));
-            Error::Malformed(format!("the logout token does not hold: {why}"))
+            ctx.platform.warning(&format!("a logout token is invalid: {why}"));
+            Error::Malformed(format!("the logout token is invalid: {why}"))
         };
         let token = Token::read(text).map_err(|fault| refused(fault.as_str()))?;
         let issuers = ctx.config.issuers.iter().enumerate().filter(|(_, issuer)| issuer.client.is_some());
@@ -77,7 +77,8 @@ impl Identities {
         let any = Issuer { typ: None, ..issuer.clone() };
         let audience = std::slice::from_ref(&client.id);
         let claims = token.admitted(&any, audience, ctx.now()).map_err(|fault| refused(fault.as_str()))?;
-        let Ended { subject, token: own } = oidc::ended_by(issuer.iss.text(), claims).map_err(refused)?;
+        let Ended { subject, token: own, lifetime } =
+            oidc::ended_by(issuer.iss.text(), claims, ctx.now()).map_err(refused)?;
         self.signed_by(ctx, place, &token).await.map_err(|absence| match absence {
             Absence::Down => Error::IdentityDown,
             other => refused(other.as_str()),
@@ -86,14 +87,18 @@ impl Identities {
         if self.ledger.view().validity(0, [own.as_str()]) != Validity::Valid {
             return Ok(());
         }
-        let stamped = self.ledger.stamp(ctx.platform, vec![subject, own], false, LONGEST_ENDED).await;
-        stamped.map(drop).map_err(|_| Error::LedgerDown)
+        let bounds = ctx.config.session_stamp_lifetime();
+        let ended = self.ledger.stamp(ctx.platform, vec![subject], false, bounds).await;
+        ended.map_err(|_| Error::LedgerDown)?;
+        // Kept until the token has expired: then it is refused for that.
+        let used = self.ledger.stamp(ctx.platform, vec![own], false, lifetime).await;
+        used.map(drop).map_err(|_| Error::LedgerDown)
     }
 }
 
 /// The store's key for the ID token of a session at an issuer, or of a user where the issuer names no sessions.
 fn kept_as(record: &Record) -> Option<String> {
-    let text = |name: &str| record.data.get(name).and_then(Value::as_str);
+    let text = |name: &str| record.issuer.get(name).and_then(Value::as_str);
     let session = text("sid").map(|sid| ("sid", sid)).or(text("sub").map(|sub| ("sub", sub)))?;
     Some(format!("id-token:{}", digest(&format!("{}\n{}\n{}", text("iss")?, session.0, session.1))))
 }

@@ -134,7 +134,7 @@ impl Identities {
         // Not before the ID token is verified: a cookie and a state can be forged, and must not fill the ledger.
         self.ledger.stamp(ctx.platform, vec![used], false, USED).await.map_err(|_| Error::LedgerDown)?;
         ctx.identity = self.by_session(ctx).await.unwrap_or_else(Identity::Anonymous);
-        self.keep_id_token(ctx, issuer, &draft.data, &text).await;
+        self.keep_id_token(ctx, issuer, &draft.issuer, &text).await;
         let cookie = self.carry_out(ctx, Instruction::Start(draft)).await?;
         let mut answer = Generated::redirect(303, &pending.back);
         answer.edits.append("set-cookie", &pending_cookie(ctx, &state, "", 0));
@@ -188,14 +188,13 @@ impl Identities {
             locale,
             authenticated: record.authenticated,
             data: oidc::session_data(claims.clone()),
+            issuer: record.issuer,
             ..Draft::default()
         };
         // A locale that is no language tag, or claims that are too large, must not refuse a sign-in.
         if let Err((field, _)) = draft.check() {
             draft.locale = draft.locale.filter(|_| field != "locale");
-            if field == "data" {
-                draft.data = oidc::origin_of(&draft.data);
-            }
+            draft.data = if field == "data" { serde_json::Value::Null } else { draft.data };
         }
         draft.check().map(|()| draft).map_err(|(field, _)| refused(field))
     }

@@ -34,7 +34,8 @@ impl Limits {
         view: &View,
         record: &mut Record<'a>,
     ) -> Result<Met<'a>, Error> {
-        let mut allowed = false;
+        let (mut allowed, mut challenged) = (false, None);
+        let is_passed = |bits| challenge::is_exempt(ctx) || challenge::passes(ctx, bits);
         let (mut tags, mut limits) = (Vec::new(), Vec::new());
         let head = ctx.head;
         // A path without a normal form reaches no route: no rule needs to know it.
@@ -53,7 +54,7 @@ impl Limits {
         for asked in rules.filter(|asked| rule::holds(asked, &request, network, is_listed)) {
             let action = match asked.action {
                 _ if asked.shadow => "shadow",
-                RuleAction::Challenge(bits) if USES.challenge && challenge::passes(ctx, bits) => "passed",
+                RuleAction::Challenge(bits) if USES.challenge && is_passed(bits) => "passed",
                 _ => as_str(asked),
             };
             self.observer.counters().ruled(&asked.name, action);
@@ -68,7 +69,10 @@ impl Limits {
                     return Err(Error::Blocked { status: *status, blocked_by: blocked_by.clone() });
                 }
                 RuleAction::Challenge(_) if action == "passed" => {}
-                RuleAction::Challenge(bits) => return Err(Error::Challenged(*bits)),
+                RuleAction::Challenge(bits) => {
+                    challenged = Some(*bits);
+                    break;
+                }
                 RuleAction::Tag(tag) => tags.push(tag.as_str()),
                 // However many rules name it, the request is one.
                 RuleAction::Limit(place) if !limits.contains(&(*place, 1)) => limits.push((*place, 1)),
@@ -76,6 +80,10 @@ impl Limits {
             }
         }
         let elsewhere = if USES.limits { self.count(ctx, &limits, true, record)? } else { Vec::new() };
+        // Who is challenged has been counted.
+        if let Some(bits) = challenged {
+            return Err(Error::Challenged(bits));
+        }
         Ok(Met { tags, elsewhere, allowed })
     }
 

@@ -2,6 +2,7 @@
 
 use crate::config::{Auth, Authenticator, USES};
 use crate::gateway::context::Context;
+use crate::gateway::operator::is_operator;
 use crate::headers::{self, Forwarded};
 use crate::http::head::{self, Edits};
 use crate::http::json::json_object;
@@ -45,6 +46,9 @@ impl<B> Answer<B> {
 /// The fields whose credentials were for the gateway, and are not forwarded.
 fn consumed<'a, P: Platform>(ctx: &Context<'a, P>) -> Vec<&'a str> {
     let mut fields = Vec::new();
+    if (USES.switches || USES.challenge) && is_operator(ctx) {
+        fields.push("authorization");
+    }
     let Some(route) = ctx.route.filter(|route| route.auth != Auth::None && !route.forward_token) else { return fields };
     if route.by.contains(&Authenticator::Jwt) && jwt::bearer(&ctx.head.fields).is_some() {
         fields.push("authorization");

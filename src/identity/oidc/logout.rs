@@ -2,14 +2,17 @@
 //! Logout 1.0, Back-Channel Logout 1.0)
 
 use super::form::form;
+use crate::config::Millis;
 use crate::http::search;
-use crate::identity::jwt::Claims;
+use crate::identity::jwt::{Claims, SKEW_MS};
 use crate::identity::session::digest;
 use crate::ledger::subject;
 use serde_json::Value;
 
 /// The event that a logout token states.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+/// The longest that a token may be valid, in milliseconds: they are sent at once (2.4 recommends two minutes).
+const LONGEST_VALID: Millis = 3_600_000 + 2 * SKEW_MS;
 /// The most bytes of a `sid` or `sub`.
 const LONGEST: usize = 256;
 
@@ -20,13 +23,15 @@ pub struct Ended {
     pub subject: String,
     /// The subject by which the same token is known when it comes again.
     pub token: String,
+    /// How long the token can come again, in milliseconds.
+    pub lifetime: Millis,
 }
 
 /// What a logout token ends: one session at the issuer, or all of a user's. The claims of every token are checked already.
 ///
 /// # Errors
 /// Why it is no logout token (Back-Channel Logout 2.6).
-pub fn ended_by(iss: &str, claims: &Claims) -> Result<Ended, &'static str> {
+pub fn ended_by(iss: &str, claims: &Claims, now: Millis) -> Result<Ended, &'static str> {
     let text = |name: &str| claims.text(name).map_err(|_| "a claim of it is no string");
     let event = claims.find("events").and_then(Value::as_object).and_then(|events| events.get(EVENT));
     if !event.is_some_and(Value::is_object) {
@@ -39,6 +44,11 @@ pub fn ended_by(iss: &str, claims: &Claims) -> Result<Ended, &'static str> {
     if claims.moment("iat").ok().flatten().is_none() {
         return Err("it does not say when it was made");
     }
+    let expires = claims.moment("exp").ok().flatten().unwrap_or_default() * 1_000.0;
+    let lifetime = (expires as Millis).saturating_sub(now).saturating_add(2 * SKEW_MS);
+    if lifetime > LONGEST_VALID {
+        return Err("it is valid for more than an hour");
+    }
     let jti = text("jti")?.filter(|jti| !jti.is_empty()).ok_or("it has no jti, so that it could be sent again")?;
     let ended = match (text("sid")?, text("sub")?) {
         (Some(sid), _) => ("sid", sid),
@@ -49,7 +59,7 @@ pub fn ended_by(iss: &str, claims: &Claims) -> Result<Ended, &'static str> {
         return Err("its sid or sub is empty or too long");
     }
     let token = subject::logout(&digest(&format!("{iss}\n{jti}")));
-    Ok(Ended { subject: subject::of_issuer(ended.0, iss, ended.1), token })
+    Ok(Ended { subject: subject::of_issuer(ended.0, iss, ended.1), token, lifetime })
 }
 
 /// The page where the visitor signs out with the provider, which leads back to `back` with `state`. `id_token` is
@@ -73,14 +83,16 @@ mod tests {
         let ended = |change: fn(&mut Value)| {
             let mut claims = good.clone();
             change(&mut claims);
-            ended_by("https://i", &Claims::of(claims.as_object().cloned().expect("an object")))
+            ended_by("https://i", &Claims::of(claims.as_object().cloned().expect("an object")), 1_000)
         };
         let subject = |change: fn(&mut Value)| ended(change).map(|ended| ended.subject);
+        assert_eq!(ended(|_| ()).map(|ended| ended.lifetime), Ok(1_000 + 2 * SKEW_MS));
         assert_eq!(subject(|_| ()), Ok("sid:https://i s".into()));
         assert_eq!(subject(|c| drop(c.as_object_mut().map(|c| c.remove("sid")))), Ok("sub:https://i 7".into()));
         let token = |change| ended(change).map(|ended| ended.token);
         assert_ne!(token(|_| ()), token(|c| c["jti"] = json!("b")));
-        let wrong: [fn(&mut Value); 12] = [
+        let wrong: [fn(&mut Value); 13] = [
+            |c| c["exp"] = json!(3_602),
             |c| c["events"] = json!({}),
             |c| c["events"] = json!([EVENT]),
             |c| c["events"] = json!({EVENT: true}),

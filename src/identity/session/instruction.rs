@@ -1,10 +1,9 @@
 //! What does an origin or the operator instruct Usher to do with a session?
 
 use super::Record;
-use crate::config::{self, Millis, USES};
+use crate::config::{self, Millis};
 use crate::http::json::{self, Json, Malformed, Reader, json_struct};
 use crate::ledger::Moment;
-use serde_json::Value;
 
 /// The value of `Usher-Session`: `{"start":{"user":"7","roles":["admin"]}}`, `"end"`, `"end_all"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +50,8 @@ pub struct Draft {
     pub authenticated: Option<Millis>,
     /// Data that the origin stores in the session; at most 16 KiB as JSON.
     pub data: serde_json::Value,
+    /// See [`Record::issuer`].
+    pub issuer: serde_json::Value,
 }
 json_struct!(read (strict) Draft {
     user,
@@ -59,7 +60,7 @@ json_struct!(read (strict) Draft {
     locale = default,
     remember = default,
     data = default,
-} skip { authenticated });
+} skip { authenticated, issuer });
 
 /// A change of a session; missing fields stay as they are. A change of rights makes a new token, so that the old token
 /// does not give the new rights.
@@ -115,7 +116,8 @@ impl Change {
             authenticated: if authenticated { Some(now) } else { latest.authenticated },
             remember: latest.remember,
             expires: 0,
-            data: replaced(data, latest),
+            data: data.unwrap_or_else(|| latest.data.clone()),
+            issuer: latest.issuer.clone(),
         }
     }
 
@@ -123,23 +125,9 @@ impl Change {
     #[must_use]
     pub fn updated(self, latest: &Record, now: Millis, bounds: &config::Session) -> Record {
         let locale = self.locale.or_else(|| latest.locale.clone());
-        let data = replaced(self.data, latest);
+        let data = self.data.unwrap_or_else(|| latest.data.clone());
         Record { locale, data, ..latest.clone() }.used(now, bounds)
     }
-}
-
-/// A session's data after a change. By which session of an issuer's it began stays known, so that the issuer can end it.
-fn replaced(data: Option<Value>, latest: &Record) -> Value {
-    let Some(mut data) = data else { return latest.data.clone() };
-    if USES.oidc
-        && latest.data.get("iss").is_some()
-        && let Some(members) = data.as_object_mut()
-    {
-        for name in ["iss", "sub", "sid"] {
-            members.extend(latest.data.get(name).map(|value| (name.to_owned(), value.clone())));
-        }
-    }
-    data
 }
 
 impl Instruction {
@@ -214,9 +202,9 @@ impl Draft {
     /// The record of a session that starts at `now`; `created` is the ledger's moment.
     #[must_use]
     pub fn record(self, created: Moment, now: Millis, bounds: &config::Session) -> Record {
-        let Self { user, roles, scopes, locale, remember, authenticated, data } = self;
+        let Self { user, roles, scopes, locale, remember, authenticated, data, issuer } = self;
         let record =
-            Record { user, roles, scopes, locale, created, authenticated, remember, data, ..Record::default() };
+            Record { user, roles, scopes, locale, created, authenticated, remember, data, issuer, ..Record::default() };
         record.used(now, bounds)
     }
 }

@@ -11,10 +11,18 @@
     button.hidden = false;
     button.focus();
   };
+  // What does not help three times within a minute is not tried again: the address or the cookie may change each time.
+  const again = () => {
+    const [since, count] = (sessionStorage.getItem("usher-challenge") ?? "0 0").split(" ").map(Number);
+    const next = Date.now() - since < 60_000 ? [since, count + 1] : [Date.now(), 1];
+    sessionStorage.setItem("usher-challenge", next.join(" "));
+    return next[1] <= 3;
+  };
   const send = (fields) =>
-    fetch("/.usher/challenge", { method: "POST", body: new URLSearchParams(fields) }).then((answer) => (answer.ok ? leave() : failed()), failed);
+    fetch("/.usher/challenge", { method: "POST", body: new URLSearchParams(fields) }).then((answer) => (answer.ok && again() ? leave() : failed()), failed);
   globalThis.passed = (token) => send({ "cf-turnstile-response": token });
   button.onclick = leave;
+  document.querySelector("script[src]")?.addEventListener("error", failed);
   const progress = document.querySelector("progress");
   if (!navigator.cookieEnabled) failed();
   else if (progress) {
