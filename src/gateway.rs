@@ -35,7 +35,6 @@ mod reply;
 
 pub use reply::{After, Content, Renewal, Reply, Revalidation, Shadow};
 
-use crate::cache::Unstored;
 use crate::config::{
     Auth, Authenticator, Built, Catalog, Config, Memory, Millis, Pages, Pool, SettingError, Target, USES,
 };
@@ -61,9 +60,6 @@ const OWN: &str = "/.usher/";
 
 /// Whether anybody reads the ledger.
 const USES_LEDGER: bool = USES.cache || USES.sessions || USES.jwt || USES.api_keys || limit::STATES;
-
-/// Why a response whose tags could not be purged is not stored.
-const TAGS: &str = "an answer has at most 128 tags of 256 visible ASCII characters each";
 
 /// One isolate's gateway.
 pub struct Gateway {
@@ -295,14 +291,7 @@ impl Services {
         mut reply: Reply<P::Body>,
     ) -> Reply<P::Body> {
         reply.edits.set("x-request-id", &ctx.request_id);
-        let explains = operator::explains(&ctx);
-        reply.edits.append("cache-status", &record.cache.field(record.cache_key.as_deref().filter(|_| explains)));
-        if record.cache.why() == Some(Unstored::Tags.as_str()) {
-            ctx.platform.warning(&format!("not stored: {}: {TAGS}", ctx.head.url.path));
-            if explains {
-                reply.edits.set("x-usher-warning", TAGS);
-            }
-        }
+        record.describe(&ctx, &mut reply.edits);
         if let Some(cors) = ctx.route.and_then(|route| route.cors.as_ref()).filter(|_| USES.cors) {
             cross_site::readable(cors, ctx.head, &mut reply.edits);
         }

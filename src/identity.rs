@@ -15,8 +15,9 @@ pub mod throttle;
 pub use absence::Absence;
 pub use partition::Partition;
 
-use crate::config::{Auth, Authenticator, Fail, Issuer, Route};
+use crate::config::{Auth, Authenticator, Fail, Issuer, Route, USES};
 use crate::error::Error;
+use crate::http::json::json_object;
 use crate::identity::jwt::{Claims, Fault, string_values};
 use crate::identity::session::{Draft, Record};
 use std::rc::Rc;
@@ -74,8 +75,12 @@ pub fn record_of_token(issuer: &Issuer, claims: Claims) -> Result<Record, Fault>
     // An issuer's clock may be ahead, and a token made before a stamp must not outlive it.
     let created = millis("iat")?.unwrap_or(0).saturating_sub(crate::identity::jwt::SKEW_MS);
     let authenticated = millis("auth_time")?;
-    let named = |name: &str| Some((name.to_owned(), claims.find(name)?.clone()));
-    let issuer = ["iss", "sub", "sid"].into_iter().filter_map(named).collect();
+    // Only an issuer with whom visitors sign in ends anything by these.
+    let origin = |name: &str| claims.find(name).cloned().unwrap_or_default();
+    let issuer = match USES.oidc {
+        true => json_object!({ "iss": origin("iss"), "sub": origin("sub"), "sid": origin("sid") }),
+        false => serde_json::Value::Null,
+    };
     let data = serde_json::Value::Object(claims.all());
     Ok(Record { user, roles, scopes, created, authenticated, expires, data, issuer, ..Record::default() })
 }

@@ -130,7 +130,7 @@ fn config(raw: &raw::Raw) -> Result<Config, Vec<Problem>> {
         assertion: raw.assertion.issuer.clone(),
         issuers: issuers.into(),
         regions,
-        shards,
+        shards: shards.into(),
         protection: protection.finish(sorted).into(),
         tree: Tree::new(&routes),
         signs_cookies: signs_cookies(raw, &routes, &pools),

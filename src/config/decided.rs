@@ -37,7 +37,7 @@ pub struct Config {
     /// Pools of origins.
     pub pools: Vec<Pool>,
     /// Shard maps: which pool holds which part of the data.
-    pub shards: Vec<Shards>,
+    pub shards: List<Shards>,
     /// What limits, rules and protects requests.
     pub protection: Lazy<Protection>,
     /// Sorted, the most specific first.

@@ -78,7 +78,7 @@ impl Origins {
             identities,
             observer,
             pools: config.pools.iter().map(|pool| RefCell::new(PoolState::new(pool))).collect(),
-            heats: config.shards.iter().map(|_| RefCell::default()).collect(),
+            heats: (0..config.shards.len()).map(|_| RefCell::default()).collect(),
             analyses: RefCell::default(),
             writers: RefCell::new(Memo::new(WRITERS, REMEMBERED)),
             isolate: Cell::new(None),

@@ -2,11 +2,16 @@
 //! Only the reply shows some of it: `Cache-Status`, `Server-Timing`, an error page on a developer's machine.
 
 use super::context::Context;
-use crate::cache;
-use crate::config::Millis;
+use super::operator::explains;
+use crate::cache::{self, Unstored};
+use crate::config::{Millis, USES};
 use crate::error::{Blame, Error};
+use crate::http::head::Edits;
 use crate::observe::Line;
 use crate::platform::Platform;
+
+/// Why a response whose tags could not be purged is not stored.
+const TAGS: &str = "an answer has at most 128 tags of 256 visible ASCII characters each";
 
 /// What was found out about one request.
 pub(super) struct Record<'a> {
@@ -45,6 +50,23 @@ impl Record<'_> {
             origin_ms: 0,
             error: None,
             outage: None,
+        }
+    }
+
+    /// Describes on the reply how the request met the cache; to the operator who asks for it (`Usher-Explain`) also by which
+    /// key, and what rules, switches and limits did.
+    pub(super) fn describe<P: Platform>(&self, ctx: &Context<'_, P>, edits: &mut Edits) {
+        let explains = explains(ctx);
+        edits.append("cache-status", &self.cache.field(self.cache_key.as_deref().filter(|_| explains)));
+        if self.cache.why() == Some(Unstored::Tags.as_str()) {
+            ctx.platform.warning(&format!("not stored: {}: {TAGS}", ctx.head.url.path));
+            if explains {
+                edits.set("x-usher-warning", TAGS);
+            }
+        }
+        if (USES.rules || USES.limits || USES.switches) && explains {
+            let decided: Vec<String> = self.more.iter().map(|(name, what)| format!("{name}={what}")).collect();
+            edits.set("x-usher-explain", &decided.join(", "));
         }
     }
 

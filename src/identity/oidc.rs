@@ -11,8 +11,8 @@ pub use logout::{Ended, ended_by, sign_out_location};
 
 use form::form;
 
-use crate::config::is_secure;
 use crate::config::{Client, Issuer, Millis, Setting};
+use crate::config::{USES, is_secure};
 use crate::http::cookie;
 use crate::http::json::{self, json_struct};
 use crate::http::{path, search};
@@ -77,8 +77,8 @@ impl Provider {
         Ok(Self {
             authorization_endpoint: optional("authorization_endpoint")?,
             token_endpoint: optional("token_endpoint")?,
-            end_session_endpoint: usable("end_session_endpoint"),
-            introspection_endpoint: usable("introspection_endpoint"),
+            end_session_endpoint: if USES.oidc { usable("end_session_endpoint") } else { None },
+            introspection_endpoint: if USES.introspection { usable("introspection_endpoint") } else { None },
             secret_in_form: supports("client_secret_post") && !supports("client_secret_basic"),
             jwks_uri: url("jwks_uri")?,
             sends_iss: document.get("authorization_response_iss_parameter_supported")

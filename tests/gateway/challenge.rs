@@ -199,7 +199,8 @@ fn what_machines_ask_of_usher_is_not_challenged_and_nothing_else_is_let_through(
     assert_eq!(get("/.well-known/usher/jwks.json"), 403, "there are no keys: an origin would be asked");
     let post = isolate.ask("POST", &format!("{HOST}/.usher/backchannel-logout"), &with(&[]), "logout_token=x");
     assert_eq!(post.status, 400, "a provider solves no puzzle");
-    assert_eq!(isolate.get(&format!("{HOST}/x"), &with(&[("usher-explain", "secret")])).status, 200);
+    let explained = isolate.get(&format!("{HOST}/x"), &with(&[("usher-explain", "secret")]));
+    assert_eq!((explained.status, explained.field("x-usher-explain")), (200, Some("rule.all=passed")));
     assert_eq!(world.heard.borrow().len(), 1);
 }
 
