@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { folder, gateway, origin } from "./harness.mjs";
+import { buildBundle, folder, gateway, origin } from "./harness.mjs";
 
 const chromium = [process.env.CHROMIUM, "/usr/bin/chromium"].find((path) => path && existsSync(path));
 const skip = chromium ? false : "NO CHROMIUM FOUND: the challenge is not tested in a browser";
@@ -155,4 +155,45 @@ test("a pass of another network or browser does not pass", { skip }, async (t) =
   assert.equal(await ask({ cookie, "user-agent": agent }), 200);
   assert.equal(await ask({ cookie, "user-agent": "curl" }), 403);
   assert.equal(await ask({ cookie, "user-agent": agent, "cf-connecting-ip": "192.0.2.7" }), 403);
+});
+
+// A stand-in for Cloudflare, with the keys that it documents for tests: the widget passes by itself, and a secret always
+// passes or always fails.
+test("Turnstile's token is verified, once it is there", { skip }, async (t) => {
+  const state = folder();
+  const asked = [];
+  const cloudflare = await origin();
+  let passes = false;
+  cloudflare.answer = async (request, response) => {
+    if (request.url === "/turnstile/v0/api.js") {
+      response.setHeader("content-type", "text/javascript");
+      return response.end("window[document.querySelector('.cf-turnstile').dataset.callback]('XXXX.DUMMY.TOKEN.XXXX')");
+    }
+    asked.push([request.url, new URLSearchParams(cloudflare.last.body.toString()).get("response")]);
+    response.end(JSON.stringify({ success: passes, "error-codes": passes ? [] : ["invalid-input-response"] }));
+  };
+  buildBundle("tests/e2e/turnstile.toml", join(state.path, "bundle"));
+  const vars = { A_URL: a.url, TURNSTILE_URL: `${cloudflare.url}/turnstile/v0`, TURNSTILE_SECRET: "1x0000000000000000000000000000000AA" };
+  const human = await gateway({ state: state.path, built: join(state.path, "bundle"), vars });
+  t.after(async () => {
+    await human.stop();
+    cloudflare.close();
+    state.remove();
+  });
+  a.answer = (_, response) => {
+    response.setHeader("content-type", "text/html");
+    response.end("<!doctype html><title>the application</title><h1>hello</h1>");
+  };
+  const { page } = await visit(t);
+  await page.goto(`${human.url}/x`);
+  await page.getByText("The check did not succeed.").waitFor();
+  assert.deepEqual(asked, [["/turnstile/v0/siteverify", "XXXX.DUMMY.TOKEN.XXXX"]]);
+  passes = true;
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("heading", { name: "hello" }).waitFor();
+  // A script that is blocked says so.
+  const other = await visit(t);
+  await other.page.route("**/api.js", (route) => route.abort());
+  await other.page.goto(`${human.url}/x`);
+  await other.page.getByText("The check did not succeed.").waitFor();
 });
