@@ -1,5 +1,6 @@
 //! Ranges of addresses, looked up in the configuration's data as they are.
 
+use super::super::http::visitor::number;
 use super::data::{Data, Reader};
 use std::net::IpAddr;
 
@@ -40,13 +41,6 @@ impl Ranges {
         let bytes = self.source.as_ref().and_then(|source| source.fixed::<SIZE>(place * SIZE)).unwrap_or([0; SIZE]);
         let half = |bytes: Option<&[u8; 16]>| u128::from_be_bytes(bytes.copied().unwrap_or_default());
         (half(bytes.first_chunk()), half(bytes.last_chunk()))
-    }
-}
-
-fn number(ip: IpAddr) -> u128 {
-    match ip {
-        IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(ip) => ip.to_bits(),
     }
 }
 

@@ -74,6 +74,15 @@ pub fn network(ip: &str) -> Option<String> {
     }
 }
 
+/// An address as a number; one of IPv4 is the IPv6 address that maps it (RFC 4291 2.5.5.2).
+#[must_use]
+pub fn number(ip: IpAddr) -> u128 {
+    match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(ip) => ip.to_bits(),
+    }
+}
+
 /// Decimal degrees as millionths, without floats, which cost 20 KB of wasm; `None` when malformed or above `most`.
 fn millionths(text: &str, most: i32) -> Option<i32> {
     let (sign, digits) = match text.strip_prefix('-') {

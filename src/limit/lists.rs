@@ -1,5 +1,6 @@
 //! Which addresses are on a list that changes without a deployment?
 
+use crate::http::visitor::number;
 use crate::ledger::Moment;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -53,13 +54,6 @@ impl fmt::Display for Network {
             Some(ip) => write!(f, "{ip}/{}", self.bits - 96),
             None => write!(f, "{ip}/{}", self.bits),
         }
-    }
-}
-
-fn number(ip: IpAddr) -> u128 {
-    match ip {
-        IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(ip) => ip.to_bits(),
     }
 }
 

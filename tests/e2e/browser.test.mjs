@@ -2,22 +2,18 @@
 // screenshots.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { demo, folder, gateway, token } from "./harness.mjs";
-
-const chromium = [process.env.CHROMIUM, "/usr/bin/chromium"].find((path) => path && existsSync(path));
-const skip = chromium ? false : "NO CHROMIUM FOUND: the demo is not tested in a browser";
+import { launch, skip } from "./chromium.mjs";
 
 let usher, browser, dir;
 
 before(async () => {
   if (skip) return;
-  const playwright = await import("playwright-core");
   dir = folder();
   usher = await demo({ state: join(dir.path, "state") });
-  const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-  browser = await playwright.chromium.launch({ executablePath: chromium, args: flags });
+  browser = await launch();
 });
 after(async () => {
   await browser?.close();

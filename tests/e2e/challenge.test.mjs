@@ -2,14 +2,13 @@
 // go wrong. SHOTS=folder keeps screenshots.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { buildBundle, folder, gateway, origin } from "./harness.mjs";
+import { launch, skip } from "./chromium.mjs";
 
-const chromium = [process.env.CHROMIUM, "/usr/bin/chromium"].find((path) => path && existsSync(path));
-const skip = chromium ? false : "NO CHROMIUM FOUND: the challenge is not tested in a browser";
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 let usher, a, dir, browser;
@@ -22,10 +21,7 @@ before(async () => {
     response.end("<!doctype html><title>the application</title><h1>hello</h1>");
   };
   usher = await gateway({ state: dir.path, vars: { A_URL: a.url } });
-  if (skip) return;
-  const playwright = await import("playwright-core");
-  const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-  browser = await playwright.chromium.launch({ executablePath: chromium, args: flags });
+  browser = await launch();
 });
 after(async () => {
   await browser?.close();

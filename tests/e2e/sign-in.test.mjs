@@ -3,11 +3,8 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { createServer } from "node:http";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { clientSecret, folder, gateway, origin, until } from "./harness.mjs";
-
-const chromium = [process.env.CHROMIUM, "/usr/bin/chromium"].find((path) => path && existsSync(path));
-const skip = chromium ? false : "NO CHROMIUM FOUND: signing in is not tested in a browser";
+import { launch, skip } from "./chromium.mjs";
 
 let app, usher, server, provider, browser, dir, asked, signing, issuer;
 
@@ -49,10 +46,7 @@ before(async () => {
     asked.push(`${request.method} ${request.url.split("?")[0]}`);
     answer(request, response);
   });
-  if (skip) return;
-  const playwright = await import("playwright-core");
-  const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-  browser = await playwright.chromium.launch({ executablePath: chromium, args: flags });
+  browser = await launch();
 });
 after(async () => {
   await browser?.close();
@@ -64,20 +58,8 @@ after(async () => {
 });
 
 test("a visitor signs in with the provider and comes back where they wanted to go, once", { skip }, async (t) => {
-  const context = await browser.newContext();
-  t.after(() => context.close());
-  const page = await context.newPage();
   const returns = [];
-  page.on("request", (request) => request.url().includes("/enter/callback") && returns.push(request));
-
-  await page.goto(`${usher.url}/enter?return_to=/members/x`);
-  assert.ok(page.url().includes("/interaction/"), `the provider asks who they are: ${page.url()}`);
-  await page.fill("[name=login]", "ada");
-  await page.fill("[name=password]", "anything");
-  await page.click("[type=submit]");
-  await page.waitForURL(/interaction/);
-  await page.click("[type=submit]");
-  await page.waitForURL(`${usher.url}/members/x`);
+  const { context, page } = await signedIn(t, (page) => page.on("request", (request) => request.url().includes("/enter/callback") && returns.push(request)));
   assert.equal(await page.textContent("p"), "hello id:ada");
   assert.equal(asked.filter((line) => line === "POST /token").length, 1);
 
@@ -120,11 +102,13 @@ test("a visitor signs in with the provider and comes back where they wanted to g
 });
 
 /** Signs ada in with the provider, in a browser of her own. */
-async function signedIn(t) {
+async function signedIn(t, watch = () => {}) {
   const context = await browser.newContext();
   t.after(() => context.close());
   const page = await context.newPage();
+  watch(page);
   await page.goto(`${usher.url}/enter?return_to=/members/x`);
+  assert.ok(page.url().includes("/interaction/"), `the provider asks who they are: ${page.url()}`);
   await page.fill("[name=login]", "ada");
   await page.fill("[name=password]", "anything");
   await page.click("[type=submit]");
