@@ -87,10 +87,15 @@ fn a_switch_is_for_all_a_host_or_a_route_and_ends_when_it_says() {
     let off = done(&isolate, "switches", r#"{"switch":"maintenance","on":false,"who":"a","why":"b"}"#);
     assert_eq!(off["on"].as_array().map(Vec::len), Some(2), "{off}");
     assert_eq!(shown(&isolate, "switches")["maintenance"][1]["what"], "route:shop");
-    // A shorter time replaces a longer one.
+    // A shorter time replaces a longer one, also for an isolate that hears of neither until both are over.
+    let asleep = Isolate::new(&world, SWITCHES);
+    assert_eq!(status(&asleep, "/shop/x", "192.0.2.1"), 503);
     done(&isolate, "switches", r#"{"switch":"maintenance","on":true,"route":"shop","for":"1m","who":"a","why":"b"}"#);
     world.pass(61_000);
     assert_eq!(ask("a.example", "/shop/x"), 200);
+    done(&isolate, "switches", r#"{"switch":"attack","on":true,"for":"1s","who":"a","why":"b"}"#);
+    world.pass(60_000);
+    assert_eq!(status(&asleep, "/shop/x", "192.0.2.1"), 200);
 }
 
 #[test]

@@ -21,6 +21,8 @@ use serde_json::{Map, Value};
 /// How many networks one order may name, and how many a list may have.
 const MOST: usize = 1_000;
 const MOST_LISTED: usize = 10_000;
+/// By how much a stamp that turns off outlives the other, in milliseconds.
+const MARGIN: Millis = 60_000;
 /// How long the history is kept, in seconds.
 const KEPT: u64 = 366 * 86_400;
 /// The most bytes of who and of why: a line of the history has 1,024.
@@ -104,9 +106,15 @@ impl Admin {
     async fn carry_out_change<P: Platform>(&self, ctx: &Context<'_, P>, change: Change) -> Result<Generated, Error> {
         let Change { what, prefix, states, on, lifetime, who, why } = change;
         self.ledger.present(ctx.platform).await.map_err(|_| Error::LedgerDown)?;
-        // What turns something off lasts as long as what it turns off.
-        let lifetime = if on { lifetime } else { self.left(ctx, &states) };
+        // What turns something off lasts longer than what it turns off.
+        let left = self.left(ctx, &states);
+        let lifetime = if on { lifetime } else { left + MARGIN };
         let subjects: Vec<String> = states.iter().map(|state| subject::state(state)).collect();
+        if on && lifetime < left {
+            // An isolate that reads the ledger again when the new stamp is gone must not go by the old one.
+            let off = self.ledger.stamp(ctx.platform, subjects.clone(), true, left + MARGIN).await;
+            off.map_err(|_| Error::LedgerDown)?;
+        }
         let stamped = self.ledger.stamp(ctx.platform, subjects.clone(), !on, lifetime).await;
         let moment = stamped.map_err(|_| Error::LedgerDown)?;
         let until = on.then_some(moment + lifetime);
@@ -127,12 +135,12 @@ impl Admin {
         Ok(Generated::json(200, &body))
     }
 
-    /// How long the states that are on among these last yet, in milliseconds, and at least a minute.
+    /// How long the states that are on among these last yet, in milliseconds.
     fn left<P: Platform>(&self, ctx: &Context<'_, P>, states: &[String]) -> Millis {
         let view = self.ledger.view();
         let now = view.moment(ctx.now());
         let until = states.iter().filter_map(|state| view.state(state, now)).max().unwrap_or(now);
-        until.saturating_sub(now) + 60_000
+        until.saturating_sub(now)
     }
 }
 

@@ -27,7 +27,7 @@ impl Limits {
     /// Asks the rules in their order, up to the first that lets the request pass or refuses it.
     ///
     /// # Errors
-    /// [`Error::Blocked`], [`Error::TooManyRequests`]
+    /// [`Error::Blocked`], [`Error::Challenged`], [`Error::TooManyRequests`]
     pub(in crate::gateway) fn meet_rules<'a, P: Platform>(
         &self,
         ctx: &Context<'a, P>,

@@ -127,6 +127,10 @@ impl LedgerStore for Visit<'_> {
                 until: moment + entry.lifetime,
             });
         }
+        // As the object does: what has ended is gone.
+        if !entry.subjects.is_empty() {
+            world.stamps.borrow_mut().retain(|stamp| stamp.until >= moment);
+        }
         Ok(world.page(entry.since))
     }
 }
