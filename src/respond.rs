@@ -142,6 +142,9 @@ pub const STYLE: &str = ":root{color-scheme:light dark;font:1.1rem/1.6 system-ui
     small,code{font-size:.8rem;opacity:.7;overflow-wrap:anywhere}\n\
     a{color:inherit}\n";
 
+/// The SHA-256 of a page's style, a line break and [`STYLE`], for its `Content-Security-Policy`.
+const STYLE_HASH: &str = "88/p3PgdXry/P2CsRWdMMnp0vmj9pVaFqnHqIAkmYp8=";
+
 /// The SHA-256 of [`SCRIPT`], for the page's `Content-Security-Policy`.
 const SCRIPT_HASH: &str = "PEb3D0T3JhctM5fE+9T5dRIyfm8zvEVE9r4ufKlChFg=";
 
@@ -265,7 +268,7 @@ fn page(error: &Error, recipient: &Recipient<'_>) -> Generated {
     response.edits.set("content-language", tag);
     response.edits.set(
         "content-security-policy",
-        &format!("default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{SCRIPT_HASH}'; frame-ancestors 'none'; base-uri 'none'"),
+        &format!("default-src 'none'; style-src 'sha256-{STYLE_HASH}'; script-src 'sha256-{SCRIPT_HASH}'; frame-ancestors 'none'; base-uri 'none'"),
     );
     response
 }

@@ -155,8 +155,13 @@ proptest! {
 }
 
 #[test]
-fn the_page_allows_its_own_script() {
+fn the_page_allows_its_own_script_and_style() {
     use ct_codecs::{Base64, Encoder};
-    let hash = hmac_sha256::Hash::hash(SCRIPT.as_bytes());
-    assert_eq!(SCRIPT_HASH, Base64::encode_to_string(hash).expect("base64"));
+    let hash = |text: &str| Base64::encode_to_string(hmac_sha256::Hash::hash(text.as_bytes())).expect("base64");
+    let page = error(&Error::NotFound, &recipient(true, "en")).body;
+    let inside = |tag: &str| {
+        let rest = page.split_once(&format!("<{tag}>")).expect("an element").1;
+        rest.split_once(&format!("</{tag}>")).expect("its end").0
+    };
+    assert_eq!([SCRIPT_HASH, STYLE_HASH], [hash(inside("script")), hash(inside("style"))]);
 }
