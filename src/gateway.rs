@@ -44,6 +44,7 @@ use crate::http::head::Head;
 use crate::http::{path, signed_cookie};
 use crate::identity::assertion::{KEYS, Signer};
 use crate::identity::cross_site;
+use crate::ledger::STATES;
 use crate::origin::steer;
 use crate::platform::{Platform, Unavailable};
 use crate::respond::{self, Generated};
@@ -59,7 +60,7 @@ use std::rc::Rc;
 const OWN: &str = "/.usher/";
 
 /// Whether anybody reads the ledger.
-const USES_LEDGER: bool = USES.cache || USES.sessions || USES.jwt || USES.api_keys || limit::STATES;
+const USES_LEDGER: bool = USES.cache || USES.sessions || USES.jwt || USES.api_keys || STATES;
 
 /// One isolate's gateway.
 pub struct Gateway {

@@ -2,6 +2,7 @@
 
 pub mod cookie;
 pub mod date;
+pub mod form;
 pub mod head;
 pub mod json;
 pub mod list;

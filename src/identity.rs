@@ -3,6 +3,7 @@
 mod absence;
 pub mod api_key;
 pub mod assertion;
+mod basic;
 pub mod cross_site;
 pub mod introspection;
 pub mod jwt;

@@ -97,8 +97,8 @@ struct Successor {
     until: Moment,
 }
 
-/// Whether anything has states: without them nobody reads them.
-const STATES: bool = USES.switches || USES.dynamic_lists;
+/// Whether anything has states ([`subject::state`]): without them nobody reads them.
+pub const STATES: bool = USES.switches || USES.dynamic_lists;
 
 /// An isolate's copy of the ledger.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@ use super::setting::Setting;
 /// Checked `[challenge]`.
 #[derive(Debug, Clone)]
 pub struct Challenge {
-    /// Bits of work where a rule says nothing else.
+    /// Bits of work where a rule says nothing else; 0 with Turnstile.
     pub difficulty: u32,
     /// How long passing is remembered.
     pub lifetime: Millis,

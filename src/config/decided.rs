@@ -4,6 +4,7 @@ use super::super::http::date::Millis;
 use super::super::http::visitor::Coordinates;
 use super::data::{Data, Reader, data};
 use super::identity::Issuer;
+use super::limit::Limit;
 use super::list::{Lazy, List};
 use super::matcher::Matcher;
 use super::pool::Pool;
@@ -146,6 +147,12 @@ pub struct Region {
 }
 
 impl Config {
+    /// A rate limit.
+    #[must_use]
+    pub fn limit(&self, place: usize) -> Option<&Limit> {
+        self.protection.get().limits.get(place)
+    }
+
     /// What limits and protects the requests of a route.
     #[must_use]
     pub fn route_protection(&self, route: &Route) -> Option<&RouteProtection> {

@@ -21,15 +21,13 @@ use crate::config::{Config, Limit, LimitCounts, LimitScope, Millis, Route, USES}
 use crate::error::Error;
 use crate::http::head::Edits;
 use crate::identity::session::digest;
-use crate::ledger::Moment;
+use crate::ledger::{Moment, STATES};
 use crate::limit::bucket::{Nanos, Rate};
 use crate::limit::{self, Charge, Lists, Table, Verdict, exact, fields, rates};
 use crate::platform::{Platform, Unavailable};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// Whether the ledger has states that decide about requests.
-pub(super) const STATES: bool = USES.switches || USES.dynamic_lists;
 /// Whether requests depend on states of the ledger.
 #[inline(always)]
 pub(super) fn has_states(config: &Config) -> bool {
@@ -74,7 +72,7 @@ impl Limits {
     ) -> Result<Vec<Charge>, Error> {
         let (mut here, mut elsewhere) = (Vec::new(), Vec::new());
         for (place, cost) in limits {
-            let Some(limit) = ctx.config.protection.get().limits.get(*place) else { continue };
+            let Some(limit) = ctx.config.limit(*place) else { continue };
             if limit.is_early() != early || !limit::is_counted(limit, ctx.head) {
                 continue;
             }
@@ -122,9 +120,8 @@ impl Limits {
 
     /// Whether some limits of the route are met when it is known who is asking.
     pub(super) fn has_late<P: Platform>(ctx: &Context<'_, P>, route: &Route) -> bool {
-        let limits = &ctx.config.protection.get().limits;
         let its = ctx.config.route_protection(route).into_iter().flat_map(|route| &route.limits);
-        its.filter_map(|(place, _)| limits.get(*place)).any(|limit| !limit.is_early())
+        its.filter_map(|(place, _)| ctx.config.limit(*place)).any(|limit| !limit.is_early())
     }
 
     /// Counts a request by the limits whose key is known when it is known who is asking.
@@ -162,7 +159,7 @@ impl Limits {
 
     /// What a limit that this isolate counts says.
     fn look<P: Platform>(&self, ctx: &Context<'_, P>, mut charge: Charge, now: Nanos) -> (Charge, Verdict) {
-        let Some(limit) = ctx.config.protection.get().limits.get(charge.limit) else {
+        let Some(limit) = ctx.config.limit(charge.limit) else {
             return (charge, Verdict::Passed);
         };
         let mut tables = self.tables.borrow_mut();
@@ -201,7 +198,7 @@ impl Limits {
     }
 
     async fn ask_one<P: Platform>(&self, ctx: &Context<'_, P>, mut charge: Charge) -> (Charge, Verdict) {
-        let Some(limit) = ctx.config.protection.get().limits.get(charge.limit) else {
+        let Some(limit) = ctx.config.limit(charge.limit) else {
             return (charge, Verdict::Passed);
         };
         let wait = match limit.scope {
@@ -254,7 +251,7 @@ impl Limits {
     ) -> Result<(), Error> {
         let mut wait = None;
         for (charge, verdict) in found {
-            let Some(limit) = ctx.config.protection.get().limits.get(charge.limit) else { continue };
+            let Some(limit) = ctx.config.limit(charge.limit) else { continue };
             self.observer.counters().limited(&limit.name, verdict.as_str());
             if verdict != Verdict::Passed {
                 record.more.retain(|(name, _)| *name != limit.log_name);
@@ -278,9 +275,7 @@ impl Limits {
             return;
         }
         let now = ctx.now() * MILLISECOND;
-        let known = || {
-            charges.iter().filter_map(|charge| Some((ctx.config.protection.get().limits.get(charge.limit)?, charge)))
-        };
+        let known = || charges.iter().filter_map(|charge| Some((ctx.config.limit(charge.limit)?, charge)));
         fields::add(known().filter(|(limit, _)| !limit.shadow), now, edits);
         for (limit, charge) in known().filter(|(limit, charge)| charge.counted && limit::is_taken_back(limit, status)) {
             match limit.scope {
@@ -304,7 +299,7 @@ impl Limits {
 
     fn take_back(&self, config: &Config, charge: &Charge, now: Nanos) {
         let mut tables = self.tables.borrow_mut();
-        let rates = config.protection.get().limits.get(charge.limit).map(rates).unwrap_or_default();
+        let rates = config.limit(charge.limit).map(rates).unwrap_or_default();
         let tables = tables.get_mut(charge.limit).into_iter().flatten();
         for ((table, rate), charged) in tables.zip(rates).zip(&charge.buckets) {
             if let Some(empty) = table.known(&charge.key) {

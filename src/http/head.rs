@@ -100,11 +100,7 @@ impl<'a> Url<'a> {
 
     /// The parameters of the query, not percent-decoded.
     pub fn parameters(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        self.query
-            .unwrap_or_default()
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        parameters(self.query.unwrap_or_default())
     }
 
     /// The first value of a parameter, not percent-decoded.
@@ -112,6 +108,12 @@ impl<'a> Url<'a> {
     pub fn parameter(&self, name: &str) -> Option<&'a str> {
         self.parameters().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
+}
+
+/// The parameters of a query or form, not percent-decoded.
+pub(super) fn parameters(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let pairs = text.split('&').filter(|pair| !pair.is_empty());
+    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
 /// Cloudflare's data on the visitor (`request.cf`); a value is empty when it is unknown.

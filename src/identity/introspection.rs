@@ -1,19 +1,18 @@
 //! What does an issuer say about a token that is no JWT? (RFC 7662)
 
 use crate::config::{Introspection, Issuer, Millis};
-use crate::http::{json, path};
+use crate::http::{form, json};
+use crate::identity::basic::basic;
 use crate::identity::jwt::{Claims, Fault};
 use crate::identity::record_of_token;
 use crate::identity::session::Record;
-use ct_codecs::{Base64, Encoder};
 use serde_json::Value;
 
 /// The request about a token: the form, and the value of `Authorization`.
 #[must_use]
 pub fn request(introspection: &Introspection, token: &str) -> (String, String) {
-    let form = format!("token={}&token_type_hint=access_token", path::encode(token));
-    let pair = format!("{}:{}", path::encode(introspection.id.text()), path::encode(introspection.secret.text()));
-    (form, format!("Basic {}", Base64::encode_to_string(pair).unwrap_or_default()))
+    let form = form::write(&[("token", token), ("token_type_hint", "access_token")]);
+    (form, basic(introspection.id.text(), introspection.secret.text()))
 }
 
 /// Why there is no record.

@@ -4,22 +4,19 @@
 //! The state of a pending sign-in is in a cookie of the browser that began it, so a callback from another browser with
 //! the same `state` is refused.
 
-mod form;
 mod logout;
 
 pub use logout::{Ended, ended_by, sign_out_location};
 
-use form::form;
-
-use crate::config::{Client, Issuer, Millis, Setting};
-use crate::config::{USES, is_secure};
+use crate::config::{Client, Issuer, Millis, Setting, USES, is_secure};
 use crate::http::cookie;
+use crate::http::form;
 use crate::http::json::{self, json_struct};
 use crate::http::{path, search};
+use crate::identity::basic::basic;
 use crate::identity::jwt::{self, Claims, encode};
 use crate::identity::session::{self, digest};
 use crate::sort;
-use ct_codecs::{Base64, Encoder};
 use subtle::ConstantTimeEq;
 
 /// How long a sign-in at the provider may take, in milliseconds.
@@ -207,7 +204,7 @@ impl Pending {
         parameters.extend(locale.map(|locale| ("ui_locales", locale)));
         let page = provider.authorization_endpoint.as_deref().unwrap_or_default();
         let separator = if search::contains(page, "?") { '&' } else { '?' };
-        format!("{page}{separator}{}", form(&parameters))
+        format!("{page}{separator}{}", form::write(&parameters))
     }
 
     /// The token request that redeems a code: the form, and the value of `Authorization` (RFC 6749 2.3.1).
@@ -227,15 +224,12 @@ impl Pending {
         ];
         let id = client.id.text();
         let secret = client.secret.as_ref().map(Setting::text);
-        let authorization = secret.filter(|_| !provider.secret_in_form).map(|secret| {
-            let pair = format!("{}:{}", path::encode(id), path::encode(secret));
-            format!("Basic {}", Base64::encode_to_string(pair).unwrap_or_default())
-        });
+        let authorization = secret.filter(|_| !provider.secret_in_form).map(|secret| basic(id, secret));
         if authorization.is_none() {
             parameters.push(("client_id", id));
             parameters.extend(secret.map(|secret| ("client_secret", secret)));
         }
-        (form(&parameters), authorization)
+        (form::write(&parameters), authorization)
     }
 
     /// Whether an ID token belongs to this sign-in (OpenID Connect Core 3.1.3.7). [`jwt::Token::admitted`] checks the

@@ -3,7 +3,7 @@
 use super::super::super::http::head::Edits;
 use super::super::{Authenticator, SecurityHeaders, raw};
 use super::language_tag::canonical_tag;
-use super::problems::{Problems, quoted};
+use super::problems::{CONTACT, Problems, has_scheme, quoted};
 use std::collections::BTreeMap;
 
 /// The fields that may be configured.
@@ -157,11 +157,11 @@ fn security_txt(raw: &raw::SecurityTxt, problems: &mut Problems) -> String {
         for (number, url) in urls.iter().enumerate() {
             // RFC 9116 2.5: what is on the web is https.
             let schemes: &[&str] = match key {
-                "contact" => &["https://", "mailto:", "tel:"],
+                "contact" => &CONTACT,
                 "encryption" => &["https://", "dns:", "openpgp4fpr:"],
                 _ => &["https://"],
             };
-            if !is_line(url) || !schemes.iter().any(|scheme| url.len() > scheme.len() && url.starts_with(scheme)) {
+            if !has_scheme(url, schemes) {
                 problems.add(
                     format!("security_txt.{key}[{number}]"),
                     format!("found {url:?}; allowed: a URL that begins with {}", quoted(schemes)),
@@ -199,7 +199,8 @@ fn robots_txt(raw: &raw::RobotsTxt, problems: &mut Problems) -> String {
         }
         for (field, key, paths) in [("Allow", "allow", &group.allow), ("Disallow", "disallow", &group.disallow)] {
             for (number, path) in paths.iter().enumerate() {
-                if !is_line(path) || !(path.starts_with('/') || path.starts_with('*')) {
+                let is_line = path.bytes().all(|byte| byte.is_ascii_graphic());
+                if !is_line || !path.starts_with(['/', '*']) {
                     problems.add(
                         format!("{at}.{key}[{number}]"),
                         format!("found {path:?}; allowed: a path such as \"/drafts/\""),
@@ -215,17 +216,12 @@ fn robots_txt(raw: &raw::RobotsTxt, problems: &mut Problems) -> String {
         text.push('\n');
     }
     for (number, url) in raw.sitemaps.iter().enumerate() {
-        if !is_line(url) || !(url.starts_with("https://") || url.starts_with("http://")) {
+        if !has_scheme(url, &["https://", "http://"]) {
             problems.add(format!("robots_txt.sitemaps[{number}]"), format!("found {url:?}; allowed: a whole URL"));
         }
         text.push_str(&format!("Sitemap: {url}\n"));
     }
     text
-}
-
-/// Whether a text is one line without spaces.
-fn is_line(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Whether a text has the form of an RFC 3339 date and time.

@@ -1,7 +1,7 @@
 //! Is the challenge valid?
 
 use super::super::{Challenge, Kind, Setting, Turnstile, raw, units};
-use super::problems::{Problems, setting};
+use super::problems::{CONTACT, Problems, has_scheme, setting};
 
 /// Bits of work where nothing is configured: about a second on a phone.
 const DIFFICULTY: u32 = 18;
@@ -14,10 +14,7 @@ pub(super) fn challenge(raw: &raw::Challenge, problems: &mut Problems) -> Challe
     let lifetime = problems
         .take("challenge.lifetime", lifetime.ok_or_else(|| format!("found {text:?}; allowed: \"10m\" to \"24h\"")));
     let contact = &raw.contact;
-    let good = ["https://", "mailto:", "tel:"]
-        .iter()
-        .any(|scheme| contact.len() > scheme.len() && contact.starts_with(scheme));
-    if !good || !contact.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if !has_scheme(contact, &CONTACT) {
         problems.add(
             "challenge.contact",
             format!("found {contact:?}; allowed: where those find help who cannot pass, a URL that begins with \"https://\", \"mailto:\" or \"tel:\""),
@@ -41,6 +38,7 @@ pub(super) fn challenge(raw: &raw::Challenge, problems: &mut Problems) -> Challe
     });
     let difficulty = raw.difficulty.unwrap_or(DIFFICULTY);
     difficulty_at("challenge.difficulty", difficulty, problems);
+    let difficulty = if turnstile.is_some() { 0 } else { difficulty };
     Challenge { difficulty, lifetime, contact: contact.clone(), turnstile }
 }
 

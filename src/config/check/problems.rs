@@ -139,6 +139,15 @@ pub(super) fn setting(text: &str, kind: Kind) -> Option<Setting> {
     }
 }
 
+/// Whether a text is a URL that begins with one of these schemes, such as `"mailto:"`.
+pub(super) fn has_scheme(text: &str, schemes: &[&str]) -> bool {
+    let begins = |scheme: &&str| text.len() > scheme.len() && text.starts_with(*scheme);
+    text.bytes().all(|byte| byte.is_ascii_graphic()) && schemes.iter().any(begins)
+}
+
+/// How somebody is reached.
+pub(super) const CONTACT: [&str; 3] = ["https://", "mailto:", "tel:"];
+
 pub(super) fn token(key: &str, text: &str, problems: &mut Problems) {
     let good = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
     if !good {

@@ -24,8 +24,7 @@ impl<'a> Tables<'a> {
         let challenge = raw.challenge.as_ref().map(|raw| challenge(raw, problems));
         let rules = rules(&raw.rule, &lists, &limits, challenge.as_ref(), problems);
         let sizes: Vec<Sizes> = raw.request.iter().map(|raw| sizes(raw, "request", None, problems)).collect();
-        let of_all = raw.security_headers.as_ref().map(|table| (table, "security_headers".to_owned()));
-        let headers = of_all.map(|table| security_headers(&[table], false, problems));
+        let headers = headers_of_all(raw).map(|table| security_headers(&[table], false, problems));
         let request = sizes.first().map(|_| 0);
         let switches = raw
             .switches
@@ -33,6 +32,7 @@ impl<'a> Tables<'a> {
             .map(|raw| problems.duration("switches.retry_after", raw.retry_after.as_deref().unwrap_or("5m")));
         let protection = Protection {
             request,
+            all_headers: headers.as_ref().map(|_| 0),
             switches,
             dynamic_lists: dynamic(&lists),
             rules: rules.into(),
@@ -57,9 +57,8 @@ impl<'a> Tables<'a> {
             self.sizes.push(own);
             self.sizes.len() - 1
         });
-        let of_all = self.raw.security_headers.as_ref().map(|table| (table, "security_headers".to_owned()));
         let its = raw.security_headers.as_ref().map(|table| (table, format!("{at}.security_headers")));
-        let tables: Vec<(&raw::SecurityHeaders, String)> = of_all.into_iter().chain(its).collect();
+        let tables: Vec<(&raw::SecurityHeaders, String)> = headers_of_all(self.raw).into_iter().chain(its).collect();
         let headers = (!tables.is_empty()).then(|| {
             let headers = security_headers(&tables, route.auth != Auth::None && route.cors.is_none(), problems);
             self.headers.iter().position(|known| *known == headers).unwrap_or_else(|| {
@@ -73,14 +72,17 @@ impl<'a> Tables<'a> {
 
     /// All of it.
     pub(super) fn finish(self, routes: Vec<RouteProtection>) -> Protection {
-        let all = self.raw.security_headers.as_ref().map(|_| 0);
         Protection {
             sizes: self.sizes.into(),
             limits: self.limits.into(),
             headers: self.headers.into(),
-            all_headers: all,
             routes: routes.into(),
             ..self.protection
         }
     }
+}
+
+/// `[security_headers]` with its key.
+fn headers_of_all(raw: &raw::Raw) -> Option<(&raw::SecurityHeaders, String)> {
+    raw.security_headers.as_ref().map(|table| (table, "security_headers".to_owned()))
 }

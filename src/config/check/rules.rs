@@ -212,7 +212,7 @@ fn action(
             if let Some(bits) = raw.difficulty {
                 difficulty_at(&key("difficulty"), bits, problems);
             }
-            RuleAction::Challenge(if turnstile { 0 } else { bits })
+            RuleAction::Challenge(bits)
         }
         raw::Action::Limit => {
             let name = raw.limit.as_deref().unwrap_or_default();

@@ -7,8 +7,7 @@ use crate::config::{LONGEST_ENDED, USES};
 use crate::error::Error;
 use crate::gateway::apart::apart;
 use crate::gateway::context::Context;
-use crate::http::head::Url;
-use crate::http::path;
+use crate::http::{form, path};
 use crate::identity::session::{self, Change, Instruction};
 use crate::identity::{Absence, Identity, api_key, cross_site};
 use crate::ledger::{Validity, subject};
@@ -43,9 +42,7 @@ impl Admin {
 
     /// Ends what a provider's logout token says.
     pub(super) async fn end_by_provider<P: Platform>(&self, ctx: &Context<'_, P>) -> Result<Generated, Error> {
-        let body = text(ctx.platform).await?;
-        let form = Url { query: Some(&body), ..ctx.head.url };
-        let token = form.parameter("logout_token").map(path::decode).unwrap_or_default();
+        let token = form::read(&text(ctx.platform).await?, "logout_token");
         self.identities.end_by_provider(ctx, &token).await?;
         Ok(Generated::new(200, "text/plain", String::new()))
     }

@@ -6,8 +6,7 @@ use crate::error::Error;
 use crate::gateway::apart::apart;
 use crate::gateway::challenge::cookie_name;
 use crate::gateway::context::Context;
-use crate::http::head::Url;
-use crate::http::{json, path, search};
+use crate::http::{form, json, search};
 use crate::identity::session;
 use crate::limit::challenge::Client;
 use crate::platform::{DocumentRequest, Platform};
@@ -26,15 +25,14 @@ const LONGEST_TOKEN: usize = 2_048;
 pub(super) async fn take_solution<P: Platform>(ctx: &Context<'_, P>) -> Result<Generated, Error> {
     let challenge = ctx.config.protection.get().challenge.get().as_ref().ok_or(Error::NotFound)?;
     let body = text(ctx.platform).await?;
-    let form = Url { query: Some(&body), ..ctx.head.url };
-    let sent = |name: &str| form.parameter(name).map(path::decode).unwrap_or_default();
+    let sent = |name: &str| form::read(&body, name);
     let key = ctx.platform.var("COOKIE_KEY").unwrap_or_default();
     let client = Client::of(&key, ctx.head, &ctx.visitor);
     let solved = match &challenge.turnstile {
         Some(turnstile) => {
             let (url, token) = (turnstile.url.text(), sent("cf-turnstile-response"));
             if !(1..=LONGEST_TOKEN).contains(&token.len()) {
-                return Err(Error::Challenged(0));
+                return Err(Error::Challenged(challenge.difficulty));
             }
             let work = apart(USES.turnstile, || is_human(ctx, url, &token)).ok_or(Error::Internal)?;
             work.await?.then_some((ctx.now(), 0))
@@ -62,10 +60,9 @@ async fn is_human<P: Platform>(ctx: &Context<'_, P>, url: &str, token: &str) -> 
         ctx.platform.error("nobody passes Turnstile's challenge: run `wrangler secret put TURNSTILE_SECRET`");
         return Err(Error::Misconfigured);
     };
-    let mut form = format!("secret={}&response={}", path::encode(&secret), path::encode(token));
-    if let Some(ip) = ctx.visitor.ip {
-        form.push_str(&format!("&remoteip={}", path::encode(ip)));
-    }
+    let mut parameters = vec![("secret", secret.as_str()), ("response", token)];
+    parameters.extend(ctx.visitor.ip.map(|ip| ("remoteip", ip)));
+    let form = form::write(&parameters);
     let url = format!("{url}/siteverify");
     let request = DocumentRequest { url: &url, form: Some(&form), authorization: None, deadline: DEADLINE, most: MOST };
     let document = ctx.platform.fetch_document(&request).await.map_err(|_| {

@@ -81,6 +81,7 @@ impl Admin {
         require_operator(ctx)?;
         let body: Map<String, Value> = read(&text(ctx.platform).await?)?;
         let change = switch_change(ctx.config, &body).map_err(Error::Malformed)?;
+        self.ledger.present(ctx.platform).await.map_err(|_| Error::LedgerDown)?;
         self.carry_out_change(ctx, change).await
     }
 
@@ -103,9 +104,9 @@ impl Admin {
         self.carry_out_change(ctx, change).await
     }
 
+    /// Stamps a change, and keeps it in the history. The ledger was read up to the present.
     async fn carry_out_change<P: Platform>(&self, ctx: &Context<'_, P>, change: Change) -> Result<Generated, Error> {
         let Change { what, prefix, states, on, lifetime, who, why } = change;
-        self.ledger.present(ctx.platform).await.map_err(|_| Error::LedgerDown)?;
         // What turns something off lasts longer than what it turns off.
         let left = self.left(ctx, &states);
         let lifetime = if on { lifetime } else { left + MARGIN };

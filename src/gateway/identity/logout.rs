@@ -4,7 +4,6 @@ use super::Identities;
 use crate::config::Issuer;
 use crate::error::Error;
 use crate::gateway::context::Context;
-use crate::http::path;
 use crate::identity::Absence;
 use crate::identity::jwt::Token;
 use crate::identity::oidc::{self, Ended};
@@ -15,7 +14,7 @@ use serde_json::Value;
 
 impl Identities {
     /// The page of the provider where a visitor goes on to sign out, if their session began with an issuer that wants
-    /// this. It leads back to `/.usher/signed-out`, and from there to `back`.
+    /// this. It leads back to `/.usher/signed-out`, and from there to `back`, a path on this host.
     pub(in crate::gateway) async fn provider_sign_out<P: Platform>(
         &self,
         ctx: &Context<'_, P>,
@@ -32,9 +31,8 @@ impl Identities {
                 .warning(&format!("nobody can sign out with issuer {:?}: it names no page for it", issuer.name));
             return None;
         };
-        let kept = ctx.platform.get(&kept_as(record)?, ctx.config.session.deadline).await.ok().flatten();
+        let kept = ctx.platform.get(&kept_as(&record.issuer)?, ctx.config.session.deadline).await.ok().flatten();
         let own = format!("{}://{}/.usher/signed-out", ctx.head.url.scheme, ctx.head.url.authority);
-        let back = if path::is_local(back) { back } else { "/" };
         Some(oidc::sign_out_location(&page, client.id.text(), kept.as_deref(), (&own, back)))
     }
 
@@ -49,9 +47,8 @@ impl Identities {
         if !issuer.client.as_ref().is_some_and(|client| client.signs_out) {
             return;
         }
-        let record = Record { issuer: origin.clone(), ..Record::default() };
         let longest = ctx.config.session.absolute.max(ctx.config.session.remember.unwrap_or(0)) / 1_000;
-        let Some(key) = kept_as(&record) else { return };
+        let Some(key) = kept_as(origin) else { return };
         if ctx.platform.put(&key, text, longest.max(60)).await.is_err() {
             ctx.platform.warning("an ID token could not be kept: its provider asks whether to sign out");
         }
@@ -97,8 +94,9 @@ impl Identities {
 }
 
 /// The store's key for the ID token of a session at an issuer, or of a user where the issuer names no sessions.
-fn kept_as(record: &Record) -> Option<String> {
-    let text = |name: &str| record.issuer.get(name).and_then(Value::as_str);
+/// `origin` is [`Record::issuer`].
+fn kept_as(origin: &Value) -> Option<String> {
+    let text = |name: &str| origin.get(name).and_then(Value::as_str);
     let session = text("sid").map(|sid| ("sid", sid)).or(text("sub").map(|sub| ("sub", sub)))?;
     Some(format!("id-token:{}", digest(&format!("{}\n{}\n{}", text("iss")?, session.0, session.1))))
 }

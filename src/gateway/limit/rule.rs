@@ -52,10 +52,12 @@ impl Limits {
         let is_listed = |list: &str, ip| USES.dynamic_lists && self.is_listed(view, list, ip, ctx.now());
         let rules = ctx.config.protection.get().rules.iter();
         for asked in rules.filter(|asked| rule::holds(asked, &request, network, is_listed)) {
-            let action = match asked.action {
-                _ if asked.shadow => "shadow",
-                RuleAction::Challenge(bits) if USES.challenge && is_passed(bits) => "passed",
-                _ => as_str(asked),
+            let passed = !asked.shadow
+                && matches!(asked.action, RuleAction::Challenge(bits) if USES.challenge && is_passed(bits));
+            let action = match (asked.shadow, passed) {
+                (true, _) => "shadow",
+                (false, true) => "passed",
+                (false, false) => as_str(asked),
             };
             self.observer.counters().ruled(&asked.name, action);
             record.more.push((&asked.log_name, action));
@@ -68,7 +70,7 @@ impl Limits {
                 RuleAction::Block { status, blocked_by } => {
                     return Err(Error::Blocked { status: *status, blocked_by: blocked_by.clone() });
                 }
-                RuleAction::Challenge(_) if action == "passed" => {}
+                RuleAction::Challenge(_) if passed => {}
                 RuleAction::Challenge(bits) => {
                     challenged = Some(*bits);
                     break;

@@ -26,7 +26,8 @@ impl Limits {
         view: &View,
         record: &mut Record<'a>,
     ) -> Result<(), Error> {
-        let Some(route) = ctx.route else { return Ok(()) };
+        // Where nothing was ever turned on, nothing is looked up.
+        let Some(route) = ctx.route.filter(|_| view.newest_state() > 0) else { return Ok(()) };
         let protection = ctx.config.protection.get();
         let now = view.moment(ctx.now());
         let host = ctx.head.url.host();
@@ -44,8 +45,8 @@ impl Limits {
             met("switch:maintenance", "switch.maintenance", "passed");
         }
         let attack = USES.challenge && !ctx.allowed && Switch::Attack.until(view, now, host, route).is_some();
-        if let Some(challenge) = protection.challenge.get().as_ref().filter(|_| attack) {
-            let bits = if challenge.turnstile.is_some() { 0 } else { challenge.difficulty };
+        if let Some(bits) = protection.challenge.get().as_ref().filter(|_| attack).map(|challenge| challenge.difficulty)
+        {
             let passes = challenge::passes(ctx, bits);
             met("switch:attack", "switch.attack", if passes { "passed" } else { "challenge" });
             if !passes {

@@ -1,9 +1,8 @@
 //! How does a visitor sign out with a provider, and how does the provider sign a visitor out? (OpenID Connect RP-Initiated
 //! Logout 1.0, Back-Channel Logout 1.0)
 
-use super::form::form;
 use crate::config::Millis;
-use crate::http::search;
+use crate::http::{form, search};
 use crate::identity::jwt::{Claims, SKEW_MS};
 use crate::identity::session::digest;
 use crate::ledger::subject;
@@ -69,7 +68,7 @@ pub fn sign_out_location(page: &str, client: &str, id_token: Option<&str>, (back
     let mut parameters = vec![("client_id", client), ("post_logout_redirect_uri", back), ("state", state)];
     parameters.extend(id_token.map(|text| ("id_token_hint", text)));
     let separator = if search::contains(page, "?") { '&' } else { '?' };
-    format!("{page}{separator}{}", form(&parameters))
+    format!("{page}{separator}{}", form::write(&parameters))
 }
 
 #[cfg(test)]
